@@ -1,0 +1,66 @@
+/* daemon.h - the skeleton of the three daemons: sockets, signals, certificates, graceful stop.
+ *
+ * Listening sockets are always inherited by the systemd protocol: LISTEN_FDS, LISTEN_PID (or
+ * none), LISTEN_FDNAMES. Each name ("imap", "imaps") is looked up in the daemon's table of
+ * listeners; a socket with no row, or no sockets at all, is an error that says what to do.
+ *
+ * SIGTERM, SIGINT: stop accepting, let sessions finish their command and say goodbye, leave within
+ * stop_ms. SIGHUP: read certificates again, call on_reload. SIGPIPE is ignored.
+ *
+ * Threads: daemon_run() is the loop thread.
+ */
+#pragma once
+
+#include "common/session.h"
+
+struct daemon_listener {
+    const char *name; /* in LISTEN_FDNAMES */
+    const struct protocol *protocol;
+    bool tls_at_once;
+};
+
+struct daemon {
+    const char *name; /* "imapd" */
+    const struct daemon_listener *listeners;
+    size_t n_listeners;
+    struct tls_files tls;
+    unsigned workers, slow_workers;
+    struct pool_desk desk;
+    uint64_t idle_ms, stall_ms, stop_ms;
+    size_t input_max, max_sessions, max_per_address;
+    const char *busy_reply;
+    void *context;
+
+    /* All may be NULL; all on the loop thread. */
+    bool (*on_start)(struct daemon *daemon, struct error *err); /* before the first accept */
+    void (*on_reload)(struct daemon *daemon);
+    void (*on_stop)(struct daemon *daemon); /* before sessions are told to stop */
+    void (*on_end)(struct daemon *daemon);  /* sessions are gone, workers still run */
+
+    /* Filled by daemon_run() before on_start. */
+    struct uv_loop_s *loop;
+    struct server *server;
+    struct pool *pool, *slow;
+    struct log log;
+};
+
+/* Runs until stopped; the result is the process's exit code. */
+int daemon_run(struct daemon *daemon);
+
+/* Calls on_readable on the loop thread whenever `fd` can be read, from on_start until the end. */
+void daemon_watch(struct daemon *daemon, int fd, void (*on_readable)(struct daemon *, int fd));
+
+/* Calls on_tick every so often, from on_start until the end. */
+void daemon_every(struct daemon *daemon, uint64_t ms, void (*on_tick)(struct daemon *));
+
+/* Runs `run` on the loop thread soon; from any thread. */
+void daemon_post(struct daemon *daemon, void (*run)(void *argument), void *argument);
+
+/* Answers on a unix socket at `path`: each connection gets what `report` writes, then is closed.
+ * For `postane status`. */
+bool daemon_report(struct daemon *daemon, const char *path,
+                   void (*report)(struct daemon *, struct buf *out), struct error *err) MUST_CHECK;
+
+/* Milliseconds: a clock that never jumps, and the time of day (UTC). */
+uint64_t clock_ms(void);
+int64_t time_ms(void);

@@ -1,0 +1,39 @@
+/* pool.h - keyed worker threads for everything that blocks.
+ *
+ * Jobs of one key run in the order submitted, on one thread; so whatever belongs to a key (an
+ * account's open store) needs no lock. Each thread has a desk: a pointer made and freed on that
+ * thread, given to every job it runs. `done` runs on the loop thread, never from pool_submit().
+ *
+ *     loop: pool_submit() ---> worker: job->work(job, desk) ---> loop: job->done(job)
+ *
+ * Threads: pool_submit() from any thread; the rest on the loop thread.
+ * Lifetime: the job is embedded in its owner and stays untouched from pool_submit() to done.
+ */
+#pragma once
+
+#include "common/error.h"
+
+struct uv_loop_s;
+struct pool;
+
+struct job {
+    void (*work)(struct job *job, void *desk); /* on the worker */
+    void (*done)(struct job *job);             /* on the loop thread; may be NULL: then the job
+                                                  is not touched after work() */
+    struct job *next; /* the pool's */
+};
+
+struct pool_desk {
+    bool (*open)(void *context, void **desk_out, struct error *err); /* may be NULL: no desk */
+    void (*idle)(void *desk);  /* the worker has had nothing to do for a second; may be NULL */
+    void (*close)(void *desk); /* may be NULL */
+    void *context;
+};
+
+/* Starts `threads` workers; false when a desk cannot be opened. */
+bool pool_new(struct uv_loop_s *loop, unsigned threads, const struct pool_desk *desk,
+              struct pool **pool_out, struct error *err) MUST_CHECK;
+void pool_submit(struct pool *pool, uint64_t key, struct job *job);
+
+/* Runs what is queued, then ends the threads; done callbacks that are due are run. */
+void pool_free(struct pool **pool);

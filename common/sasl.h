@@ -1,0 +1,53 @@
+/* sasl.h - SASL server mechanisms as pure state machines (RFC 4422).
+ *
+ * PLAIN (RFC 4616), LOGIN, SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, 7677; channel bindings
+ * tls-exporter of RFC 9266 and tls-server-end-point of RFC 5929). Bytes in and out are raw; base64
+ * is the caller's. The machine never sees the user database: it asks.
+ *
+ *     SASL_CHALLENGE  send `out`, give the client's answer to sasl_step()
+ *     SASL_PASSWORD   check user and password yourself; that is the outcome
+ *     SASL_KEYS       look up the SCRAM keys of user, call sasl_keys() (with "" if there are none:
+ *                     the exchange then goes on and fails at its end, as for a wrong password)
+ *     SASL_DONE       `user` has proved the password; `out` is the final server data (send it as
+ *                     a last challenge where the protocol has no place for it)
+ *     SASL_FAILED     wrong, or not the mechanism's language (sasl->malformed)
+ */
+#pragma once
+
+#include "common/buf.h"
+
+enum sasl_mechanism { SASL_PLAIN, SASL_LOGIN, SASL_SCRAM_SHA_256, SASL_SCRAM_SHA_256_PLUS };
+
+enum sasl_result { SASL_CHALLENGE, SASL_PASSWORD, SASL_KEYS, SASL_DONE, SASL_FAILED };
+
+struct sasl_binding {
+    struct slice exporter, end_point; /* empty where there is none; copied by sasl_start() */
+};
+
+struct sasl {
+    enum sasl_mechanism mechanism;
+    int phase;
+    bool malformed;
+    struct buf user;        /* authentication identity, as sent */
+    struct buf authzid;     /* authorisation identity; empty in the usual case */
+    struct buf password;    /* PLAIN and LOGIN */
+    struct buf exporter, end_point;
+    struct buf first_bare, server_first, nonce, gs2; /* SCRAM */
+    unsigned char stored_key[32], server_key[32];
+    bool has_keys, tls_offered_plus;
+};
+
+/* Name in capabilities order, strongest first; NULL past the end. PLUS needs a binding. */
+const char *sasl_name(enum sasl_mechanism mechanism);
+bool sasl_by_name(struct slice name, enum sasl_mechanism *mechanism_out) MUST_CHECK;
+bool sasl_sends_password(enum sasl_mechanism mechanism); /* PLAIN, LOGIN: TLS only, by default */
+
+/* `fake_key` makes salts for unknown users, so that they look like known ones. */
+void sasl_start(struct sasl *sasl, enum sasl_mechanism mechanism,
+                const struct sasl_binding *binding);
+enum sasl_result sasl_step(struct sasl *sasl, struct slice answer, struct buf *out);
+
+/* After SASL_KEYS: `keys` in the form of crypto.h's password_hash(), or empty. */
+enum sasl_result sasl_keys(struct sasl *sasl, struct slice keys, const unsigned char fake_key[32],
+                           struct buf *out);
+void sasl_free(struct sasl *sasl); /* wipes the password */

@@ -1,0 +1,130 @@
+/* session.h - the life of one client, from greeting to goodbye; the same for every protocol.
+ *
+ * A protocol is a plain blocking function from input to output: run() is given the bytes that came
+ * (call->in), takes one command off their front, appends the reply to call->out and says what it
+ * waits for next. It runs on a worker thread, keyed by call->key, so it may use the store. It
+ * knows no sockets and no loop: a fuzzer or a test can call it with a buffer.
+ *
+ *     INPUT --bytes--> RUN --NEXT_INPUT--> INPUT         enough input, or its end
+ *                       |  --NEXT_AGAIN--> SENT --> RUN  reply is out: more of the same
+ *                       |  --NEXT_NOTICE-> NOTICE -> RUN input, or session_notify_key(): IDLE
+ *                       |  --NEXT_SLOW---> RUN           again, in the slow lane
+ *                       |  --NEXT_WAIT---> WAIT --> RUN  somebody calls call_resume()
+ *                       |  --NEXT_TLS----> TLS --> RUN   handshake done, input dropped
+ *                       '  --NEXT_CLOSE--> END
+ *
+ * The session waits for exactly one of these at a time; every callback only wakes it, and it looks
+ * again. While run() is busy the loop thread does not touch the call; what a call uses, it owns.
+ *
+ * run() is called again at once, on the same thread, while it returns NEXT_COMMAND, there is input
+ * and the reply is small: pipelined commands cost one trip to the worker and one write.
+ */
+#pragma once
+
+#include "common/buf.h"
+#include "common/conn.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/pool.h"
+
+struct server;
+struct session;
+struct call;
+
+enum next {
+    NEXT_COMMAND, /* done with a command: run again when there is input (at once if there is) */
+    NEXT_INPUT,   /* what is in call->in is not enough: run again when call->need bytes are there
+                     or, with need 0, when anything came; or at the end of input */
+    NEXT_AGAIN,   /* send call->out, then run again, whether there is input or not */
+    NEXT_NOTICE,  /* run again at input or at a notice for call->key */
+    NEXT_SLOW,    /* run again in the slow lane (password hashing) */
+    NEXT_WAIT,    /* run again after call_resume() */
+    NEXT_TLS,     /* send call->out, drop the input, shake hands, run again with call->why_secured */
+    NEXT_CLOSE,   /* send call->out, close */
+};
+
+/* Why run() is called. */
+enum why {
+    WHY_START,   /* first call: write the greeting */
+    WHY_INPUT,   /* input, or the rest of it */
+    WHY_AGAIN,   /* after NEXT_AGAIN, NEXT_SLOW or NEXT_WAIT */
+    WHY_NOTICE,  /* something changed for call->key */
+    WHY_SECURED, /* the TLS handshake is done */
+    WHY_TIMEOUT, /* idle too long: say goodbye, return NEXT_CLOSE */
+    WHY_STOP,    /* the daemon stops: say BYE/421, return NEXT_CLOSE */
+    WHY_ENDED,   /* the client will send nothing more and call->in does not grow: finish; anything
+                    but NEXT_CLOSE means the same as it */
+};
+
+struct call {
+    struct buf in;  /* input not yet taken; owned by run() while it runs */
+    struct buf out; /* the reply */
+    void *state;    /* the protocol's own, from protocol->open() */
+    void *desk;     /* the worker's desk; NULL in the slow lane */
+    struct arena arena; /* reset when run() returns NEXT_COMMAND */
+    enum why why;
+    size_t need;      /* see NEXT_INPUT; at most the server's input_max */
+    uint64_t key;     /* which worker; set it to the account's id after login */
+    uint64_t delay_ms; /* hold this reply back so long, once (wrong passwords) */
+    uint64_t idle_ms; /* how long the client may be silent from here on; preset by the server */
+    bool secure;      /* TLS is up */
+    bool closing;     /* the connection is gone: what you write is lost, stop early */
+    const struct conn_peer *peer, *local;
+    const char *tls_name;         /* "TLS1.3 ...", or "" */
+    struct slice binding_exporter, binding_end_point; /* for SCRAM-PLUS; empty in clear text */
+    struct log log;
+    struct session *session;
+};
+
+struct protocol {
+    const char *name; /* "imap": for logs and ALPN */
+    /* Both on a worker, `state` freed by close(); run() is never called after it. */
+    void *(*open)(struct call *call, void *context);
+    enum next (*run)(struct call *call);
+    void (*close)(struct call *call);
+    void *context; /* given to open() */
+};
+
+/* Ends a NEXT_WAIT, from any thread, exactly once for each. May come before run() returned. */
+void call_resume(struct call *call);
+
+struct server_options {
+    struct uv_loop_s *loop;
+    struct pool *pool, *slow;
+    struct log log;
+    uint64_t idle_ms, stall_ms;
+    size_t input_max;
+    size_t max_sessions, max_per_address; /* 0: no limit */
+    const char *busy_reply; /* sent to a client over the limits, then closed; with CRLF */
+};
+
+struct server *server_new(const struct server_options *options);
+void server_free(struct server **server); /* after all sessions are gone */
+
+/* Starts a session on an accepted socket (takes the descriptor), or refuses it by the limits. */
+void server_accept(struct server *server, int fd, const struct protocol *protocol, struct tls *tls,
+                   bool tls_at_once);
+
+/* Starts a session as the client of somebody else's server: run() is first called when connected,
+ * or with call->closing and the reason in conn terms in call->in when that failed. */
+void server_connect(struct server *server, const char *address, uint16_t port,
+                    const struct protocol *protocol, uint64_t key);
+
+/* Wakes every session whose key this is and that waits for a notice. A notice that comes while the
+ * session does something else is kept until it waits. Loop thread. */
+void server_notify(struct server *server, uint64_t key);
+
+size_t server_sessions(const struct server *server);
+
+/* Lets every session finish the command in hand and say goodbye (WHY_STOP). */
+void server_stop(struct server *server);
+
+/* Calls `each` for every session, for status reports. Loop thread; the call is only looked at. */
+struct session_info {
+    uint64_t id, key;
+    const struct conn_peer *peer;
+    const char *protocol;
+    bool secure;
+    uint64_t age_ms;
+};
+void server_each(struct server *server, void (*each)(const struct session_info *, void *), void *);
