@@ -1,0 +1,85 @@
+/* account.h - one account's mail: mailboxes and quota (mail.db).
+ *
+ * Threads: blocking; jobs of one account run on one worker, so a handle is used by one thread.
+ * Ownership: desk_account() lends a handle that is valid until the next desk_account() of the same
+ * desk; ask again at the start of each job. Slices of results live in the arena given.
+ */
+#pragma once
+
+#include "storage/store.h"
+
+struct account;
+
+/* Opens or finds the account's store, migrating an older one first.
+ * Errors: ERROR_NOT_FOUND, ERROR_NEWER. */
+bool desk_account(struct desk *desk, uint64_t id, struct account **account_out,
+                  struct error *err) MUST_CHECK;
+
+/* Attributes of RFC 6154. */
+enum special_use {
+    SPECIAL_NONE = 0,
+    SPECIAL_DRAFTS,
+    SPECIAL_SENT,
+    SPECIAL_TRASH,
+    SPECIAL_JUNK,
+    SPECIAL_ARCHIVE,
+    SPECIAL_ALL,
+    SPECIAL_FLAGGED,
+};
+
+#define MAILBOX_NAME_MAX   1000 /* bytes of UTF-8 */
+#define MAILBOX_DEPTH_MAX  32
+#define MAILBOX_COUNT_MAX  10000
+
+struct mailbox_info {
+    uint64_t id;       /* never reused within the account */
+    struct slice name; /* full, UTF-8, "/" between levels; INBOX in capitals */
+    uint32_t uidvalidity, uidnext;
+    uint64_t modseq;   /* HIGHESTMODSEQ, at least 1 */
+    uint64_t n_total, n_unseen, n_deleted, bytes;
+    uint32_t recent_from; /* UIDs from here on are \Recent to the next session that selects it */
+    enum special_use special_use;
+    bool subscribed;
+};
+
+struct mailbox_list {
+    struct mailbox_info *items; /* sorted by name, INBOX first */
+    size_t count;
+};
+
+struct name_list {
+    struct slice *items;
+    size_t count;
+};
+
+bool mailbox_all(struct account *account, struct arena *arena, struct mailbox_list *list_out,
+                 struct error *err) MUST_CHECK;
+/* Errors: ERROR_NOT_FOUND. INBOX in any case. */
+bool mailbox_by_name(struct account *account, struct arena *arena, struct slice name,
+                     struct mailbox_info *info_out, struct error *err) MUST_CHECK;
+bool mailbox_by_id(struct account *account, struct arena *arena, uint64_t id,
+                   struct mailbox_info *info_out, struct error *err) MUST_CHECK;
+
+/* Makes missing superiors too. Errors: ERROR_EXISTS, ERROR_INVALID (name), ERROR_LIMIT. A special
+ * use that another mailbox has is ERROR_DENIED. */
+bool mailbox_create(struct account *account, struct slice name, enum special_use special_use,
+                    uint64_t *id_out, struct error *err) MUST_CHECK;
+/* Inferiors stay. Errors: ERROR_NOT_FOUND, ERROR_DENIED (INBOX). */
+bool mailbox_delete(struct account *account, struct slice name, struct error *err) MUST_CHECK;
+/* With all inferiors; UIDVALIDITY and UIDs stay. INBOX: its messages move to the new mailbox, INBOX
+ * and its inferiors stay (RFC 3501 section 6.3.5). Errors: ERROR_NOT_FOUND (a name that exists only
+ * by its inferiors is found), ERROR_EXISTS, ERROR_INVALID (into itself). */
+bool mailbox_rename(struct account *account, struct slice from, struct slice to,
+                    struct error *err) MUST_CHECK;
+
+/* Subscriptions are names, whether the mailbox exists or not. */
+bool mailbox_subscribe(struct account *account, struct slice name, bool subscribed,
+                       struct error *err) MUST_CHECK;
+bool mailbox_subscriptions(struct account *account, struct arena *arena,
+                           struct name_list *names_out, struct error *err) MUST_CHECK;
+
+struct quota {
+    uint64_t bytes, bytes_max;       /* max 0: no limit */
+    uint64_t messages, messages_max;
+};
+bool account_quota(struct account *account, struct quota *quota_out, struct error *err) MUST_CHECK;

@@ -1,0 +1,116 @@
+/* directory.h - who is here: domains, accounts, aliases, credentials (postane.db).
+ *
+ * Names are stored in lower case (local parts too: mail for Bob@ and bob@ is the same), domains as
+ * A-labels or U-labels alike: both forms are found. Changes take effect at once in all processes.
+ *
+ * Threads: one desk, one thread. Slices and arrays of results live in the arena given.
+ */
+#pragma once
+
+#include "message/address.h"
+#include "storage/store.h"
+
+struct account_info {
+    uint64_t id; /* random, 63 bits; printed as 16 hex digits */
+    struct slice address; /* "bob@example.org" */
+    struct slice name;    /* the person's, may be empty */
+    bool disabled;        /* may not log in; mail for it is refused */
+    uint64_t quota_bytes, quota_messages; /* 0: the store's default */
+    int64_t created_ms;
+    struct slice argon, scram; /* crypto.h */
+};
+
+struct account_list {
+    struct account_info *items;
+    size_t count;
+};
+
+struct domain_info {
+    struct slice name;
+    uint64_t n_accounts, n_aliases;
+    int64_t created_ms;
+};
+
+struct domain_list {
+    struct domain_info *items;
+    size_t count;
+};
+
+struct alias_info {
+    struct slice address;  /* "sales@example.org", "*@example.org" is the catch-all */
+    struct slice *targets; /* local or remote addresses */
+    size_t n_targets;
+};
+
+struct alias_list {
+    struct alias_info *items;
+    size_t count;
+};
+
+/* Errors: ERROR_EXISTS, ERROR_INVALID, ERROR_NOT_FOUND as the names say. Removing a domain that
+ * has accounts is ERROR_DENIED. */
+bool domain_add(struct desk *desk, struct slice name, struct error *err) MUST_CHECK;
+bool domain_remove(struct desk *desk, struct slice name, struct error *err) MUST_CHECK;
+bool domain_all(struct desk *desk, struct arena *arena, struct domain_list *list_out,
+                struct error *err) MUST_CHECK;
+bool domain_is_local(struct desk *desk, struct slice name, bool *local_out,
+                     struct error *err) MUST_CHECK;
+
+/* A new account has INBOX, Drafts, Sent, Trash, Junk, Archive, all subscribed, made at once. */
+bool account_add(struct desk *desk, struct slice address, struct slice name, struct slice argon,
+                 struct slice scram, uint64_t *id_out, struct error *err) MUST_CHECK;
+bool account_remove(struct desk *desk, uint64_t id, struct error *err) MUST_CHECK; /* and its mail */
+bool account_set_password(struct desk *desk, uint64_t id, struct slice argon, struct slice scram,
+                          struct error *err) MUST_CHECK;
+bool account_set_quota(struct desk *desk, uint64_t id, uint64_t bytes, uint64_t messages,
+                       struct error *err) MUST_CHECK;
+bool account_set_disabled(struct desk *desk, uint64_t id, bool disabled,
+                          struct error *err) MUST_CHECK;
+bool account_all(struct desk *desk, struct arena *arena, struct account_list *list_out,
+                 struct error *err) MUST_CHECK;
+/* Errors: ERROR_NOT_FOUND. `domain` empty: the default domain given in `address` must be there. */
+bool account_by_address(struct desk *desk, struct arena *arena, struct slice address,
+                        struct account_info *info_out, struct error *err) MUST_CHECK;
+bool account_by_id(struct desk *desk, struct arena *arena, uint64_t id,
+                   struct account_info *info_out, struct error *err) MUST_CHECK;
+
+bool alias_add(struct desk *desk, struct slice address, const struct slice *targets,
+               size_t n_targets, struct error *err) MUST_CHECK; /* adds targets to one that exists */
+bool alias_remove(struct desk *desk, struct slice address, struct error *err) MUST_CHECK;
+bool alias_all(struct desk *desk, struct arena *arena, struct alias_list *list_out,
+               struct error *err) MUST_CHECK;
+
+/* Where mail for an address goes. */
+enum resolve {
+    RESOLVE_OK,             /* to `targets` */
+    RESOLVE_REMOTE,         /* the domain is not ours */
+    RESOLVE_UNKNOWN,        /* our domain, no such user: 550 5.1.1 */
+    RESOLVE_DISABLED,       /* 550 5.2.1 */
+    RESOLVE_LOOP,           /* aliases lead to themselves or to more than RESOLVE_TARGETS_MAX */
+};
+
+#define RESOLVE_TARGETS_MAX 200
+
+struct resolve_target {
+    uint64_t account;     /* 0: remote */
+    struct slice address; /* of the account, or remote */
+    struct slice detail;  /* the subaddress ("tag" of bob+tag), where `address` was one */
+};
+
+struct resolved {
+    enum resolve result;
+    struct resolve_target *targets; /* without doubles */
+    size_t count;
+};
+
+/* Order: the exact account or alias, then without +detail, then postmaster (of any local domain:
+ * its own alias or account, else the oldest account), then the catch-all. `separator` 0: no
+ * subaddresses. */
+bool directory_resolve(struct desk *desk, struct arena *arena, struct slice local,
+                       struct slice domain, char separator, struct resolved *resolved_out,
+                       struct error *err) MUST_CHECK;
+
+/* May the account send as this address: its own, with +detail too, or an alias that leads to it. */
+bool directory_may_send_as(struct desk *desk, uint64_t account, struct slice local,
+                           struct slice domain, char separator, bool *may_out,
+                           struct error *err) MUST_CHECK;

@@ -1,0 +1,72 @@
+/* login.h - one attempt to log in, over whatever protocol: SASL against the directory.
+ *
+ * The caller speaks the protocol, decodes base64 and obeys:
+ *
+ *     LOGIN_CHALLENGE  send `out` base64-encoded, give the answer to login_step()
+ *     LOGIN_SLOW       go to the slow lane (no desk there), call login_slow() ONCE, then go back to
+ *                      a worker and call login_finish()
+ *     LOGIN_OK         `account` is who it is; `out` is final SASL data if not empty
+ *     LOGIN_REFUSED    wrong user or password, or disabled: all the same to the client
+ *     LOGIN_BAD        the client does not speak the mechanism
+ *     LOGIN_LATER      the store cannot be asked now; err says why
+ *
+ * A password that was right once is remembered for a while under a key that dies with the process
+ * (login_cache), so that a phone that reconnects every minute costs no Argon2. Changing a password
+ * or disabling the account takes effect at once all the same: the cache is checked against the
+ * stored hash.
+ *
+ * Threads: login_start, login_step, login_finish on a worker with its desk; the cache may be shared.
+ */
+#pragma once
+
+#include "common/crypto.h"
+#include "common/sasl.h"
+#include "storage/directory.h"
+
+enum login_result {
+    LOGIN_CHALLENGE,
+    LOGIN_SLOW,
+    LOGIN_OK,
+    LOGIN_REFUSED,
+    LOGIN_BAD,
+    LOGIN_LATER,
+};
+
+struct login_cache;
+struct login_cache *login_cache_new(size_t entries);
+void login_cache_free(struct login_cache **cache);
+
+struct login_options {
+    struct login_cache *cache;
+    struct password_cost cost;
+    const char *default_domain; /* for a bare local part; may be "" */
+};
+
+struct login {
+    const struct login_options *options;
+    struct sasl sasl;
+    uint64_t account;      /* valid after LOGIN_OK */
+    struct buf address;    /* of the account, after LOGIN_OK; else the user as claimed, for the log */
+    struct buf argon;
+    bool known, matched;
+    const char *reason;    /* for the log: "unknown user", "wrong password", "disabled" */
+    const char *method;    /* "PLAIN" */
+};
+
+/* With a mechanism; `initial` has data NULL when the client sent no initial response. */
+enum login_result login_start(struct login *login, const struct login_options *options,
+                              struct desk *desk, enum sasl_mechanism mechanism,
+                              const struct sasl_binding *binding, struct slice initial,
+                              struct buf *out, struct error *err);
+enum login_result login_step(struct login *login, struct desk *desk, struct slice answer,
+                             struct buf *out, struct error *err);
+
+/* USER/PASS of POP3, LOGIN of IMAP: as a finished PLAIN exchange. */
+enum login_result login_password(struct login *login, const struct login_options *options,
+                                 struct desk *desk, struct slice user, struct slice password,
+                                 struct error *err);
+
+void login_slow(struct login *login);
+enum login_result login_finish(struct login *login, struct desk *desk, struct buf *out,
+                               struct error *err);
+void login_free(struct login *login); /* wipes secrets; may be used again after */
