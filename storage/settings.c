@@ -1,0 +1,229 @@
+/* settings.c - the table of all keys. A new setting is a field in settings.h and a row here. */
+#include "storage/settings.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define KEY_(section, name, type, field, fallback, min, max, choices, help)                        \
+    {                                                                                              \
+        section, name, type, offsetof(struct settings, field), fallback, min, max, choices, help   \
+    }
+#define TEXT(section, name, field, fallback, help)                                                 \
+    KEY_(section, name, CONFIG_TEXT, field, fallback, 0, 0, NULL, help)
+#define BOOL(section, name, field, fallback, help)                                                 \
+    KEY_(section, name, CONFIG_BOOL, field, fallback, 0, 0, NULL, help)
+#define NUMBER(section, name, field, fallback, min, max, help)                                     \
+    KEY_(section, name, CONFIG_NUMBER, field, fallback, min, max, NULL, help)
+#define SIZE(section, name, field, fallback, min, max, help)                                       \
+    KEY_(section, name, CONFIG_SIZE, field, fallback, min, max, NULL, help)
+#define DURATION(section, name, field, fallback, min, max, help)                                   \
+    KEY_(section, name, CONFIG_DURATION, field, fallback, min, max, NULL, help)
+#define CHOICE(section, name, field, fallback, choices, help)                                      \
+    KEY_(section, name, CONFIG_CHOICE, field, fallback, 0, 0, choices, help)
+
+#define KB      1024ull
+#define MB      (1024 * KB)
+#define GB      (1024 * MB)
+#define SECONDS 1000ull
+#define MINUTES (60 * SECONDS)
+#define HOURS   (60 * MINUTES)
+#define DAYS    (24 * HOURS)
+
+static const struct config_key keys[] = {
+    TEXT("postane", "data", data, "/var/lib/postane", "Directory of all mail and accounts."),
+    TEXT("postane", "hostname", hostname, "",
+         "Name in greetings and trace headers; empty: the machine's own."),
+    TEXT("postane", "default_domain", default_domain, "",
+         "Domain of logins that are a bare local part; empty: logins are full addresses."),
+    TEXT("postane", "user", user, "postane",
+         "System user of the daemons, when `postane serve` is started as root."),
+    CHOICE("postane", "log_level", log_level, "info", "error|warn|info|debug",
+           "How much is logged."),
+    CHOICE("postane", "log_format", log_format, "logfmt", "logfmt|json",
+           "Form of the log's lines."),
+
+    TEXT("listen", "smtp", smtp, "0.0.0.0:25 [::]:25",
+         "Addresses for mail from other servers; blanks between several, empty for none."),
+    TEXT("listen", "submission", submission, "0.0.0.0:587 [::]:587",
+         "Addresses for mail from users, STARTTLS."),
+    TEXT("listen", "submissions", submissions, "0.0.0.0:465 [::]:465",
+         "Addresses for mail from users, TLS from the start."),
+    TEXT("listen", "lmtp", lmtp, "", "Addresses for LMTP; it trusts whoever may connect."),
+    TEXT("listen", "lmtp_unix", lmtp_unix, "", "Path of a unix socket for LMTP."),
+    TEXT("listen", "imap", imap, "0.0.0.0:143 [::]:143", "Addresses for IMAP, STARTTLS."),
+    TEXT("listen", "imaps", imaps, "0.0.0.0:993 [::]:993", "Addresses for IMAP over TLS."),
+    TEXT("listen", "pop3", pop3, "0.0.0.0:110 [::]:110", "Addresses for POP3, STLS."),
+    TEXT("listen", "pop3s", pop3s, "0.0.0.0:995 [::]:995", "Addresses for POP3 over TLS."),
+
+    TEXT("tls", "certificate", certificate, "",
+         "PEM file with the certificate chain; empty: no TLS is offered."),
+    TEXT("tls", "key", key, "", "PEM file with the certificate's private key."),
+    TEXT("tls", "certificates", certificates, "",
+         "Folder with NAME.crt and NAME.key for further host names (SNI)."),
+
+    NUMBER("limits", "workers", workers, "8", 1, 256,
+           "Worker threads of each daemon; jobs of one account share one."),
+    NUMBER("limits", "handles", handles, "256", 8, 65536,
+           "Account stores that one daemon keeps open."),
+    NUMBER("limits", "sessions", sessions, "20000", 1, 1000000, "Connections to one daemon."),
+    NUMBER("limits", "sessions_per_address", sessions_per_address, "200", 1, 1000000,
+           "Connections from one address (IPv6: one /64 network) to one daemon."),
+    DURATION("limits", "idle_imap", idle_imap, "30m", 30 * MINUTES, DAYS,
+             "Silence after which an IMAP session is ended (RFC 3501 asks for 30 minutes)."),
+    DURATION("limits", "idle_pop3", idle_pop3, "10m", 10 * MINUTES, DAYS,
+             "Silence after which a POP3 session is ended (RFC 1939 asks for 10 minutes)."),
+    DURATION("limits", "stall", stall, "1m", 5 * SECONDS, HOURS,
+             "How long a client may take nothing of what we send, or need for a handshake."),
+    DURATION("limits", "stop", stop, "10s", 1 * SECONDS, 10 * MINUTES,
+             "How long sessions may take to end when the daemon stops."),
+    SIZE("limits", "input", input, "64K", 16 * KB, 16 * MB,
+         "Input that is read ahead of a session's work."),
+    SIZE("limits", "quota_bytes", quota_bytes, "0", 0, UINT64_MAX,
+         "Mail one account may keep, where it has no limit of its own; 0: any."),
+    NUMBER("limits", "quota_messages", quota_messages, "0", 0, UINT64_MAX,
+           "Messages one account may keep, where it has no limit of its own; 0: any."),
+
+    BOOL("auth", "plaintext", plaintext, "no", "Allow logins without TLS: for tests only."),
+    SIZE("auth", "hash_memory", hash_memory, "32M", 8 * KB, 4 * GB,
+         "Memory of one Argon2id password check."),
+    NUMBER("auth", "hash_passes", hash_passes, "3", 1, 100, "Passes of Argon2id over its memory."),
+    NUMBER("auth", "hash_workers", hash_workers, "1", 1, 64,
+           "Password checks at the same time: each takes hash_memory."),
+    NUMBER("auth", "scram_iterations", scram_iterations, "10000", 4096, 10000000,
+           "Iterations of SCRAM-SHA-256 for new passwords."),
+    NUMBER("auth", "cache", cache, "4096", 0, 1000000,
+           "Right passwords remembered (under a secret that dies with the process)."),
+    DURATION("auth", "failure_delay", failure_delay, "2s", 0, MINUTES,
+             "How long the answer to a wrong password is held back."),
+    NUMBER("auth", "failures", failures, "5", 1, 1000,
+           "Wrong passwords after which a connection is closed."),
+
+    SIZE("smtp", "message_size", message_size, "50M", 64 * KB, 4 * GB - 1,
+         "Largest message taken."),
+    NUMBER("smtp", "recipients", recipients, "1000", 100, 100000, "Recipients of one message."),
+    NUMBER("smtp", "errors", errors, "20", 1, 10000,
+           "Refused or wrong commands after which a connection is closed."),
+    NUMBER("smtp", "hops", hops, "50", 10, 1000, "Received lines that make a loop."),
+    DURATION("smtp", "command_timeout", command_timeout, "5m", 10 * SECONDS, HOURS,
+             "Silence between commands."),
+    DURATION("smtp", "data_timeout", data_timeout, "3m", 10 * SECONDS, HOURS,
+             "Silence within a message."),
+    NUMBER("smtp", "backlog", backlog, "100000", 100, 100000000,
+           "Recipients that may wait in the queue; past it mail is refused for now."),
+    CHOICE("smtp", "bare_newline", bare_newline, "refuse", "refuse|fix",
+           "What to do with a bare CR or LF in a message."),
+    TEXT("smtp", "subaddress_separator", subaddress_separator, "+",
+         "Character between user and tag in user+tag@domain; empty: none."),
+    NUMBER("smtp", "deliveries", deliveries, "20", 1, 1000,
+           "Connections to other servers at the same time."),
+    DURATION("smtp", "retry_first", retry_first, "1m", 1 * SECONDS, DAYS,
+             "Wait before the second try for another server; doubles each time."),
+    DURATION("smtp", "retry_last", retry_last, "4h", 1 * SECONDS, 10 * DAYS,
+             "Longest wait between tries."),
+    DURATION("smtp", "give_up", give_up, "5d", 1 * SECONDS, 30 * DAYS,
+             "Age at which a message that cannot be delivered is returned."),
+    NUMBER("smtp", "remote_port", remote_port, "25", 1, 65535, "Port of other servers."),
+    TEXT("smtp", "resolver", resolver, "",
+         "DNS servers to ask (address[@port], blanks between); empty: those of the machine."),
+
+    SIZE("imap", "literal", literal, "50M", 64 * KB, 4 * GB - 1, "Largest message in APPEND."),
+    SIZE("imap", "command_size", command_size, "1M", 16 * KB, 64 * MB,
+         "Longest command without APPEND's message."),
+    NUMBER("imap", "search_slice", search_slice, "2000", 1, 1000000,
+           "Messages a SEARCH looks at before others get their turn."),
+    BOOL("imap", "relaxed_flags", relaxed_flags, "no",
+         "Answer flag changes before they are synced to disk."),
+
+    NUMBER("pop3", "expire", pop3_expire, "0", 0, 100000,
+           "Days announced as EXPIRE; 0: NEVER. Nothing is removed by it."),
+
+    SIZE("storage", "inline_max", inline_max, "128K", 1 * KB, 1 * MB,
+         "Largest body kept inside an account's database; larger ones are files."),
+};
+
+/* The machine's name, when the operator gave none. */
+static void fill_hostname(struct settings *settings)
+{
+    char name[256] = "";
+
+    if (settings->hostname[0] != '\0')
+        return;
+    if (gethostname(name, sizeof(name) - 1) != 0 || name[0] == '\0')
+        strcpy(name, "localhost");
+    free(settings->hostname);
+    settings->hostname = slice_strdup(slice_of(name));
+}
+
+bool settings_load(const char *path, struct settings *settings, struct error *err)
+{
+    if (path == NULL)
+        path = getenv("POSTANE_CONFIG");
+    if (path == NULL && access("/etc/postane/postane.conf", F_OK) == 0)
+        path = "/etc/postane/postane.conf";
+    if (!config_load(keys, COUNT_OF(keys), path, settings, err))
+        return false;
+    fill_hostname(settings);
+    if ((settings->certificate[0] == '\0') != (settings->key[0] == '\0'))
+        return error_set(err, ERROR_INVALID, "%s: [tls] certificate and key need each other",
+                         path != NULL ? path : "defaults");
+    if (strlen(settings->subaddress_separator) > 1)
+        return error_set(err, ERROR_INVALID, "%s: [smtp] subaddress_separator: one character",
+                         path != NULL ? path : "defaults");
+    return true;
+}
+
+void settings_print(const struct settings *settings, bool json, struct buf *out)
+{
+    config_print(keys, COUNT_OF(keys), settings, json, out);
+}
+
+void settings_free(struct settings *settings)
+{
+    config_free(keys, COUNT_OF(keys), settings);
+}
+
+struct store_options settings_store(const struct settings *settings, const char *daemon)
+{
+    return (struct store_options){
+        .path = settings->data,
+        .log = { .daemon = daemon },
+        .inline_max_bytes = settings->inline_max,
+        .handles_per_desk = MAX(settings->handles / settings->workers, 2),
+        .quota_bytes = settings->quota_bytes,
+        .quota_messages = settings->quota_messages,
+        .relaxed_flags = settings->relaxed_flags,
+    };
+}
+
+struct login_options settings_login(const struct settings *settings, struct login_cache *cache)
+{
+    return (struct login_options){
+        .cache = cache,
+        .cost = {
+            .memory_bytes = settings->hash_memory,
+            .passes = settings->hash_passes,
+            .scram_iterations = settings->scram_iterations,
+        },
+        .default_domain = settings->default_domain,
+    };
+}
+
+void settings_daemon(const struct settings *settings, uint64_t idle_ms, struct daemon *daemon)
+{
+    bool has_tls = settings->certificate[0] != '\0';
+
+    daemon->tls = (struct tls_files){
+        .certificate = has_tls ? settings->certificate : NULL,
+        .key = has_tls ? settings->key : NULL,
+        .folder = settings->certificates[0] != '\0' ? settings->certificates : NULL,
+    };
+    daemon->workers = (unsigned)settings->workers;
+    daemon->slow_workers = (unsigned)settings->hash_workers;
+    daemon->idle_ms = idle_ms;
+    daemon->stall_ms = settings->stall;
+    daemon->stop_ms = settings->stop;
+    daemon->input_max = settings->input;
+    daemon->max_sessions = settings->sessions;
+    daemon->max_per_address = settings->sessions_per_address;
+}

@@ -1,0 +1,58 @@
+/* settings.h - everything an operator can set in postane.conf, for all daemons and tools.
+ *
+ * The table of keys is in settings.c: names, defaults, ranges and help stand there once, and
+ * `postane config show` prints them. Defaults are right for a small domain.
+ *
+ * Threads: read-only after settings_load(). Ownership: settings_free() frees the texts.
+ */
+#pragma once
+
+#include "common/config.h"
+#include "common/daemon.h"
+#include "common/log.h"
+#include "storage/login.h"
+#include "storage/store.h"
+
+struct settings {
+    /* [postane] */
+    char *data, *hostname, *default_domain, *user;
+    uint64_t log_level, log_format;
+    /* [listen] */
+    char *smtp, *submission, *submissions, *lmtp, *lmtp_unix, *imap, *imaps, *pop3, *pop3s;
+    /* [tls] */
+    char *certificate, *key, *certificates;
+    /* [limits] */
+    uint64_t workers, handles, sessions, sessions_per_address, idle_imap, idle_pop3;
+    uint64_t stall, stop, input, quota_bytes, quota_messages;
+    /* [auth] */
+    bool plaintext;
+    uint64_t hash_memory, hash_passes, hash_workers, scram_iterations, cache, failure_delay;
+    uint64_t failures;
+    /* [smtp] */
+    uint64_t message_size, recipients, errors, hops, command_timeout, data_timeout, backlog;
+    uint64_t bare_newline, retry_first, retry_last, give_up, deliveries;
+    char *subaddress_separator, *resolver;
+    uint64_t remote_port;
+    /* [imap] */
+    uint64_t literal, command_size, search_slice;
+    bool relaxed_flags;
+    /* [pop3] */
+    uint64_t pop3_expire;
+    /* [storage] */
+    uint64_t inline_max;
+};
+
+enum { BARE_NEWLINE_REFUSE, BARE_NEWLINE_FIX };
+
+/* `path` NULL: $POSTANE_CONFIG, else /etc/postane/postane.conf if it exists, else defaults. */
+bool settings_load(const char *path, struct settings *settings, struct error *err) MUST_CHECK;
+void settings_print(const struct settings *settings, bool json, struct buf *out);
+void settings_free(struct settings *settings);
+
+/* The parts of it that the libraries take. */
+struct store_options settings_store(const struct settings *settings, const char *daemon);
+struct login_options settings_login(const struct settings *settings, struct login_cache *cache);
+
+/* Fills what all daemons have alike: TLS files, workers, limits, timeouts. `idle_ms`: the
+ * protocol's own. */
+void settings_daemon(const struct settings *settings, uint64_t idle_ms, struct daemon *daemon);
