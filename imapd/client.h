@@ -1,0 +1,79 @@
+/* client.h - the state of one IMAP session, and what all sessions of the process share.
+ *
+ *     NOT AUTHENTICATED --LOGIN--> AUTHENTICATED --SELECT--> SELECTED      RFC 3501 section 3
+ *             |                        |  ^-----CLOSE-----------'
+ *             '------LOGOUT------------'--------> LOGOUT
+ *
+ * What the session waits for is not here but in the value run() returns (common/session.h). A
+ * command that is not finished when run() returns leaves its continuation in client->resume.
+ *
+ * Threads: whichever worker runs the call. Lifetime: from protocol->open() to protocol->close().
+ */
+#pragma once
+
+#include "common/session.h"
+#include "imapd/flags.h"
+#include "imapd/input.h"
+#include "imapd/view.h"
+#include "storage/account.h"
+#include "storage/login.h"
+#include "storage/settings.h"
+
+struct args;
+struct command;
+
+/* The daemon: read-only once sessions run. */
+struct imap {
+    const struct settings *settings;
+    struct store *store;
+    struct login_options login;
+};
+
+/* Bits, so that a row of the command table can allow several. */
+enum client_state {
+    CLIENT_NOT_AUTHENTICATED = 1,
+    CLIENT_AUTHENTICATED = 2,
+    CLIENT_SELECTED = 4,
+    CLIENT_LOGOUT = 8,
+};
+
+struct client {
+    struct imap *imap;
+    enum client_state state;
+    bool condstore, qresync, utf8; /* enabled: RFC 7162 section 3.1, 3.2, RFC 6855 section 3 */
+
+    uint64_t account_id;
+    struct account *account; /* lent; set before every handler and resume() once logged in */
+    struct keywords keywords;
+    struct view view; /* in state SELECTED */
+
+    struct input input;
+    const struct command *command; /* the command in hand; NULL between commands */
+    struct slice tag;              /* points into input.command */
+    bool uid;                      /* it came as "UID FETCH" and so on */
+
+    /* The rest of a command in hand: run() calls it instead of taking the next one. Its memory is
+     * in call->arena, or freed by abandon(), which runs only when the session ends in mid-command
+     * (call->state is valid there, call->desk is not). */
+    enum next (*resume)(struct call *call);
+    void (*abandon)(struct call *call);
+    void *work;
+
+    struct login login;         /* AUTHENTICATE or LOGIN in hand */
+    struct append_work *append; /* APPEND in hand: belongs to cmd_append.c; NULL otherwise */
+    unsigned errors, failures;  /* bad commands in a row; wrong passwords */
+};
+
+static inline struct client *client_of(const struct call *call)
+{
+    return call->state;
+}
+
+/* Puts the account's handle of this worker into client->account. */
+bool client_lend_account(struct call *call, struct error *err) MUST_CHECK;
+
+/* Leaves the selected mailbox, if there is one. */
+void client_unselect(struct client *client);
+
+/* The protocol, for the daemon and for tests; its context is a struct imap. */
+extern const struct protocol imap_protocol;
