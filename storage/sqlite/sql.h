@@ -15,6 +15,8 @@
 
 #include <sqlite3.h>
 
+enum sql_control { SQL_BEGIN, SQL_BEGIN_READ, SQL_COMMIT, SQL_ROLLBACK, SQL_CONTROLS };
+
 /* A database handle with its statements, prepared when first used and kept. `texts` is a constant
  * table indexed by the caller's own enum. */
 struct sql_db {
@@ -22,21 +24,25 @@ struct sql_db {
     const char *const *texts;
     sqlite3_stmt **statements;
     size_t n_statements;
+    sqlite3_stmt *controls[SQL_CONTROLS];
 };
 
 enum sql_sync { SQL_FULL, SQL_NORMAL };
 
+/* Errors: ERROR_NOT_FOUND when there is no file and `create` is false. */
 bool sql_open(struct sql_db *db, const char *path, bool create, enum sql_sync sync,
               const char *const *texts, size_t n_texts, struct error *err) MUST_CHECK;
-void sql_close(struct sql_db *db);
-void sql_release_memory(struct sql_db *db);
+void sql_close(struct sql_db *db);          /* { 0 } is fine too */
+void sql_release_memory(struct sql_db *db); /* drops the page cache and the statements */
 
 struct sql_row {
     sqlite3_stmt *statement;
     bool failed;
 };
 
-/* Types: i int64_t, u uint64_t, t struct slice as text, b struct slice as blob, n NULL (no arg). */
+/* Types: i int64_t, u uint64_t, t struct slice as text, b struct slice as blob, n NULL (no arg).
+ * Arguments must have just these types: cast narrower numbers. Slices are not copied: they must
+ * live until the last sql_next(). A slot whose rows are still being read may not be used again. */
 bool sql_query(struct sql_db *db, size_t slot, struct sql_row *row_out, struct error *err,
                const char *types, ...) MUST_CHECK;
 bool sql_next(struct sql_row *row, struct error *err); /* false at the end, or failed */
@@ -57,7 +63,8 @@ bool sql_begin_read(struct sql_db *db, struct error *err) MUST_CHECK; /* DEFERRE
 bool sql_commit(struct sql_db *db, struct error *err) MUST_CHECK;     /* rolls back on failure */
 void sql_rollback(struct sql_db *db);
 
-/* Maps SQLite's last error: busy, full, I/O -> ERROR_TEMPORARY, the rest ERROR_INTERNAL. */
+/* Maps SQLite's last error: busy, full, I/O -> ERROR_TEMPORARY; a UNIQUE or PRIMARY KEY
+ * constraint -> ERROR_EXISTS; the rest ERROR_INTERNAL. */
 bool sql_error(struct sql_db *db, struct error *err);
 
 /* Brings a database from its user_version to `count`, one script per step, in one transaction. A
