@@ -1,0 +1,167 @@
+/* service.c - see service.h. */
+#include "storage/service.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void print_help(const char *name, const char *help)
+{
+    printf("%s - %s\n\n"
+           "usage: %s [--config FILE]\n\n"
+           "  -c, --config FILE  settings (default: $POSTANE_CONFIG, /etc/postane/postane.conf)\n"
+           "      --version      print the version\n"
+           "      --help         this text\n\n"
+           "Listening sockets are inherited: start it with `postane serve` or from systemd.\n",
+           name, help, name);
+}
+
+/* False: leave with the exit code; *path_out is the config file or NULL. */
+static bool read_options(const char *name, const char *help, int argc, char **argv,
+                         const char **path_out, int *exit_code_out)
+{
+    static const struct option options[] = {
+        { "config", required_argument, NULL, 'c' },
+        { "version", no_argument, NULL, 'V' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    int letter;
+
+    *path_out = NULL;
+    while ((letter = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+        *exit_code_out = letter == '?' ? EXIT_FAILURE : EXIT_SUCCESS;
+        if (letter == 'c') {
+            *path_out = optarg;
+            continue;
+        }
+        if (letter == 'V')
+            printf("%s %s\n", name, POSTANE_VERSION);
+        else if (letter == 'h')
+            print_help(name, help);
+        return false;
+    }
+    return true;
+}
+
+static bool open_desk(void *context, void **desk_out, struct error *err)
+{
+    struct desk *desk = NULL;
+
+    if (!desk_open(context, &desk, err))
+        return false;
+    *desk_out = desk;
+    return true;
+}
+
+static void idle_desk(void *desk)
+{
+    desk_idle(desk);
+}
+
+static void close_desk(void *desk)
+{
+    struct desk *mine = desk;
+
+    desk_close(&mine);
+}
+
+static void fill_daemon(struct service *service, const char *name)
+{
+    service->daemon = (struct daemon){ .name = name, .context = service };
+    settings_daemon(&service->settings, 0, &service->daemon);
+    service->daemon.log = (struct log){ .daemon = name };
+    service->daemon.desk = (struct pool_desk){
+        .open = open_desk,
+        .idle = idle_desk,
+        .close = close_desk,
+        .context = service->store,
+    };
+}
+
+static void free_parts(struct service *service)
+{
+    login_cache_free(&service->cache);
+    store_close(&service->store);
+    settings_free(&service->settings);
+}
+
+bool service_init(struct service *service, const char *name, const char *help, int argc,
+                  char **argv, int *exit_code_out)
+{
+    const struct log log = { .daemon = name };
+    const char *config;
+    struct error err;
+    struct store_options options;
+
+    *service = (struct service){ .notices = -1, .started_ms = clock_ms() };
+    if (!read_options(name, help, argc, argv, &config, exit_code_out))
+        return false;
+    *exit_code_out = EXIT_FAILURE;
+    if (!settings_load(config, &service->settings, &err)) {
+        log_error(&log, "config", F_ERR(&err));
+        return false;
+    }
+    log_setup((enum log_level)service->settings.log_level, service->settings.log_format == 1);
+    crypto_init();
+    options = settings_store(&service->settings, name);
+    if (!store_open(&options, &service->store, &err)) {
+        log_error(&log, "store", F_STR("kind", error_kind_name(err.kind)), F_ERR(&err));
+        free_parts(service);
+        return false;
+    }
+    service->cache = login_cache_new(service->settings.cache);
+    service->login = settings_login(&service->settings, service->cache);
+    fill_daemon(service, name);
+    return true;
+}
+
+static void read_notices(struct daemon *daemon, int fd)
+{
+    struct service *service = daemon->context;
+    struct notice notice;
+
+    while (notice_read(fd, &notice))
+        service->on_notice(service, &notice);
+}
+
+static void report(struct daemon *daemon, struct buf *out)
+{
+    struct service *service = daemon->context;
+
+    buf_fmt(out, "{\"daemon\":\"%s\",\"pid\":%ld,\"uptime_ms\":%llu,\"sessions\":%zu", daemon->name,
+            (long)getpid(), (unsigned long long)(clock_ms() - service->started_ms),
+            server_sessions(daemon->server));
+    if (service->on_report != NULL)
+        service->on_report(service, out);
+    buf_add_text(out, "}\n");
+}
+
+static bool start(struct daemon *daemon, struct error *err)
+{
+    struct service *service = daemon->context;
+    AUTO(buf_free) struct buf path = { 0 };
+
+    if (service->on_notice != NULL) {
+        if (!notice_listen(service->store, daemon->name, &service->notices, err))
+            return false;
+        daemon_watch(daemon, service->notices, read_notices);
+    }
+    buf_fmt(&path, "%s/run/%s.status", store_path(service->store), daemon->name);
+    if (!daemon_report(daemon, buf_text(&path), report, err))
+        return false;
+    return service->on_start == NULL || service->on_start(service, err);
+}
+
+int service_run(struct service *service)
+{
+    int code;
+
+    service->daemon.on_start = start;
+    code = daemon_run(&service->daemon);
+    if (service->notices >= 0)
+        notice_unlisten(service->store, service->notices);
+    free_parts(service);
+    return code;
+}
