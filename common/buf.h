@@ -23,16 +23,16 @@ void buf_add_text(struct buf *buf, const char *text);
 void buf_add_byte(struct buf *buf, char byte);
 void buf_add_number(struct buf *buf, uint64_t number);
 void buf_fmt(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
-void buf_vfmt(struct buf *buf, const char *format, va_list args);
+void buf_vfmt(struct buf *buf, const char *format, va_list args) PRINTF_LIKE(2, 0);
 
 /* Room for `len` more bytes at the end; write them there, then buf_wrote(). */
 char *buf_reserve(struct buf *buf, size_t len);
 void buf_wrote(struct buf *buf, size_t len);
 
-void buf_drop(struct buf *buf, size_t len);     /* from the front */
-void buf_truncate(struct buf *buf, size_t len); /* keeps the first len bytes */
-void buf_clear(struct buf *buf);                /* empties it, keeps the memory */
-void buf_free(struct buf *buf);                 /* empties it, frees the memory */
+void buf_drop(struct buf *buf, size_t len);      /* from the front */
+void buf_truncate(struct buf *buf, size_t len);  /* keeps the first len bytes */
+void buf_clear(struct buf *buf);                 /* empties it, keeps the memory */
+void buf_free(struct buf *buf);                  /* empties it, frees the memory */
 void buf_move(struct buf *to, struct buf *from); /* appends all; O(1) when `to` is empty */
 
 bool buf_is(const struct buf *buf, const char *text); /* exactly, case matters */

@@ -30,5 +30,5 @@ struct error {
 
 bool error_set(struct error *err, enum error_kind kind, const char *format, ...) PRINTF_LIKE(3, 4);
 bool error_errno(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3); /* from errno */
-bool error_wrap(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);  /* "context: text" */
+bool error_wrap(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3); /* "context: text" */
 const char *error_kind_name(enum error_kind kind);

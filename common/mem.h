@@ -30,7 +30,7 @@ struct arena {
 };
 
 void *arena_alloc(struct arena *arena, size_t size); /* zeroed, aligned for anything */
-void arena_reset(struct arena *arena);               /* forgets everything, keeps one block */
+void arena_reset(struct arena *arena);               /* forgets everything, keeps a small block */
 void arena_free(struct arena *arena);
 
 #define ARENA_NEW(arena, type)          ((type *)arena_alloc((arena), sizeof(type)))

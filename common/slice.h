@@ -16,9 +16,9 @@ struct slice {
     size_t len;
 };
 
-#define SLICE(literal)       ((struct slice){ (literal), sizeof(literal) - 1 })
-#define SLICE_FMT            "%.*s"
-#define SLICE_ARG(slice)     (int)(slice).len, (slice).data
+#define SLICE(literal)   ((struct slice){ (literal), sizeof(literal) - 1 })
+#define SLICE_FMT        "%.*s"
+#define SLICE_ARG(slice) (int)(slice).len, (slice).data
 
 static inline struct slice slice_of(const char *text)
 {
@@ -31,10 +31,10 @@ static inline struct slice slice_make(const void *data, size_t len)
 }
 
 bool slice_equal(struct slice a, struct slice b);
-bool slice_is(struct slice a, const char *word);        /* ASCII case does not matter */
-bool slice_equal_case(struct slice a, struct slice b);  /* ASCII case does not matter */
-bool slice_starts(struct slice a, const char *prefix);  /* ASCII case does not matter */
-int slice_compare(struct slice a, struct slice b);      /* by bytes, like memcmp */
+bool slice_is(struct slice a, const char *word);       /* ASCII case does not matter */
+bool slice_equal_case(struct slice a, struct slice b); /* ASCII case does not matter */
+bool slice_starts(struct slice a, const char *prefix); /* ASCII case does not matter */
+int slice_compare(struct slice a, struct slice b);     /* by bytes, like memcmp */
 
 /* Both clamp: past the end there is nothing. */
 struct slice slice_from(struct slice a, size_t offset);
