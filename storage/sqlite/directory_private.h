@@ -1,0 +1,59 @@
+/* directory_private.h - what the files of the directory share: statements of postane.db, names,
+ * and the frame of a change.
+ */
+#pragma once
+
+#include "storage/directory.h"
+#include "storage/sqlite/sql.h"
+#include "storage/sqlite/store_private.h"
+
+enum directory_statement {
+    DOMAIN_INSERT,
+    DOMAIN_DELETE,
+    DOMAIN_FIND,
+    DOMAIN_LIST,
+    DOMAIN_DELETE_ALIASES,
+    DOMAIN_COUNT_ACCOUNTS,
+    ACCOUNT_INSERT,
+    ACCOUNT_DELETE,
+    ACCOUNT_SET_PASSWORD,
+    ACCOUNT_SET_QUOTA,
+    ACCOUNT_SET_DISABLED,
+    ACCOUNT_LIST,
+    ACCOUNT_BY_ADDRESS,
+    ACCOUNT_BY_ID,
+    ACCOUNT_OLDEST,
+    ALIAS_INSERT,
+    ALIAS_DELETE,
+    ALIAS_LIST,
+    ALIAS_TARGETS,
+    DIRECTORY_STATEMENTS,
+};
+
+/* An address in the stored form of names.h. */
+struct stored_address {
+    struct slice local, domain;
+};
+
+/* Errors: ERROR_INVALID when it is no address that could be ours. */
+bool stored_address_parse(struct arena *arena, struct slice text, struct stored_address *out,
+                          struct error *err) MUST_CHECK;
+struct slice stored_address_print(struct arena *arena, struct slice local, struct slice domain);
+
+/* Is there such a domain (in the stored form)? */
+bool domain_exists(struct sql_db *db, struct slice domain, bool *exists_out,
+                   struct error *err) MUST_CHECK;
+
+/* Has the address an account, an alias? */
+bool account_exists(struct sql_db *db, const struct stored_address *address, bool *exists_out,
+                    struct error *err) MUST_CHECK;
+bool alias_exists(struct sql_db *db, const struct stored_address *address, bool *exists_out,
+                  struct error *err) MUST_CHECK;
+
+/* Copies a row of ACCOUNT_LIST, ACCOUNT_BY_ADDRESS, ACCOUNT_BY_ID or ACCOUNT_OLDEST. */
+void account_from_row(struct arena *arena, const struct sql_row *row, struct account_info *out);
+
+/* A change: begin; work; finish with how it went. Finishing commits and tells everybody, or rolls
+ * back and returns false. */
+bool directory_begin(struct desk *desk, struct sql_db **db_out, struct error *err) MUST_CHECK;
+bool directory_finish(struct desk *desk, bool ok, struct error *err) MUST_CHECK;
