@@ -1,0 +1,123 @@
+/* cmd_copy.c - COPY (RFC 3501 section 6.4.7), MOVE (RFC 6851) and EXPUNGE (RFC 3501 section 6.4.3),
+ * by UID too, with the codes of UIDPLUS (RFC 4315) and HIGHESTMODSEQ of RFC 7162 section 3.2.
+ */
+#include "imapd/args.h"
+#include "imapd/command.h"
+#include "imapd/reply.h"
+
+static void print_copyuid(const struct copy_result *result, struct buf *out)
+{
+    buf_fmt(out, "COPYUID %u ", result->uidvalidity);
+    uidset_print(&result->from, out);
+    buf_add_byte(out, ' ');
+    uidset_print(&result->to, out);
+}
+
+/* The arguments of COPY and MOVE, and what they name. False after the reply. */
+static bool take_args(struct call *call, struct args *args, struct uidset *uids,
+                      uint64_t *target_out)
+{
+    struct client *client = client_of(call);
+    struct seqset set;
+    struct slice name;
+    struct mailbox_info target;
+    struct error err;
+
+    if (!args_space(args) || !args_seqset(args, &set) || !args_space(args) ||
+        !args_mailbox(args, &name) || !args_end(args)) {
+        reply_syntax(call, args);
+        return false;
+    }
+    if (!view_resolve(&client->view, &set, client->uid, uids)) {
+        reply_bad(call, "There is no message with such a number");
+        return false;
+    }
+    if (!mailbox_by_name(client->account, &call->arena, name, &target, &err)) {
+        if (err.kind == ERROR_NOT_FOUND)
+            reply_no(call, "TRYCREATE", "There is no such mailbox");
+        else
+            reply_error(call, &err);
+        return false;
+    }
+    *target_out = target.id;
+    return true;
+}
+
+enum next imap_copy(struct call *call, struct args *args)
+{
+    AUTO(uidset_free) struct uidset uids = { 0 };
+    AUTO(copy_result_free) struct copy_result result = { 0 };
+    AUTO(buf_free) struct buf code = { 0 };
+    struct client *client = client_of(call);
+    uint64_t target;
+    struct error err;
+
+    if (!take_args(call, args, &uids, &target))
+        return NEXT_COMMAND;
+    if (!mailbox_copy(client->account, client->view.mailbox, &uids, target, false, &result, &err))
+        return reply_error(call, &err);
+    if (result.from.count == 0)
+        return reply_ok(call, "Nothing to copy");
+    print_copyuid(&result, &code);
+    return reply_ok_code(call, buf_text(&code), "COPY completed");
+}
+
+/* Tells the client what it removed itself, and ends the command. */
+static enum next reply_removed(struct call *call, const struct uidset *removed, uint64_t modseq,
+                               const char *text)
+{
+    AUTO(view_news_free) struct view_news news = { 0 };
+    AUTO(buf_free) struct buf code = { 0 };
+    struct client *client = client_of(call);
+
+    view_remove(&client->view, removed, &news);
+    reply_news(call, &news);
+    if (removed->count == 0 || !client->condstore)
+        return reply_ok(call, text);
+    buf_fmt(&code, "HIGHESTMODSEQ %llu", (unsigned long long)modseq);
+    return reply_ok_code(call, buf_text(&code), text);
+}
+
+/* The COPYUID of a MOVE comes untagged, before the EXPUNGEs (RFC 6851 section 4.3). */
+enum next imap_move(struct call *call, struct args *args)
+{
+    AUTO(uidset_free) struct uidset uids = { 0 };
+    AUTO(copy_result_free) struct copy_result result = { 0 };
+    AUTO(buf_free) struct buf code = { 0 };
+    struct client *client = client_of(call);
+    uint64_t target;
+    struct error err;
+
+    if (!take_args(call, args, &uids, &target))
+        return NEXT_COMMAND;
+    if (client->view.read_only)
+        return reply_no(call, "READ-ONLY", "The mailbox is open for reading only");
+    if (!mailbox_copy(client->account, client->view.mailbox, &uids, target, true, &result, &err))
+        return reply_error(call, &err);
+    if (result.from.count == 0)
+        return reply_ok(call, "Nothing to move");
+    print_copyuid(&result, &code);
+    reply_untagged(call, "OK [%s] Moved", buf_text(&code));
+    return reply_removed(call, &result.from, result.modseq, "MOVE completed");
+}
+
+enum next imap_expunge(struct call *call, struct args *args)
+{
+    AUTO(uidset_free) struct uidset uids = { 0 };
+    AUTO(uidset_free) struct uidset expunged = { 0 };
+    struct client *client = client_of(call);
+    struct seqset set = { 0 };
+    uint64_t modseq;
+    struct error err;
+
+    if ((client->uid && (!args_space(args) || !args_seqset(args, &set))) || !args_end(args))
+        return reply_syntax(call, args);
+    if (client->view.read_only)
+        return reply_no(call, "READ-ONLY", "The mailbox is open for reading only");
+    if (client->uid && !view_resolve(&client->view, &set, true, &uids))
+        return reply_bad(call, "There is no such message");
+    if (!mailbox_expunge(client->account, client->view.mailbox, client->uid ? &uids : NULL, false,
+                         &expunged, &modseq, &err))
+        return reply_error(call, &err);
+    return reply_removed(call, &expunged, modseq, "EXPUNGE completed");
+}
