@@ -1,0 +1,269 @@
+/* daemon.c - from inherited sockets to a graceful end.
+ *
+ *     STARTING --> SERVING --SIGTERM--> STOPPING --stop_ms--> CUTTING --> ENDED
+ *                                           '---- no sessions left -------^
+ *
+ * What is opened first is closed last: pools outlive sessions, the net outlives connections.
+ * libuv gives handles back in callbacks, so the loop runs once more before it is closed.
+ */
+#include "common/daemon_private.h"
+
+#include "common/mem.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define CUT_MS 1000 /* for jobs that still run when their connections were cut */
+
+static uint64_t clock_now(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+uint64_t clock_ms(void)
+{
+    return clock_now(CLOCK_MONOTONIC);
+}
+
+int64_t time_ms(void)
+{
+    return (int64_t)clock_now(CLOCK_REALTIME);
+}
+
+static void on_accepted(int fd, void *owner)
+{
+    struct daemon_socket *socket = owner;
+
+    server_accept(socket->daemon->server, fd, socket->row->protocol, socket->daemon->state->tls,
+                  socket->row->tls_at_once);
+}
+
+static const struct daemon_listener *find_row(const struct daemon *daemon, const char *name,
+                                              struct error *err)
+{
+    char known[128] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < daemon->n_listeners; i++) {
+        const char *row_name = daemon->listeners[i].name;
+
+        if (strcmp(row_name, name) == 0)
+            return &daemon->listeners[i];
+        if (len < sizeof(known))
+            len += (size_t)snprintf(known + len, sizeof(known) - len, " %s", row_name);
+    }
+    error_set(err, ERROR_INVALID, "LISTEN_FDNAMES has a socket \"%s\"; %s knows:%s", name,
+              daemon->name, known);
+    return NULL;
+}
+
+/* Looks all sockets up before the first one is accepted from. */
+static bool assign_sockets(struct daemon *daemon, struct error *err)
+{
+    struct daemon_state *state = daemon->state;
+    struct inherited sockets[SOCKETS_MAX];
+    size_t count;
+
+    if (!listener_inherit(sockets, SOCKETS_MAX, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const struct daemon_listener *row = find_row(daemon, sockets[i].name, err);
+
+        if (row == NULL)
+            return false;
+        if (row->tls_at_once && state->tls == NULL)
+            return error_set(err, ERROR_INVALID,
+                             "socket \"%s\" speaks TLS, but no certificate is set: set one or "
+                             "leave the socket out",
+                             row->name);
+        state->sockets[i] = (struct daemon_socket){ .daemon = daemon, .row = row };
+        if (!listener_open(&state->loop, sockets[i].fd, &daemon->log, on_accepted,
+                           &state->sockets[i], &state->sockets[i].listener, err))
+            return false;
+        state->n_sockets++;
+    }
+    return true;
+}
+
+static void close_sockets(struct daemon *daemon)
+{
+    for (size_t i = 0; i < daemon->state->n_sockets; i++)
+        listener_close(&daemon->state->sockets[i].listener);
+}
+
+static void reload(struct daemon *daemon)
+{
+    struct error err;
+
+    if (daemon->state->tls != NULL && !tls_reload(daemon->state->tls, &err))
+        log_error(&daemon->log, "reload_failed", F_ERR(&err),
+                  F_STR("advice", "the old certificates stay in use"));
+    if (daemon->on_reload != NULL)
+        daemon->on_reload(daemon);
+    log_info(&daemon->log, "reload", F_NUM("sessions", (int64_t)server_sessions(daemon->server)));
+}
+
+static void end(struct daemon *daemon)
+{
+    daemon->state->phase = DAEMON_ENDED;
+    uv_stop(&daemon->state->loop);
+}
+
+static void on_empty(void *context)
+{
+    end(context);
+}
+
+/* A worker that hangs cannot be ended; the store survives a process that just stops. */
+static void on_cut_too_late(uv_timer_t *timer)
+{
+    struct daemon *daemon = timer->data;
+
+    log_error(&daemon->log, "stop", F_STR("reason", "sessions do not end; leaving without them"),
+              F_NUM("sessions", (int64_t)server_sessions(daemon->server)));
+    _Exit(EXIT_FAILURE);
+}
+
+static void on_stop_too_late(uv_timer_t *timer)
+{
+    struct daemon *daemon = timer->data;
+
+    daemon->state->phase = DAEMON_CUTTING;
+    server_abort(daemon->server, "the server stops");
+    uv_timer_start(timer, on_cut_too_late, CUT_MS, 0);
+}
+
+static void stop(struct daemon *daemon)
+{
+    if (daemon->state->phase != DAEMON_SERVING)
+        return;
+    daemon->state->phase = DAEMON_STOPPING;
+    daemon_tell_systemd("STOPPING=1");
+    log_info(&daemon->log, "stop", F_NUM("sessions", (int64_t)server_sessions(daemon->server)));
+    close_sockets(daemon);
+    if (daemon->on_stop != NULL)
+        daemon->on_stop(daemon);
+    uv_timer_start(&daemon->state->deadline, on_stop_too_late, daemon->stop_ms, 0);
+    server_stop(daemon->server);
+}
+
+static void on_signal(uv_signal_t *handle, int signal_number)
+{
+    struct daemon *daemon = handle->data;
+
+    if (signal_number == SIGHUP)
+        reload(daemon);
+    else
+        stop(daemon);
+}
+
+static void watch_signals(struct daemon *daemon)
+{
+    static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+    struct daemon_state *state = daemon->state;
+
+    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        uv_signal_init(&state->loop, &state->signals[i]);
+        state->signals[i].data = daemon;
+        uv_signal_start(&state->signals[i], on_signal, numbers[i]);
+        state->n_signals++;
+    }
+}
+
+static struct server_options server_options(struct daemon *daemon)
+{
+    return (struct server_options){
+        .loop = daemon->loop,
+        .net = daemon->state->net,
+        .pool = daemon->pool,
+        .slow = daemon->slow,
+        .log = daemon->log,
+        .idle_ms = daemon->idle_ms,
+        .stall_ms = daemon->stall_ms,
+        .input_max = daemon->input_max,
+        .max_sessions = daemon->max_sessions,
+        .max_per_address = daemon->max_per_address,
+        .busy_reply = daemon->busy_reply,
+        .on_empty = on_empty,
+        .context = daemon,
+    };
+}
+
+static bool start(struct daemon *daemon, struct error *err)
+{
+    struct daemon_state *state = daemon->state;
+
+    if (!tls_load(&daemon->tls, &state->tls, err) || !daemon_posts_start(daemon, err) ||
+        !pool_new(&state->loop, daemon->workers, &daemon->desk, &daemon->pool, err) ||
+        !pool_new(&state->loop, daemon->slow_workers, NULL, &daemon->slow, err))
+        return false;
+    state->net = net_new(&state->loop);
+    struct server_options options = server_options(daemon);
+    daemon->server = server_new(&options);
+    watch_signals(daemon);
+    return assign_sockets(daemon, err) &&
+           (daemon->on_start == NULL || daemon->on_start(daemon, err));
+}
+
+/* Works for a daemon that started half way, too. */
+static void tear_down(struct daemon *daemon)
+{
+    struct daemon_state *state = daemon->state;
+
+    close_sockets(daemon);
+    daemon_extras_end(daemon);
+    pool_free(&daemon->pool);
+    pool_free(&daemon->slow);
+    daemon_posts_end(daemon); /* they may still want the server */
+    server_free(&daemon->server);
+    for (size_t i = 0; i < state->n_signals; i++)
+        uv_close((uv_handle_t *)&state->signals[i], NULL);
+    uv_close((uv_handle_t *)&state->deadline, NULL);
+    uv_run(&state->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&state->loop);
+    net_free(&state->net);
+    tls_free(&state->tls);
+}
+
+static int serve(struct daemon *daemon)
+{
+    struct daemon_state *state = daemon->state;
+
+    state->phase = DAEMON_SERVING;
+    log_info(&daemon->log, "start", F_STR("version", POSTANE_VERSION),
+             F_NUM("sockets", (int64_t)state->n_sockets));
+    daemon_tell_systemd("READY=1");
+    while (state->phase != DAEMON_ENDED)
+        uv_run(&state->loop, UV_RUN_DEFAULT);
+    if (daemon->on_end != NULL)
+        daemon->on_end(daemon);
+    return EXIT_SUCCESS;
+}
+
+int daemon_run(struct daemon *daemon)
+{
+    struct daemon_state *state = NEW(struct daemon_state);
+    struct error err = { 0 };
+    int code = EXIT_FAILURE;
+
+    daemon->state = state;
+    daemon->log = (struct log){ .daemon = daemon->name };
+    if (uv_loop_init(&state->loop) != 0)
+        abort(); /* no descriptors at start */
+    daemon->loop = &state->loop;
+    uv_timer_init(&state->loop, &state->deadline);
+    state->deadline.data = daemon;
+
+    if (start(daemon, &err))
+        code = serve(daemon);
+    else
+        log_error(&daemon->log, "start_failed", F_ERR(&err));
+    tear_down(daemon);
+    free(TAKE(daemon->state));
+    return code;
+}

@@ -5,7 +5,8 @@
  * listeners; a socket with no row, or no sockets at all, is an error that says what to do.
  *
  * SIGTERM, SIGINT: stop accepting, let sessions finish their command and say goodbye, leave within
- * stop_ms. SIGHUP: read certificates again, call on_reload. SIGPIPE is ignored.
+ * stop_ms. SIGHUP: read certificates again, call on_reload. SIGPIPE is ignored. With NOTIFY_SOCKET
+ * set, systemd is told when the daemon is ready and when it stops.
  *
  * Threads: daemon_run() is the loop thread.
  */
@@ -42,6 +43,7 @@ struct daemon {
     struct server *server;
     struct pool *pool, *slow;
     struct log log;
+    struct daemon_state *state; /* daemon.c's own */
 };
 
 /* Runs until stopped; the result is the process's exit code. */

@@ -1,0 +1,297 @@
+/* pool.c - one queue and one thread per worker; a key always goes to the same worker.
+ *
+ * A worker sleeps on its queue. After work it sleeps at most a second before it tells its desk that
+ * it is idle, once; so an idle pool wakes nobody up. Finished jobs go into one list for the loop
+ * thread, which is woken by a uv_async.
+ *
+ * Lifetime: the pool's memory outlives pool_free() until the loop has run once more, because libuv
+ * gives the uv_async back in a callback.
+ */
+#include "common/pool.h"
+
+#include "common/mem.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <uv.h>
+
+#define STACK_BYTES        (512u * 1024)
+#define IDLE_AFTER_SECONDS 1
+
+struct queue {
+    struct job *first;
+    struct job **end; /* where the next one is hung in */
+};
+
+enum worker_state { WORKER_STARTING, WORKER_READY, WORKER_FAILED };
+
+struct worker {
+    struct pool *pool;
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards all below but the desk */
+    pthread_cond_t changed;
+    struct queue queue;
+    enum worker_state state;
+    bool ending;
+    struct error failure;
+    void *desk;
+};
+
+struct pool {
+    struct pool_desk desk;
+    uv_async_t finished;
+    pthread_mutex_t done_lock;
+    struct queue done;
+    unsigned n_workers;
+    struct worker workers[];
+};
+
+static void queue_add(struct queue *queue, struct job *job)
+{
+    job->next = NULL;
+    *queue->end = job;
+    queue->end = &job->next;
+}
+
+static void queue_init(struct queue *queue)
+{
+    queue->first = NULL;
+    queue->end = &queue->first;
+}
+
+static struct job *queue_take(struct queue *queue)
+{
+    struct job *job = queue->first;
+
+    if (job == NULL)
+        return NULL;
+    queue->first = job->next;
+    if (queue->first == NULL)
+        queue->end = &queue->first;
+    return job;
+}
+
+/* Returns false when nothing came within the time. */
+static bool wait_a_second(struct worker *worker)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += IDLE_AFTER_SECONDS;
+    return pthread_cond_timedwait(&worker->changed, &worker->lock, &until) != ETIMEDOUT;
+}
+
+static void desk_idle(struct worker *worker)
+{
+    const struct pool_desk *desk = &worker->pool->desk;
+
+    if (desk->idle == NULL)
+        return;
+    pthread_mutex_unlock(&worker->lock);
+    desk->idle(worker->desk);
+    pthread_mutex_lock(&worker->lock);
+}
+
+/* The next job; NULL when the pool ends and the queue is empty. `worked`: a job ran before. */
+static struct job *next_job(struct worker *worker, bool worked)
+{
+    struct job *job;
+
+    pthread_mutex_lock(&worker->lock);
+    while ((job = queue_take(&worker->queue)) == NULL && !worker->ending) {
+        if (!worked) {
+            pthread_cond_wait(&worker->changed, &worker->lock);
+        } else if (!wait_a_second(worker)) {
+            worked = false;
+            if (worker->queue.first == NULL)
+                desk_idle(worker);
+        }
+    }
+    pthread_mutex_unlock(&worker->lock);
+    return job;
+}
+
+static void run_job(struct worker *worker, struct job *job)
+{
+    struct pool *pool = worker->pool;
+    bool wants_done = job->done != NULL; /* without it, work() may free the job */
+
+    job->work(job, worker->desk);
+    if (!wants_done)
+        return;
+    pthread_mutex_lock(&pool->done_lock);
+    queue_add(&pool->done, job);
+    pthread_mutex_unlock(&pool->done_lock);
+    uv_async_send(&pool->finished);
+}
+
+static bool open_desk(struct worker *worker)
+{
+    const struct pool_desk *desk = &worker->pool->desk;
+    bool opened = desk->open == NULL || desk->open(desk->context, &worker->desk, &worker->failure);
+
+    pthread_mutex_lock(&worker->lock);
+    worker->state = opened ? WORKER_READY : WORKER_FAILED;
+    pthread_cond_signal(&worker->changed);
+    pthread_mutex_unlock(&worker->lock);
+    return opened;
+}
+
+static void *worker_main(void *argument)
+{
+    struct worker *worker = argument;
+    struct job *job;
+
+    if (!open_desk(worker))
+        return NULL;
+    for (bool worked = false; (job = next_job(worker, worked)) != NULL; worked = true)
+        run_job(worker, job);
+    if (worker->pool->desk.close != NULL)
+        worker->pool->desk.close(worker->desk);
+    return NULL;
+}
+
+/* On the loop thread. A done callback may submit its job again, so `next` is read before it. */
+static void run_done(struct pool *pool)
+{
+    pthread_mutex_lock(&pool->done_lock);
+    struct job *job = pool->done.first;
+    queue_init(&pool->done);
+    pthread_mutex_unlock(&pool->done_lock);
+
+    while (job != NULL) {
+        struct job *next = job->next;
+
+        job->done(job);
+        job = next;
+    }
+}
+
+static void on_finished(uv_async_t *async)
+{
+    run_done(CONTAINER_OF(async, struct pool, finished));
+}
+
+/* Signals are for the loop thread: a worker's system calls are not interrupted. */
+static int create_thread(struct worker *worker)
+{
+    sigset_t all, before;
+    pthread_attr_t attributes;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    int result = pthread_create(&worker->thread, &attributes, worker_main, worker);
+    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return result;
+}
+
+static void worker_init(struct worker *worker, struct pool *pool)
+{
+    pthread_condattr_t attributes;
+
+    worker->pool = pool;
+    queue_init(&worker->queue);
+    pthread_mutex_init(&worker->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&worker->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static void worker_deinit(struct worker *worker)
+{
+    pthread_mutex_destroy(&worker->lock);
+    pthread_cond_destroy(&worker->changed);
+}
+
+/* Starts the thread and waits until its desk is open. */
+static bool worker_start(struct worker *worker, struct pool *pool, struct error *err)
+{
+    worker_init(worker, pool);
+    errno = create_thread(worker);
+    if (errno != 0) {
+        worker_deinit(worker);
+        return error_errno(err, "starting a worker thread");
+    }
+    pthread_mutex_lock(&worker->lock);
+    while (worker->state == WORKER_STARTING)
+        pthread_cond_wait(&worker->changed, &worker->lock);
+    pthread_mutex_unlock(&worker->lock);
+    if (worker->state == WORKER_READY)
+        return true;
+
+    pthread_join(worker->thread, NULL);
+    worker_deinit(worker);
+    *err = worker->failure;
+    return error_wrap(err, "starting a worker");
+}
+
+static void worker_end(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    worker->ending = true;
+    pthread_cond_signal(&worker->changed);
+    pthread_mutex_unlock(&worker->lock);
+    pthread_join(worker->thread, NULL);
+}
+
+bool pool_new(struct uv_loop_s *loop, unsigned threads, const struct pool_desk *desk,
+              struct pool **pool_out, struct error *err)
+{
+    AUTO(pool_free) struct pool *pool = NULL;
+
+    threads = MAX(threads, 1u);
+    pool = mem_zero(sizeof(*pool) + threads * sizeof(pool->workers[0]));
+    if (desk != NULL)
+        pool->desk = *desk;
+    queue_init(&pool->done);
+    pthread_mutex_init(&pool->done_lock, NULL);
+    int result = uv_async_init(loop, &pool->finished, on_finished);
+    if (result != 0) {
+        pthread_mutex_destroy(&pool->done_lock);
+        free(TAKE(pool));
+        return error_set(err, ERROR_TEMPORARY, "starting the worker pool: %s", uv_strerror(result));
+    }
+    for (; pool->n_workers < threads; pool->n_workers++)
+        if (!worker_start(&pool->workers[pool->n_workers], pool, err))
+            return false;
+    *pool_out = TAKE(pool);
+    return true;
+}
+
+void pool_submit(struct pool *pool, uint64_t key, struct job *job)
+{
+    uint64_t mixed = (key * 0x9E3779B97F4A7C15u) >> 32; /* ids that count up spread evenly */
+    struct worker *worker = &pool->workers[mixed % pool->n_workers];
+
+    pthread_mutex_lock(&worker->lock);
+    queue_add(&worker->queue, job);
+    pthread_cond_signal(&worker->changed);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+static void on_pool_closed(uv_handle_t *handle)
+{
+    free(CONTAINER_OF(handle, struct pool, finished));
+}
+
+void pool_free(struct pool **pool_pointer)
+{
+    struct pool *pool = TAKE(*pool_pointer);
+
+    if (pool == NULL)
+        return;
+    for (unsigned i = 0; i < pool->n_workers; i++)
+        worker_end(&pool->workers[i]);
+    run_done(pool);
+    for (unsigned i = 0; i < pool->n_workers; i++)
+        worker_deinit(&pool->workers[i]);
+    pthread_mutex_destroy(&pool->done_lock);
+    uv_close((uv_handle_t *)&pool->finished, on_pool_closed);
+}

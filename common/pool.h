@@ -20,7 +20,7 @@ struct job {
     void (*work)(struct job *job, void *desk); /* on the worker */
     void (*done)(struct job *job);             /* on the loop thread; may be NULL: then the job
                                                   is not touched after work() */
-    struct job *next; /* the pool's */
+    struct job *next;                          /* the pool's */
 };
 
 struct pool_desk {
@@ -35,5 +35,6 @@ bool pool_new(struct uv_loop_s *loop, unsigned threads, const struct pool_desk *
               struct pool **pool_out, struct error *err) MUST_CHECK;
 void pool_submit(struct pool *pool, uint64_t key, struct job *job);
 
-/* Runs what is queued, then ends the threads; done callbacks that are due are run. */
+/* Runs what is queued, then ends the threads; done callbacks that are due are run. They must not
+ * submit more. The loop has to run once more afterwards, to take the pool's handle back. */
 void pool_free(struct pool **pool);

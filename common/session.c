@@ -1,0 +1,373 @@
+/* session.c - the waiting machine of one client; see session.h for the picture.
+ *
+ * Every callback, whatever woke us, ends in session_wake(), which asks step() whether the thing we
+ * wait for has happened. Callbacks carry no data and decide nothing, so a spurious or late one is
+ * harmless.
+ *
+ * Threads: all on the loop thread but work() and work_close(). From pool_submit() until
+ * on_job_done(), the worker owns session->call and the loop thread does not look at it; the one
+ * exception is call->closing, which is atomic. No locks are needed.
+ *
+ * Lifetime: a session is freed in session_wake() and nowhere else, once its connection is gone and
+ * no job is running.
+ */
+#include "common/session_private.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#define OUT_ENOUGH (64 * 1024) /* bytes of reply: send before making more */
+#define TURN_MS    10          /* then the worker is somebody else's */
+
+static void session_free(struct session *s)
+{
+    server_forget(s);
+    buf_free(&s->call.in);
+    buf_free(&s->call.out);
+    arena_free(&s->call.arena);
+    buf_free(&s->exporter);
+    buf_free(&s->end_point);
+    free(s->tls_name);
+    free(s);
+}
+
+static bool wait_for(struct session *s, enum wait wait)
+{
+    s->wait = wait;
+    return true;
+}
+
+static uint64_t worker_clock_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* On a worker: whether run() may go on with the next pipelined command at once. */
+static bool runs_on(const struct session *s, uint64_t key, uint64_t until_ms)
+{
+    const struct call *call = &s->call;
+    bool wants = s->next == NEXT_COMMAND || (s->next == NEXT_NOTICE && s->took);
+
+    return wants && call->in.len > 0 && call->out.len < OUT_ENOUGH && call->key == key &&
+           call->delay_ms == 0 && !s->slow && !s->last_run && !atomic_load(&call->closing) &&
+           worker_clock_ms() < until_ms;
+}
+
+static void run_once(struct session *s)
+{
+    struct call *call = &s->call;
+    size_t before = call->in.len;
+
+    call->need = 0;
+    s->next = s->protocol->run(call);
+    s->took = call->in.len < before;
+}
+
+static void work(struct job *job, void *desk) /* on a worker */
+{
+    struct session *s = CONTAINER_OF(job, struct session, job);
+    struct call *call = &s->call;
+    uint64_t key = call->key, until_ms = worker_clock_ms() + TURN_MS;
+
+    call->desk = s->slow ? NULL : desk;
+    if (!s->opened)
+        call->state =
+            s->protocol->open != NULL ? s->protocol->open(call, s->protocol->context) : NULL;
+    s->opened = true;
+    run_once(s);
+    while (runs_on(s, key, until_ms)) {
+        if (s->next == NEXT_COMMAND)
+            arena_reset(&call->arena);
+        call->why = WHY_INPUT;
+        run_once(s);
+    }
+    if (s->next == NEXT_COMMAND)
+        arena_free(&call->arena); /* not only reset: the client may be silent for hours */
+    if (call->in.len == 0)
+        buf_free(&call->in);
+}
+
+static void work_close(struct job *job, void *desk) /* on a worker */
+{
+    struct session *s = CONTAINER_OF(job, struct session, job);
+
+    s->call.desk = desk;
+    if (s->protocol->close != NULL)
+        s->protocol->close(&s->call);
+}
+
+static void on_job_done(struct job *job)
+{
+    struct session *s = CONTAINER_OF(job, struct session, job);
+
+    s->job_running = false;
+    session_wake(s);
+}
+
+static void submit(struct session *s, void (*job)(struct job *, void *))
+{
+    s->job = (struct job){ .work = job, .done = on_job_done };
+    s->job_running = true;
+    if (s->slow)
+        pool_submit(s->server->options.slow, s->id, &s->job);
+    else
+        pool_submit(s->server->options.pool, s->call.key, &s->job);
+}
+
+static bool run(struct session *s, enum why why)
+{
+    struct call *call = &s->call;
+
+    if (s->conn != NULL) {
+        buf_move(&call->in, conn_input(s->conn));
+        conn_set_idle(s->conn, 0);
+        size_t max = s->server->options.input_max;
+        conn_set_room(s->conn, max > call->in.len ? max - call->in.len : 0);
+    }
+    call->why = why;
+    s->slow = s->next == NEXT_SLOW && why == WHY_AGAIN;
+    s->last_run = s->last_run || why == WHY_ENDED || why == WHY_TIMEOUT || why == WHY_STOP;
+    submit(s, work);
+    return wait_for(s, WAIT_RUN);
+}
+
+/* The protocol's close() runs while the connection sends its last bytes. */
+static bool end(struct session *s, const char *reason)
+{
+    if (s->conn != NULL)
+        conn_close(s->conn, reason);
+    s->call.reason = reason;
+    s->slow = false;
+    if (s->opened)
+        submit(s, work_close);
+    return wait_for(s, WAIT_END);
+}
+
+static const char *goodbye_reason(const struct session *s)
+{
+    switch (s->call.why) {
+    case WHY_TIMEOUT:
+        return "timeout: the client is silent";
+    case WHY_STOP:
+        return "the server stops";
+    case WHY_ENDED:
+        return "the client hung up";
+    case WHY_START:
+    case WHY_INPUT:
+    case WHY_AGAIN:
+    case WHY_NOTICE:
+    case WHY_SECURED:
+        return "done";
+    }
+    return "done";
+}
+
+/* What is known of the connection once it is open, and again once it is secure. */
+static void learn(struct session *s)
+{
+    struct call *call = &s->call;
+    struct buf name = { 0 };
+
+    s->local = *conn_local(s->conn);
+    call->secure = conn_is_secure(s->conn);
+    if (!call->secure)
+        return;
+    call->tls_offered = false;
+    conn_tls_name(s->conn, &name);
+    s->tls_name = slice_strdup(buf_slice(&name));
+    buf_free(&name);
+    call->tls_name = s->tls_name;
+    if (conn_binding_exporter(s->conn, &s->exporter))
+        call->binding_exporter = buf_slice(&s->exporter);
+    if (conn_binding_end_point(s->conn, &s->end_point))
+        call->binding_end_point = buf_slice(&s->end_point);
+}
+
+static bool start_tls(struct session *s)
+{
+    if (!s->call.tls_offered)
+        return end(s, "TLS is not offered");
+    buf_free(&s->call.in); /* whatever came in clear text: RFC 3207 section 4.2, RFC 8314 */
+    conn_set_room(s->conn, s->server->options.input_max);
+    conn_start_tls(s->conn, s->call.server_name);
+    return wait_for(s, WAIT_TLS);
+}
+
+static bool wait_for_input(struct session *s, enum wait wait)
+{
+    size_t max = s->server->options.input_max;
+
+    s->held = s->call.in.len;
+    if (s->next == NEXT_INPUT && s->held >= max)
+        return end(s, "the client sends more than fits");
+    conn_set_room(s->conn, max > s->held ? max - s->held : 0);
+    conn_set_idle(s->conn, s->call.idle_ms);
+    return wait_for(s, wait);
+}
+
+/* run() is done and its reply may go out. */
+static bool reply(struct session *s)
+{
+    server_file_key(s);
+    conn_send(s->conn, &s->call.out);
+    if (s->last_run && s->next != NEXT_WAIT)
+        return end(s, goodbye_reason(s));
+    switch (s->next) {
+    case NEXT_COMMAND:
+    case NEXT_INPUT:
+        return wait_for_input(s, WAIT_INPUT);
+    case NEXT_NOTICE:
+        return wait_for_input(s, WAIT_NOTICE);
+    case NEXT_AGAIN:
+        return wait_for(s, WAIT_SENT);
+    case NEXT_SLOW:
+        return run(s, WHY_AGAIN);
+    case NEXT_WAIT:
+        return wait_for(s, WAIT_RESUME);
+    case NEXT_TLS:
+        return start_tls(s);
+    case NEXT_CLOSE:
+        return end(s, goodbye_reason(s));
+    }
+    abort();
+}
+
+static bool after_run(struct session *s)
+{
+    if (s->conn == NULL && s->next == NEXT_WAIT)
+        return wait_for(s, WAIT_RESUME);
+    if (s->conn == NULL)
+        return end(s, s->lost_reason);
+    if (s->call.delay_ms == 0)
+        return reply(s);
+    conn_set_alarm(s->conn, s->call.delay_ms);
+    s->call.delay_ms = 0;
+    return wait_for(s, WAIT_DELAY);
+}
+
+/* Whether run() has something to do with what came from the client. */
+static bool input_is_enough(const struct session *s)
+{
+    size_t fresh = conn_input(s->conn)->len;
+
+    if (s->next == NEXT_COMMAND || (s->next == NEXT_NOTICE && s->took))
+        return s->held + fresh > 0;
+    if (s->call.need > s->held)
+        return s->held + fresh >= s->call.need;
+    return fresh > 0;
+}
+
+/* WAIT_INPUT and WAIT_NOTICE: the client may also be late, gone, or told to go. */
+static bool look_for_input(struct session *s)
+{
+    if (conn_unsent(s->conn) >= OUT_ENOUGH)
+        return false; /* it sends commands faster than it reads replies */
+    if (s->server->stopping)
+        return run(s, WHY_STOP);
+    if (input_is_enough(s))
+        return run(s, WHY_INPUT);
+    if (s->wait == WAIT_NOTICE && s->noticed) {
+        s->noticed = false;
+        return run(s, WHY_NOTICE);
+    }
+    if (conn_ended(s->conn))
+        return run(s, WHY_ENDED);
+    if (conn_timed_out(s->conn))
+        return run(s, WHY_TIMEOUT);
+    return false;
+}
+
+static bool look_for_open(struct session *s)
+{
+    if (!conn_is_open(s->conn))
+        return false;
+    learn(s);
+    return run(s, WHY_START);
+}
+
+static bool look_for_tls(struct session *s)
+{
+    if (!conn_is_secure(s->conn))
+        return false;
+    learn(s);
+    return run(s, WHY_SECURED);
+}
+
+static bool resume(struct session *s)
+{
+    if (!s->resumed)
+        return false;
+    s->resumed = false;
+    return s->conn != NULL ? run(s, WHY_AGAIN) : end(s, s->lost_reason);
+}
+
+/* Whoever asked for a connection that failed hears of it through run(), once. */
+static bool lost(struct session *s)
+{
+    if (s->outgoing && !s->opened) {
+        buf_add_text(&s->call.in, s->lost_reason);
+        return run(s, WHY_START);
+    }
+    return end(s, s->lost_reason);
+}
+
+/* Does the thing we wait for, if it can be done now. Returns false while it cannot. */
+static bool step(struct session *s)
+{
+    switch (s->wait) {
+    case WAIT_OPEN:
+        return s->conn == NULL ? lost(s) : look_for_open(s);
+    case WAIT_RUN:
+        return !s->job_running && after_run(s);
+    case WAIT_RESUME:
+        return resume(s);
+    case WAIT_INPUT:
+    case WAIT_NOTICE:
+        return s->conn == NULL ? lost(s) : look_for_input(s);
+    case WAIT_DELAY:
+        return s->conn == NULL ? lost(s) : conn_alarm_due(s->conn) && reply(s);
+    case WAIT_SENT:
+        return s->conn == NULL ? lost(s) : conn_unsent(s->conn) < OUT_ENOUGH && run(s, WHY_AGAIN);
+    case WAIT_TLS:
+        return s->conn == NULL ? lost(s) : look_for_tls(s);
+    case WAIT_END:
+        return s->conn == NULL && !s->job_running && wait_for(s, WAIT_FREE);
+    case WAIT_FREE:
+        return false;
+    }
+    abort();
+}
+
+void session_wake(struct session *s)
+{
+    while (step(s))
+        continue;
+    if (s->wait == WAIT_FREE)
+        session_free(s);
+}
+
+/* While a worker owns the call, only the atomic in it may be touched. */
+static void connection_closed(struct session *s)
+{
+    const char *reason = conn_close_reason(s->conn);
+
+    log_info(&s->call.log, "closed", F_STR("peer", s->peer.address), F_STR("reason", reason),
+             F_NUM("bytes_in", (int64_t)conn_bytes_in(s->conn)),
+             F_NUM("bytes_out", (int64_t)conn_bytes_out(s->conn)),
+             F_NUM("ms", (int64_t)(uv_now(s->server->options.loop) - s->started_ms)));
+    atomic_store(&s->call.closing, true);
+    s->conn = NULL;
+    s->lost_reason = reason;
+}
+
+void session_on_conn(struct conn *conn, enum conn_event event, void *owner)
+{
+    struct session *s = owner;
+
+    if (event == CONN_CLOSED)
+        connection_closed(s);
+    session_wake(s);
+}

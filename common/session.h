@@ -18,6 +18,9 @@
  *
  * run() is called again at once, on the same thread, while it returns NEXT_COMMAND, there is input
  * and the reply is small: pipelined commands cost one trip to the worker and one write.
+ *
+ * When the connection is lost, run() is not called again: close() is, with call->reason. Only a
+ * NEXT_WAIT is waited for first, because whoever will resume it holds a pointer to the call.
  */
 #pragma once
 
@@ -26,6 +29,8 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/pool.h"
+
+#include <stdatomic.h>
 
 struct server;
 struct session;
@@ -36,11 +41,12 @@ enum next {
     NEXT_INPUT,   /* what is in call->in is not enough: run again when call->need bytes are there
                      or, with need 0, when anything came; or at the end of input */
     NEXT_AGAIN,   /* send call->out, then run again, whether there is input or not */
-    NEXT_NOTICE,  /* run again at input or at a notice for call->key */
+    NEXT_NOTICE,  /* run again at new input (at once, if this run took some and there is more) or
+                     at a notice for call->key */
     NEXT_SLOW,    /* run again in the slow lane (password hashing) */
     NEXT_WAIT,    /* run again after call_resume() */
-    NEXT_TLS,     /* send call->out, drop the input, shake hands, run again with call->why_secured */
-    NEXT_CLOSE,   /* send call->out, close */
+    NEXT_TLS,   /* send call->out, drop the input, shake hands, run again with call->why_secured */
+    NEXT_CLOSE, /* send call->out, close */
 };
 
 /* Why run() is called. */
@@ -52,25 +58,30 @@ enum why {
     WHY_SECURED, /* the TLS handshake is done */
     WHY_TIMEOUT, /* idle too long: say goodbye, return NEXT_CLOSE */
     WHY_STOP,    /* the daemon stops: say BYE/421, return NEXT_CLOSE */
-    WHY_ENDED,   /* the client will send nothing more and call->in does not grow: finish; anything
-                    but NEXT_CLOSE means the same as it */
+    WHY_ENDED,   /* the client will send nothing more and call->in does not grow: finish. After
+                    this one and the two above, anything but NEXT_WAIT means NEXT_CLOSE */
 };
 
 struct call {
-    struct buf in;  /* input not yet taken; owned by run() while it runs */
-    struct buf out; /* the reply */
-    void *state;    /* the protocol's own, from protocol->open() */
-    void *desk;     /* the worker's desk; NULL in the slow lane */
+    struct buf in;      /* input not yet taken; owned by run() while it runs */
+    struct buf out;     /* the reply */
+    void *state;        /* the protocol's own, from protocol->open() */
+    void *desk;         /* the worker's desk; NULL in the slow lane */
     struct arena arena; /* reset when run() returns NEXT_COMMAND */
     enum why why;
-    size_t need;      /* see NEXT_INPUT; at most the server's input_max */
-    uint64_t key;     /* which worker; set it to the account's id after login */
-    uint64_t delay_ms; /* hold this reply back so long, once (wrong passwords) */
-    uint64_t idle_ms; /* how long the client may be silent from here on; preset by the server */
-    bool secure;      /* TLS is up */
-    bool closing;     /* the connection is gone: what you write is lost, stop early */
+    size_t need;         /* see NEXT_INPUT; at most the server's input_max; 0 before every run */
+    uint64_t key;        /* which worker; set it to the account's id after login. Before that it is
+                            a number of the session's own: an account may have the same by chance,
+                            which only means that they share a worker */
+    uint64_t delay_ms;   /* hold this reply back so long, once (wrong passwords) */
+    uint64_t idle_ms;    /* how long the client may be silent from here on; preset by the server */
+    bool tls_offered;    /* NEXT_TLS will work: there is a certificate, and no TLS yet */
+    bool secure;         /* TLS is up */
+    atomic_bool closing; /* the connection is gone: what you write is lost, stop early */
+    const char *reason;  /* in close(): why the session ended, in words */
+    const char *server_name; /* for NEXT_TLS as a client: sent as SNI; may be NULL */
     const struct conn_peer *peer, *local;
-    const char *tls_name;         /* "TLS1.3 ...", or "" */
+    const char *tls_name;                             /* "TLS1.3 AES-256-GCM", or "" */
     struct slice binding_exporter, binding_end_point; /* for SCRAM-PLUS; empty in clear text */
     struct log log;
     struct session *session;
@@ -90,28 +101,36 @@ void call_resume(struct call *call);
 
 struct server_options {
     struct uv_loop_s *loop;
+    struct net *net;
     struct pool *pool, *slow;
     struct log log;
     uint64_t idle_ms, stall_ms;
     size_t input_max;
     size_t max_sessions, max_per_address; /* 0: no limit */
-    const char *busy_reply; /* sent to a client over the limits, then closed; with CRLF */
+    const char *busy_reply; /* sent to a client over the limits, then closed; with CRLF; may be
+                               NULL. Not sent where TLS comes first */
+    void (*on_empty)(
+        void *context); /* after server_stop(): the last session is gone; may be NULL */
+    void *context;
 };
 
 struct server *server_new(const struct server_options *options);
-void server_free(struct server **server); /* after all sessions are gone */
+
+/* After all sessions are gone. The loop has to run once more, to take the server's handle back. */
+void server_free(struct server **server);
 
 /* Starts a session on an accepted socket (takes the descriptor), or refuses it by the limits. */
 void server_accept(struct server *server, int fd, const struct protocol *protocol, struct tls *tls,
                    bool tls_at_once);
 
 /* Starts a session as the client of somebody else's server: run() is first called when connected,
- * or with call->closing and the reason in conn terms in call->in when that failed. */
+ * or with call->closing and the reason in words in call->in when that failed. The peer's greeting
+ * need not be there yet: run() may return NEXT_INPUT. */
 void server_connect(struct server *server, const char *address, uint16_t port,
                     const struct protocol *protocol, uint64_t key);
 
-/* Wakes every session whose key this is and that waits for a notice. A notice that comes while the
- * session does something else is kept until it waits. Loop thread. */
+/* Wakes every session that has set its call->key to this and waits for a notice. A notice that
+ * comes while the session does something else is kept until it waits. Loop thread. */
 void server_notify(struct server *server, uint64_t key);
 
 size_t server_sessions(const struct server *server);
@@ -119,11 +138,14 @@ size_t server_sessions(const struct server *server);
 /* Lets every session finish the command in hand and say goodbye (WHY_STOP). */
 void server_stop(struct server *server);
 
+/* Cuts all connections. Sessions end when the jobs they run do. */
+void server_abort(struct server *server, const char *reason);
+
 /* Calls `each` for every session, for status reports. Loop thread; the call is only looked at. */
 struct session_info {
     uint64_t id, key;
     const struct conn_peer *peer;
-    const char *protocol;
+    const char *protocol; /* its name */
     bool secure;
     uint64_t age_ms;
 };

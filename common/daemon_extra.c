@@ -1,0 +1,267 @@
+/* daemon_extra.c - what a daemon may hang into its loop: descriptors to watch, ticks, posts from
+ * other threads, and the status socket.
+ *
+ * All live until daemon_extras_end(), which closes their handles; libuv's callback frees them.
+ */
+#include "common/daemon_private.h"
+
+#include "common/mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define REPORT_STALL_MS 5000
+
+struct watch {
+    uv_poll_t poll;
+    struct daemon *daemon;
+    int fd;
+    void (*on_readable)(struct daemon *, int fd);
+    struct watch *next;
+};
+
+struct ticker {
+    uv_timer_t timer;
+    struct daemon *daemon;
+    void (*on_tick)(struct daemon *);
+    struct ticker *next;
+};
+
+struct post {
+    void (*run)(void *argument);
+    void *argument;
+    struct post *next;
+};
+
+struct report {
+    struct daemon *daemon;
+    struct listener *listener;
+    void (*report)(struct daemon *, struct buf *out);
+    char *path;
+    struct report *next;
+};
+
+static void on_watch(uv_poll_t *poll, int status, int events)
+{
+    struct watch *watch = CONTAINER_OF(poll, struct watch, poll);
+
+    watch->on_readable(watch->daemon, watch->fd);
+}
+
+void daemon_watch(struct daemon *daemon, int fd, void (*on_readable)(struct daemon *, int fd))
+{
+    struct watch *watch = NEW(struct watch);
+
+    watch->daemon = daemon;
+    watch->fd = fd;
+    watch->on_readable = on_readable;
+    watch->next = daemon->state->watches;
+    daemon->state->watches = watch;
+    if (uv_poll_init(daemon->loop, &watch->poll, fd) != 0)
+        abort(); /* not a descriptor that can be watched: our own bug */
+    uv_poll_start(&watch->poll, UV_READABLE, on_watch);
+}
+
+static void on_ticker(uv_timer_t *timer)
+{
+    struct ticker *ticker = CONTAINER_OF(timer, struct ticker, timer);
+
+    ticker->on_tick(ticker->daemon);
+}
+
+void daemon_every(struct daemon *daemon, uint64_t ms, void (*on_tick)(struct daemon *))
+{
+    struct ticker *ticker = NEW(struct ticker);
+
+    ticker->daemon = daemon;
+    ticker->on_tick = on_tick;
+    ticker->next = daemon->state->tickers;
+    daemon->state->tickers = ticker;
+    uv_timer_init(daemon->loop, &ticker->timer);
+    uv_timer_start(&ticker->timer, on_ticker, ms, ms);
+}
+
+static void run_posts(struct daemon_state *state)
+{
+    pthread_mutex_lock(&state->post_lock);
+    struct post *post = TAKE(state->posts);
+    state->posts_end = &state->posts;
+    pthread_mutex_unlock(&state->post_lock);
+
+    while (post != NULL) {
+        struct post *next = post->next;
+
+        post->run(post->argument);
+        free(post);
+        post = next;
+    }
+}
+
+static void on_posted(uv_async_t *async)
+{
+    run_posts(CONTAINER_OF(async, struct daemon_state, posted));
+}
+
+void daemon_post(struct daemon *daemon, void (*run)(void *argument), void *argument)
+{
+    struct daemon_state *state = daemon->state;
+    struct post *post = NEW(struct post);
+
+    post->run = run;
+    post->argument = argument;
+    pthread_mutex_lock(&state->post_lock);
+    *state->posts_end = post;
+    state->posts_end = &post->next;
+    pthread_mutex_unlock(&state->post_lock);
+    uv_async_send(&state->posted);
+}
+
+bool daemon_posts_start(struct daemon *daemon, struct error *err)
+{
+    struct daemon_state *state = daemon->state;
+
+    int result = uv_async_init(&state->loop, &state->posted, on_posted);
+
+    if (result != 0)
+        return error_set(err, ERROR_TEMPORARY, "starting: %s", uv_strerror(result));
+    pthread_mutex_init(&state->post_lock, NULL);
+    state->posts_end = &state->posts;
+    return true;
+}
+
+/* The workers are gone, so nobody posts any more; what is due still runs. */
+void daemon_posts_end(struct daemon *daemon)
+{
+    struct daemon_state *state = daemon->state;
+
+    if (state->posts_end == NULL)
+        return;
+    run_posts(state);
+    uv_close((uv_handle_t *)&state->posted, NULL);
+    pthread_mutex_destroy(&state->post_lock);
+}
+
+static void on_report_conn(struct conn *conn, enum conn_event event, void *owner)
+{
+    (void)conn, (void)event, (void)owner; /* the report is sent, the rest is conn's */
+}
+
+static void on_report_accepted(int fd, void *owner)
+{
+    struct report *report = owner;
+    struct conn_options options = { .stall_ms = REPORT_STALL_MS, .input_max = 1 };
+    struct buf out = { 0 };
+
+    report->report(report->daemon, &out);
+    struct conn *conn = conn_accept(report->daemon->state->net, fd, &options, on_report_conn, NULL);
+    conn_send(conn, &out);
+    conn_close(conn, "reported");
+}
+
+/* Only the daemon's own user may ask. */
+static int listen_unix(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0)
+        return -1;
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    unlink(path);
+    mode_t before = umask(0077);
+    int result = bind(fd, (struct sockaddr *)&address, sizeof(address));
+    umask(before);
+    if (result == 0 && listen(fd, 16) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+bool daemon_report(struct daemon *daemon, const char *path,
+                   void (*report_function)(struct daemon *, struct buf *out), struct error *err)
+{
+    if (strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+        return error_set(err, ERROR_INVALID, "%s: too long for a socket's path", path);
+    int fd = listen_unix(path);
+    if (fd < 0)
+        return error_errno(err, "opening the status socket %s", path);
+
+    struct report *report = NEW(struct report);
+    report->daemon = daemon;
+    report->report = report_function;
+    if (!listener_open(daemon->loop, fd, &daemon->log, on_report_accepted, report,
+                       &report->listener, err)) {
+        close(fd);
+        free(report);
+        return false;
+    }
+    report->path = slice_strdup(slice_of(path));
+    report->next = daemon->state->reports;
+    daemon->state->reports = report;
+    return true;
+}
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+    free(CONTAINER_OF((uv_poll_t *)handle, struct watch, poll));
+}
+
+static void on_ticker_closed(uv_handle_t *handle)
+{
+    free(CONTAINER_OF((uv_timer_t *)handle, struct ticker, timer));
+}
+
+static void end_report(struct report *report)
+{
+    listener_close(&report->listener);
+    unlink(report->path);
+    free(report->path);
+    free(report);
+}
+
+void daemon_extras_end(struct daemon *daemon)
+{
+    struct daemon_state *state = daemon->state;
+
+    while (state->watches != NULL) {
+        struct watch *watch = state->watches;
+
+        state->watches = watch->next;
+        uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
+    }
+    while (state->tickers != NULL) {
+        struct ticker *ticker = state->tickers;
+
+        state->tickers = ticker->next;
+        uv_close((uv_handle_t *)&ticker->timer, on_ticker_closed);
+    }
+    while (state->reports != NULL) {
+        struct report *report = state->reports;
+
+        state->reports = report->next;
+        end_report(report);
+    }
+}
+
+/* sd_notify(3): one datagram to the socket named in the environment; '@' means abstract. */
+void daemon_tell_systemd(const char *message)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+    if (path == NULL || strlen(path) >= sizeof(address.sun_path))
+        return;
+    memcpy(address.sun_path, path, strlen(path));
+    if (path[0] == '@')
+        address.sun_path[0] = '\0';
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    (void)!sendto(fd, message, strlen(message), MSG_NOSIGNAL, (struct sockaddr *)&address, len);
+    close(fd);
+}

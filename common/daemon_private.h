@@ -1,0 +1,51 @@
+/* daemon_private.h - the inside of the daemon skeleton, shared by daemon.c and daemon_extra.c. */
+#pragma once
+
+#include "common/daemon.h"
+#include "common/listener.h"
+
+#include <pthread.h>
+#include <uv.h>
+
+#define SOCKETS_MAX 64
+
+/* One inherited socket and what is spoken on it. */
+struct daemon_socket {
+    struct daemon *daemon;
+    const struct daemon_listener *row;
+    struct listener *listener;
+};
+
+enum daemon_phase {
+    DAEMON_STARTING,
+    DAEMON_SERVING,
+    DAEMON_STOPPING, /* sessions finish */
+    DAEMON_CUTTING,  /* those that did not are cut off */
+    DAEMON_ENDED,
+};
+
+struct daemon_state {
+    uv_loop_t loop;
+    struct net *net;
+    struct tls *tls;
+    enum daemon_phase phase;
+    struct daemon_socket sockets[SOCKETS_MAX];
+    size_t n_sockets;
+    uv_signal_t signals[3];
+    size_t n_signals;
+    uv_timer_t deadline;
+
+    struct watch *watches;  /* daemon_watch() */
+    struct ticker *tickers; /* daemon_every() */
+    struct report *reports; /* daemon_report() */
+
+    uv_async_t posted; /* daemon_post() */
+    pthread_mutex_t post_lock;
+    struct post *posts, **posts_end;
+};
+
+/* daemon_extra.c */
+bool daemon_posts_start(struct daemon *daemon, struct error *err) MUST_CHECK;
+void daemon_posts_end(struct daemon *daemon);
+void daemon_extras_end(struct daemon *daemon); /* watches, tickers, reports */
+void daemon_tell_systemd(const char *message);

@@ -1,0 +1,277 @@
+/* server.c - all sessions of a daemon: limits, keys, notices, resuming, stopping.
+ *
+ * Sessions are found by key through a table of lists; a session is in it once it has set its key
+ * itself. call_resume() from another thread hands the session over in a list under a lock and wakes
+ * the loop thread, which alone touches sessions.
+ */
+#include "common/session_private.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Account ids do not use the highest bit; so a session's first key is not one of theirs. */
+#define OWN_KEY (UINT64_C(1) << 63)
+
+static void on_resume(uv_async_t *async)
+{
+    struct server *server = CONTAINER_OF(async, struct server, resume);
+
+    pthread_mutex_lock(&server->resume_lock);
+    struct session *session = TAKE(server->resumed);
+    pthread_mutex_unlock(&server->resume_lock);
+
+    while (session != NULL) {
+        struct session *next = session->next_resumed; /* waking may free it */
+
+        session->resumed = true;
+        session_wake(session);
+        session = next;
+    }
+}
+
+void call_resume(struct call *call)
+{
+    struct session *session = call->session;
+    struct server *server = session->server;
+
+    pthread_mutex_lock(&server->resume_lock);
+    session->next_resumed = server->resumed;
+    server->resumed = session;
+    uv_async_send(&server->resume); /* inside: the session, and then the server, may end any time */
+    pthread_mutex_unlock(&server->resume_lock);
+}
+
+struct server *server_new(const struct server_options *options)
+{
+    struct server *server = NEW(struct server);
+
+    server->options = *options;
+    server->origins = origins_new();
+    pthread_mutex_init(&server->resume_lock, NULL);
+    if (uv_async_init(options->loop, &server->resume, on_resume) != 0)
+        abort(); /* no descriptors at start */
+    return server;
+}
+
+static void on_server_closed(uv_handle_t *handle)
+{
+    struct server *server = CONTAINER_OF((uv_async_t *)handle, struct server, resume);
+
+    pthread_mutex_destroy(&server->resume_lock);
+    free(server);
+}
+
+void server_free(struct server **server_pointer)
+{
+    struct server *server = TAKE(*server_pointer);
+
+    if (server == NULL)
+        return;
+    origins_free(&server->origins);
+    uv_close((uv_handle_t *)&server->resume, on_server_closed);
+}
+
+static void unfile_key(struct session *session)
+{
+    if (!session->keyed)
+        return;
+    *session->previous_keyed = session->next_keyed;
+    if (session->next_keyed != NULL)
+        session->next_keyed->previous_keyed = session->previous_keyed;
+    session->keyed = false;
+}
+
+static struct session **key_bucket(struct server *server, uint64_t key)
+{
+    return &server->by_key[((key * 0x9E3779B97F4A7C15u) >> 32) % KEY_BUCKETS];
+}
+
+void server_file_key(struct session *session)
+{
+    uint64_t key = session->call.key;
+
+    if (key == session->table_key)
+        return;
+    unfile_key(session);
+    session->table_key = key;
+    session->keyed = true;
+    struct session **bucket = key_bucket(session->server, key);
+    session->next_keyed = *bucket;
+    session->previous_keyed = bucket;
+    if (*bucket != NULL)
+        (*bucket)->previous_keyed = &session->next_keyed;
+    *bucket = session;
+}
+
+void server_notify(struct server *server, uint64_t key)
+{
+    struct session *session = *key_bucket(server, key);
+
+    while (session != NULL) {
+        struct session *next = session->next_keyed;
+
+        if (session->table_key == key) {
+            session->noticed = true;
+            session_wake(session);
+        }
+        session = next;
+    }
+}
+
+static struct session *session_new(struct server *server, const struct protocol *protocol,
+                                   uint64_t key)
+{
+    struct session *session = NEW(struct session);
+
+    session->server = server;
+    session->protocol = protocol;
+    session->id = ++server->last_id;
+    session->started_ms = uv_now(server->options.loop);
+    session->call.key = key != 0 ? key : session->id | OWN_KEY;
+    session->table_key = session->call.key;
+    session->call.idle_ms = server->options.idle_ms;
+    session->call.log = server->options.log;
+    session->call.log.session = session->id;
+    session->call.session = session;
+    session->call.reason = "";
+    session->call.tls_name = "";
+    session->call.peer = &session->peer;
+    session->call.local = &session->local;
+
+    session->next_session = server->sessions;
+    session->previous_session = &server->sessions;
+    if (server->sessions != NULL)
+        server->sessions->previous_session = &session->next_session;
+    server->sessions = session;
+    server->n_sessions++;
+    return session;
+}
+
+void server_forget(struct session *session)
+{
+    struct server *server = session->server;
+
+    unfile_key(session);
+    *session->previous_session = session->next_session;
+    if (session->next_session != NULL)
+        session->next_session->previous_session = session->previous_session;
+    server->n_sessions--;
+    if (!session->outgoing)
+        origins_leave(server->origins, session->peer.address);
+    if (server->stopping && server->n_sessions == 0 && server->options.on_empty != NULL)
+        server->options.on_empty(server->options.context);
+}
+
+static void refuse(struct server *server, int fd, const struct conn_peer *peer, bool tls_at_once)
+{
+    const char *reply = server->options.busy_reply;
+
+    if (reply != NULL && !tls_at_once) /* a new socket takes a line, or never will */
+        (void)!send(fd, reply, strlen(reply), MSG_DONTWAIT | MSG_NOSIGNAL);
+    close(fd);
+    log_warn(&server->options.log, "refused", F_STR("peer", peer->address),
+             F_NUM("sessions", (int64_t)server->n_sessions),
+             F_STR("reason", "too many connections"));
+}
+
+static bool is_welcome(struct server *server, const struct conn_peer *peer)
+{
+    const struct server_options *options = &server->options;
+
+    if (options->max_sessions > 0 && server->n_sessions >= options->max_sessions)
+        return false;
+    return origins_enter(server->origins, peer->address, options->max_per_address);
+}
+
+static struct conn_options conn_options(const struct server *server,
+                                        const struct protocol *protocol)
+{
+    return (struct conn_options){
+        .alpn = protocol->name,
+        .stall_ms = server->options.stall_ms,
+        .input_max = server->options.input_max,
+    };
+}
+
+void server_accept(struct server *server, int fd, const struct protocol *protocol, struct tls *tls,
+                   bool tls_at_once)
+{
+    struct conn_options options = conn_options(server, protocol);
+    struct conn_peer peer, local;
+
+    conn_describe(fd, &peer, &local);
+    if (server->stopping || !is_welcome(server, &peer)) {
+        refuse(server, fd, &peer, tls_at_once);
+        return;
+    }
+    struct session *session = session_new(server, protocol, 0);
+    session->peer = peer;
+    session->local = local;
+    session->call.tls_offered = tls != NULL && !tls_at_once;
+    options.tls = tls;
+    options.tls_at_once = tls_at_once;
+    log_debug(&session->call.log, "connect", F_STR("peer", peer.address), F_NUM("port", local.port),
+              F_STR("protocol", protocol->name));
+    session->conn = conn_accept(server->options.net, fd, &options, session_on_conn, session);
+    session_wake(session);
+}
+
+void server_connect(struct server *server, const char *address, uint16_t port,
+                    const struct protocol *protocol, uint64_t key)
+{
+    struct conn_options options = conn_options(server, protocol);
+    struct session *session = session_new(server, protocol, key);
+
+    options.alpn = NULL; /* "smtp" has no registered ALPN id that servers would expect */
+    session->outgoing = true;
+    session->call.tls_offered = true;
+    session->conn =
+        conn_connect(server->options.net, address, port, &options, session_on_conn, session);
+    session->peer = *conn_peer(session->conn);
+}
+
+size_t server_sessions(const struct server *server)
+{
+    return server->n_sessions;
+}
+
+void server_stop(struct server *server)
+{
+    struct session *session = server->sessions;
+
+    server->stopping = true;
+    if (session == NULL && server->options.on_empty != NULL)
+        server->options.on_empty(server->options.context);
+    while (session != NULL) {
+        struct session *next = session->next_session;
+
+        session_wake(session);
+        session = next;
+    }
+}
+
+void server_abort(struct server *server, const char *reason)
+{
+    for (struct session *s = server->sessions; s != NULL; s = s->next_session)
+        if (s->conn != NULL)
+            conn_abort(s->conn, reason);
+}
+
+void server_each(struct server *server, void (*each)(const struct session_info *, void *),
+                 void *context)
+{
+    uint64_t now = uv_now(server->options.loop);
+
+    for (struct session *s = server->sessions; s != NULL; s = s->next_session) {
+        struct session_info info = {
+            .id = s->id,
+            .key = s->table_key,
+            .peer = &s->peer,
+            .protocol = s->protocol->name,
+            .secure = s->conn != NULL && conn_is_secure(s->conn),
+            .age_ms = now - s->started_ms,
+        };
+        each(&info, context);
+    }
+}

@@ -1,0 +1,77 @@
+/* session_private.h - the inside of server and session, shared by server.c and session.c. */
+#pragma once
+
+#include "common/origins.h"
+#include "common/session.h"
+
+#include <pthread.h>
+#include <uv.h>
+
+#define KEY_BUCKETS 1024
+
+/* What a session waits for. */
+enum wait {
+    WAIT_OPEN,   /* connected, and TLS if it comes first */
+    WAIT_INPUT,  /* the client: enough input */
+    WAIT_RUN,    /* a worker: run() */
+    WAIT_DELAY,  /* the clock: the reply is held back */
+    WAIT_SENT,   /* the client: it must read before we make more */
+    WAIT_NOTICE, /* server_notify(), or input */
+    WAIT_RESUME, /* call_resume() */
+    WAIT_TLS,    /* the client: handshake */
+    WAIT_END,    /* close() on a worker, and the end of the connection */
+    WAIT_FREE,   /* nothing: it is gone */
+};
+
+struct session {
+    struct server *server;
+    const struct protocol *protocol;
+    struct conn *conn; /* NULL once it is gone */
+    struct call call;
+    struct job job;
+    enum wait wait;
+    enum next next; /* what run() returned last */
+    bool job_running;
+    bool outgoing;
+    bool slow;     /* the job runs in the slow lane */
+    bool took;     /* the last run() took input */
+    bool opened;   /* protocol->open() has run */
+    bool last_run; /* it was told to finish */
+    bool noticed;  /* a notice came that run() does not know of yet */
+    bool resumed;  /* call_resume() came */
+
+    uint64_t id, started_ms;
+    const char *lost_reason; /* why the connection is gone, once it is */
+    size_t held;             /* bytes left in call.in by the last run */
+    struct conn_peer peer, local;
+    char *tls_name;
+    struct buf exporter, end_point;
+
+    struct session *next_session, **previous_session; /* all of the server */
+    bool keyed;                                       /* in the table, under this key: */
+    uint64_t table_key;
+    struct session *next_keyed, **previous_keyed;
+    struct session *next_resumed;
+};
+
+struct server {
+    struct server_options options;
+    struct origins *origins;
+    struct session *sessions;
+    size_t n_sessions;
+    uint64_t last_id;
+    bool stopping;
+    struct session *by_key[KEY_BUCKETS];
+
+    uv_async_t resume; /* from any thread */
+    pthread_mutex_t resume_lock;
+    struct session *resumed;
+};
+
+/* session.c */
+void session_wake(struct session *session);
+void session_on_conn(struct conn *conn, enum conn_event event, void *owner);
+
+/* server.c */
+void server_file_key(struct session *session); /* call->key may have changed */
+void server_forget(struct session *session);   /* the session is about to be freed */
