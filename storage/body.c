@@ -1,0 +1,192 @@
+/* body.c - see body.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "storage/body.h"
+
+#include "storage/sqlite/store_private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define WRITE_BYTES (256 * 1024) /* how much of a large body is gathered for one write() */
+
+struct body {
+    struct store *store;
+    struct hash hash;
+    unsigned char digest[HASH_SIZE];
+    size_t size;
+    struct buf bytes; /* all of a small one; of a large one what is not yet written */
+    struct buf file;  /* path, NUL-terminated; empty while it is small */
+    int fd;           /* of the file, or -1 */
+    bool temporary;   /* the file is ours: remove it */
+    bool finished;
+    void *map;
+};
+
+struct body *body_new(struct store *store)
+{
+    struct body *body = NEW(struct body);
+
+    body->store = store;
+    body->fd = -1;
+    hash_init(&body->hash);
+    return body;
+}
+
+static bool write_gathered(struct body *body, struct error *err)
+{
+    while (body->bytes.len > 0) {
+        ssize_t len = write(body->fd, body->bytes.data, body->bytes.len);
+
+        if (len < 0 && errno != EINTR)
+            return error_errno(err, "writing %s", body_file(body));
+        if (len > 0)
+            buf_drop(&body->bytes, (size_t)len);
+    }
+    return true;
+}
+
+static bool open_temporary(struct body *body, struct error *err)
+{
+    AUTO(buf_free) struct buf path = { 0 };
+
+    store_temporary_path(body->store, &path);
+    body->fd = open(buf_text(&path), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (body->fd < 0)
+        return error_errno(err, "making %s", buf_text(&path));
+    buf_move(&body->file, &path);
+    body->temporary = true;
+    return true;
+}
+
+bool body_add(struct body *body, struct slice bytes, struct error *err)
+{
+    assert(!body->finished);
+    hash_add(&body->hash, bytes.data, bytes.len);
+    body->size += bytes.len;
+    buf_add_slice(&body->bytes, bytes);
+
+    if (body->fd < 0 && body->size <= body->store->options.inline_max_bytes)
+        return true;
+    if (body->fd < 0 && !open_temporary(body, err))
+        return false;
+    return body->bytes.len < WRITE_BYTES || write_gathered(body, err);
+}
+
+bool body_finish(struct body *body, struct error *err)
+{
+    assert(!body->finished);
+    if (body->fd >= 0) {
+        if (!write_gathered(body, err))
+            return false;
+        if (fsync(body->fd) != 0)
+            return error_errno(err, "syncing %s", body_file(body));
+        buf_free(&body->bytes);
+    }
+    hash_end(&body->hash, body->digest);
+    body->finished = true;
+    return true;
+}
+
+void body_free(struct body **body)
+{
+    struct body *old = TAKE(*body);
+
+    if (old == NULL)
+        return;
+    if (old->map != NULL)
+        munmap(old->map, old->size);
+    if (old->fd >= 0)
+        close(old->fd);
+    if (old->temporary)
+        unlink(body_file(old));
+    buf_free(&old->bytes);
+    buf_free(&old->file);
+    free(old);
+}
+
+size_t body_size(const struct body *body)
+{
+    return body->size;
+}
+
+bool body_is_large(const struct body *body)
+{
+    return body->file.len > 0;
+}
+
+const unsigned char *body_hash(const struct body *body)
+{
+    assert(body->finished);
+    return body->digest;
+}
+
+const char *body_file(const struct body *body)
+{
+    return body->file.len > 0 ? body->file.data : NULL;
+}
+
+bool body_bytes(struct body *body, struct slice *bytes_out, struct error *err)
+{
+    void *map;
+
+    assert(body->finished);
+    if (!body_is_large(body) || body->size == 0) {
+        *bytes_out = buf_slice(&body->bytes);
+        return true;
+    }
+    if (body->map == NULL) {
+        map = mmap(NULL, body->size, PROT_READ, MAP_PRIVATE, body->fd, 0);
+        if (map == MAP_FAILED)
+            return error_errno(err, "mapping %s", body_file(body));
+        body->map = map;
+    }
+    *bytes_out = slice_make(body->map, body->size);
+    return true;
+}
+
+static struct body *new_finished(struct store *store, size_t size,
+                                 const unsigned char hash[HASH_SIZE])
+{
+    struct body *body = NEW(struct body);
+
+    body->store = store;
+    body->fd = -1;
+    body->size = size;
+    body->finished = true;
+    memcpy(body->digest, hash, HASH_SIZE);
+    return body;
+}
+
+struct body *body_from_bytes(struct store *store, struct slice bytes,
+                             const unsigned char hash[HASH_SIZE])
+{
+    struct body *body = new_finished(store, bytes.len, hash);
+
+    buf_add_slice(&body->bytes, bytes);
+    return body;
+}
+
+bool body_open_file(struct store *store, const char *path, size_t size,
+                    const unsigned char hash[HASH_SIZE], struct body **body_out, struct error *err)
+{
+    AUTO(body_free) struct body *body = new_finished(store, size, hash);
+    struct stat info;
+
+    buf_add_text(&body->file, path);
+    buf_text(&body->file);
+    body->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (body->fd < 0 || fstat(body->fd, &info) != 0)
+        return error_errno(err, "opening %s", path);
+    if ((size_t)info.st_size != size)
+        return error_set(err, ERROR_INTERNAL, "%s has %lld bytes instead of %zu", path,
+                         (long long)info.st_size, size);
+    *body_out = TAKE(body);
+    return true;
+}

@@ -25,7 +25,16 @@ void body_free(struct body **body);
 size_t body_size(const struct body *body);
 bool body_is_large(const struct body *body);
 const unsigned char *body_hash(const struct body *body); /* after body_finish() */
-const char *body_file(const struct body *body);          /* path of a large one */
+const char *body_file(const struct body *body);          /* path of a large one, or NULL */
 
 /* All bytes in one piece, mapped for large ones; valid until body_free(). */
 bool body_bytes(struct body *body, struct slice *bytes_out, struct error *err) MUST_CHECK;
+
+/* Finished bodies that are stored already, with the hash they were stored with: bytes, which are
+ * copied, and a file, which stays where it is. Errors: ERROR_INTERNAL when the file's size is not
+ * what it should be. */
+struct body *body_from_bytes(struct store *store, struct slice bytes,
+                             const unsigned char hash[HASH_SIZE]);
+bool body_open_file(struct store *store, const char *path, size_t size,
+                    const unsigned char hash[HASH_SIZE], struct body **body_out,
+                    struct error *err) MUST_CHECK;

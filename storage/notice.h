@@ -22,7 +22,8 @@ struct notice {
 };
 
 /* Opens the listening socket; `name` is the daemon's. Removes sockets of dead processes. */
-bool notice_listen(struct store *store, const char *name, int *fd_out, struct error *err) MUST_CHECK;
+bool notice_listen(struct store *store, const char *name, int *fd_out,
+                   struct error *err) MUST_CHECK;
 bool notice_read(int fd, struct notice *notice_out); /* false when there is none now */
 void notice_unlisten(struct store *store, int fd);
 void notice_send(struct store *store, const struct notice *notice);
