@@ -19,18 +19,26 @@
 
 struct queue;
 
-enum dsn_notify { NOTIFY_DEFAULT = 0, NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
+#define QUEUE_FILE_NAME_SIZE 17 /* 16 hex digits and a NUL */
+
+enum dsn_notify {
+    NOTIFY_DEFAULT = 0,
+    NOTIFY_NEVER = 1,
+    NOTIFY_SUCCESS = 2,
+    NOTIFY_FAILURE = 4,
+    NOTIFY_DELAY = 8,
+};
 enum dsn_return { RETURN_DEFAULT, RETURN_FULL, RETURN_HEADERS };
 
 struct queue_recipient {
-    uint64_t id;          /* filled by the writer */
-    uint64_t account;     /* 0: remote */
-    struct slice address; /* where it goes */
-    struct slice detail;  /* subaddress, local only */
-    struct slice original; /* as in RCPT TO: for Delivered-To, DSNs */
-    struct slice orcpt;   /* RFC 3461, as given; may be empty */
-    unsigned notify;      /* enum dsn_notify */
-    unsigned char delivery_id[16];
+    uint64_t id;                   /* filled by the writer */
+    uint64_t account;              /* 0: remote */
+    struct slice address;          /* where it goes */
+    struct slice detail;           /* subaddress, local only */
+    struct slice original;         /* as in RCPT TO: for Delivered-To, DSNs */
+    struct slice orcpt;            /* RFC 3461, as given; may be empty */
+    unsigned notify;               /* enum dsn_notify */
+    unsigned char delivery_id[16]; /* all zero: filled by the writer */
     unsigned tries;
     int64_t next_try_ms;
     struct slice last_reply; /* of the last try, bounded */
@@ -44,15 +52,16 @@ struct queue_message {
     enum dsn_return ret;
     bool utf8, eight_bit, binary; /* SMTPUTF8, BODY=8BITMIME, BODY=BINARYMIME */
     int64_t arrived_ms;
-    uint64_t size;
-    struct slice prefix;  /* Received and other lines that go before the body */
+    uint64_t size;       /* of prefix and body; filled by the writer */
+    struct slice prefix; /* Received and other lines that go before the body */
     struct queue_recipient *recipients;
     size_t n_recipients;
 };
 
 struct queue_options {
     struct store *store;
-    uint64_t recipients_max; /* backlog: more than this waiting is ERROR_TEMPORARY */
+    uint64_t recipients_max; /* backlog: more than this waiting is ERROR_TEMPORARY;
+                                0: no limit. A change that also removes recipients always goes */
 };
 
 /* Opens queue.db for writing and starts the writer thread; one process at a time (locked).
@@ -62,7 +71,8 @@ bool queue_open(const struct queue_options *options, struct queue **queue_out,
 void queue_close(struct queue **queue); /* finishes what is waiting */
 
 /* One change, embedded in its owner until `done`. Any part may be empty; all of it is one
- * transaction: a bounce enters as the failed recipient leaves. */
+ * transaction: a bounce enters as the failed recipient leaves. All that it points to must stay as
+ * it is until then. Errors: ERROR_INVALID for a message without recipients. */
 struct queue_change {
     struct queue_message *message; /* to accept, with `body`; ids are filled */
     struct body *body;             /* finished; stays the caller's */
@@ -72,15 +82,17 @@ struct queue_change {
         uint64_t recipient;
         int64_t next_try_ms;
         struct slice reply;
-    } *retries;                    /* recipients to try again; their count of tries goes up */
+    } * retries; /* recipients to try again; their count of tries goes up */
     size_t n_retries;
     bool lazy; /* need not be durable before `done`: goes along with the next commit, or soon */
     void (*done)(struct queue_change *change); /* may be NULL */
 
     bool ok; /* the outcome, valid in and after done */
     struct error error;
-    struct queue_change *next; /* the writer's */
+    struct queue_change *next;       /* the writer's, as is: */
+    char file[QUEUE_FILE_NAME_SIZE]; /* where a large body went */
 };
+/* Blocks for a large body only, which is linked into the queue's folder here. */
 void queue_write(struct queue *queue, struct queue_change *change);
 
 uint64_t queue_backlog(struct queue *queue); /* recipients waiting */
@@ -90,7 +102,8 @@ struct queue_list {
     size_t count;
 };
 
-/* Reading, with any desk, in any process. Messages with those of their recipients that match. */
+/* Reading, with any desk, in any process. Messages in the order of their ids, with those of their
+ * recipients that match. QUEUE_LOCAL: all local ones, whatever their next_try_ms. */
 enum queue_which { QUEUE_ALL, QUEUE_LOCAL, QUEUE_REMOTE_DUE };
 bool queue_find(struct desk *desk, struct arena *arena, enum queue_which which, int64_t now_ms,
                 uint64_t after_message_id, size_t max_messages, struct queue_list *list_out,

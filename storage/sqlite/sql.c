@@ -247,6 +247,11 @@ uint64_t sql_u64(const struct sql_row *row, int column)
     return (uint64_t)sqlite3_column_int64(row->statement, column);
 }
 
+bool sql_is_null(const struct sql_row *row, int column)
+{
+    return sqlite3_column_type(row->statement, column) == SQLITE_NULL;
+}
+
 struct slice sql_slice(const struct sql_row *row, int column)
 {
     const void *data = sqlite3_column_blob(row->statement, column);
@@ -315,12 +320,17 @@ bool sql_commit(struct sql_db *db, struct error *err)
     return false;
 }
 
+bool sql_in_transaction(struct sql_db *db)
+{
+    return !sqlite3_get_autocommit(db->handle);
+}
+
 void sql_rollback(struct sql_db *db)
 {
     struct error ignored;
 
     /* SQLite may have rolled back by itself, on a full disk for example. */
-    if (!sqlite3_get_autocommit(db->handle))
+    if (sql_in_transaction(db))
         control(db, SQL_ROLLBACK, &ignored);
 }
 

@@ -50,6 +50,7 @@ void sql_end(struct sql_row *row);                     /* before the end, when y
 
 int64_t sql_i64(const struct sql_row *row, int column);
 uint64_t sql_u64(const struct sql_row *row, int column);
+bool sql_is_null(const struct sql_row *row, int column);
 struct slice sql_slice(const struct sql_row *row, int column); /* text or blob; until sql_next */
 
 /* A statement without rows; *changes_out (may be NULL) is the number of rows changed. */
@@ -62,6 +63,7 @@ bool sql_begin(struct sql_db *db, struct error *err) MUST_CHECK;      /* IMMEDIA
 bool sql_begin_read(struct sql_db *db, struct error *err) MUST_CHECK; /* DEFERRED */
 bool sql_commit(struct sql_db *db, struct error *err) MUST_CHECK;     /* rolls back on failure */
 void sql_rollback(struct sql_db *db);
+bool sql_in_transaction(struct sql_db *db); /* false after SQLite rolled back by itself */
 
 /* Maps SQLite's last error: busy, full, I/O -> ERROR_TEMPORARY; a UNIQUE or PRIMARY KEY
  * constraint -> ERROR_EXISTS; the rest ERROR_INTERNAL. */

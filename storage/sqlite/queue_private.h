@@ -1,0 +1,66 @@
+/* queue_private.h - what the files of the queue share: statements of queue.db, and how one change
+ * is applied inside the writer's transaction.
+ */
+#pragma once
+
+#include "storage/queue.h"
+#include "storage/sqlite/sql.h"
+#include "storage/sqlite/store_private.h"
+
+enum queue_statement {
+    QUEUE_SAVEPOINT,
+    QUEUE_RELEASE,
+    QUEUE_ROLLBACK_TO,
+    QUEUE_DATA_VERSION,
+    QUEUE_COUNT,
+    QUEUE_INSERT_MESSAGE,
+    QUEUE_INSERT_BODY,
+    QUEUE_INSERT_RECIPIENT,
+    QUEUE_DELETE_RECIPIENT,
+    QUEUE_DELETE_RECIPIENTS_OF,
+    QUEUE_HAS_RECIPIENTS,
+    QUEUE_DELETE_MESSAGE,
+    QUEUE_DELETE_BODY,
+    QUEUE_RETRY,
+    QUEUE_RETRY_NOW,
+    QUEUE_RETRY_ALL_NOW,
+    QUEUE_LIST_ALL,
+    QUEUE_LIST_LOCAL,
+    QUEUE_LIST_DUE,
+    QUEUE_NEXT_DUE,
+    QUEUE_READ_MESSAGE,
+    QUEUE_READ_RECIPIENTS,
+    QUEUE_READ_BODY,
+    QUEUE_FIND_FILE,
+    QUEUE_STATEMENTS,
+};
+
+/* Bits of message.features. */
+enum { FEATURE_UTF8 = 1, FEATURE_EIGHT_BIT = 2, FEATURE_BINARY = 4 };
+
+/* Files to unlink after the commit. Names are those of message.file. */
+struct file_names {
+    struct file_name {
+        char text[QUEUE_FILE_NAME_SIZE];
+    } * items;
+    size_t count, room;
+};
+void file_names_add(struct file_names *names, struct slice name);
+void file_names_unlink(const struct file_names *names, const struct store *store);
+
+/* Appends "<data>/queue/<hh>/<name>". */
+void queue_file_path(const struct store *store, const char *name, struct buf *out);
+
+/* Links a large body into the queue under a new name, durably. */
+bool queue_file_link(const struct store *store, const struct body *body,
+                     char name_out[QUEUE_FILE_NAME_SIZE], struct error *err) MUST_CHECK;
+
+/* Applies a change in the open transaction. *delta is raised and lowered by the recipients that
+ * came and went; `obsolete` gets the files of messages that are done. When false, the caller rolls
+ * back to its savepoint and forgets what was added to both. */
+bool queue_apply(struct sql_db *db, struct queue_change *change, int64_t *delta,
+                 struct file_names *obsolete, struct error *err) MUST_CHECK;
+
+/* Removes a message that has no recipients any more. */
+bool queue_delete_message(struct sql_db *db, uint64_t message, struct file_names *obsolete,
+                          struct error *err) MUST_CHECK;
