@@ -35,8 +35,8 @@ void address_list_parse(struct arena *arena, struct slice value, size_t max,
 /* A mailbox as SMTP has it. `local` is unquoted, `domain` as sent ("[192.0.2.1]" for literals). */
 struct path {
     struct slice local, domain;
-    bool null;  /* "<>" */
-    bool utf8;  /* has a non-ASCII character: needs SMTPUTF8 */
+    bool null; /* "<>" */
+    bool utf8; /* has a non-ASCII character: needs SMTPUTF8 */
 };
 
 /* Takes "<...>" (source routes are accepted and dropped) off the front of *rest, and "<>" or

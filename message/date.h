@@ -14,10 +14,12 @@ struct date {
 };
 
 bool date_parse(struct slice text, struct date *date_out) MUST_CHECK;
-void date_print(int64_t unix_ms, int zone_minutes, struct buf *out); /* "Mon, 2 Mar 2026 10:00:00 +0000" */
+void date_print(int64_t unix_ms, int zone_minutes,
+                struct buf *out); /* "Mon, 2 Mar 2026 10:00:00 +0000" */
 
 bool imap_date_time_parse(struct slice text, int64_t *unix_ms_out) MUST_CHECK; /* without quotes */
-void imap_date_time_print(int64_t unix_ms, struct buf *out); /* " 2-Mar-2026 10:00:00 +0000", no quotes */
+void imap_date_time_print(int64_t unix_ms,
+                          struct buf *out); /* " 2-Mar-2026 10:00:00 +0000", no quotes */
 
 /* "2-Mar-2026" as a number of days since 1970-01-01. */
 bool imap_date_parse(struct slice text, int64_t *day_out) MUST_CHECK;

@@ -15,8 +15,12 @@ struct header_field {
     struct slice raw;   /* the whole field, with all its line ends */
 };
 
-/* Takes the next field off the front of *rest; false at the end of the header. */
+/* Takes the next field off the front of *rest; false at the end of the header, where *rest is then:
+ * at the empty line, or at the line that is no field. */
 bool header_next(struct slice *rest, struct header_field *field_out);
+
+/* Length of the empty line at that end; 0 if there is none. */
+size_t header_end_length(struct slice rest);
 
 /* First field of that name. */
 bool header_find(struct slice header, const char *name, struct header_field *field_out);

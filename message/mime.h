@@ -1,10 +1,11 @@
 /* mime.h - the tree of body parts (RFC 2045, 2046), with offsets into the message.
  *
  * Pure: one pass over the message, all results in the arena, offsets in bytes from the start of
- * the message. Bounded: at most MIME_DEPTH_MAX levels and MIME_PARTS_MAX parts; what lies deeper
- * is left inside its parent as one opaque part (text/plain becomes application/octet-stream).
- * Broken input always gives some tree: a missing close delimiter ends with its parent, a multipart
- * without a usable boundary is text/plain.
+ * the message. Bounded: at most MIME_DEPTH_MAX levels and MIME_PARTS_MAX parts; a multipart or
+ * message deeper than that is one opaque application/octet-stream, and parts past the number are
+ * left inside their parent without being listed. Broken input always gives some tree: a missing
+ * close delimiter ends with its parent, a multipart without a boundary, or in which the boundary
+ * never comes, is text/plain. A header ends at the latest at a delimiter.
  */
 #pragma once
 
@@ -23,7 +24,7 @@ struct mime_part {
     struct mime_param *params;
     size_t n_params;
     struct slice id, description, encoding; /* unfolded; encoding "7BIT" by default */
-    struct slice disposition; /* type; empty when there is no Content-Disposition */
+    struct slice disposition;               /* type; empty when there is no Content-Disposition */
     struct mime_param *disposition_params;
     size_t n_disposition_params;
     struct slice md5, language, location; /* language: the unfolded field */
@@ -32,11 +33,11 @@ struct mime_part {
     size_t body_at, body_len;     /* without the line end that belongs to the boundary */
     uint64_t body_lines;          /* line ends in the body */
 
-    bool is_multipart;            /* children are its parts */
-    bool is_message;              /* message/rfc822 or message/global, not encoded: children[0] is
-                                     the message inside, header_at being its own header */
-    struct mime_part *children;   /* first child */
-    struct mime_part *next;       /* next sibling */
+    bool is_multipart;          /* children are its parts */
+    bool is_message;            /* message/rfc822 or message/global, not encoded: children[0] is
+                                   the message inside, header_at being its own header */
+    struct mime_part *children; /* first child */
+    struct mime_part *next;     /* next sibling */
     struct mime_part *parent;
 };
 

@@ -1,0 +1,183 @@
+/* text.c - the text of a message, decoded, folded, searched.
+ *
+ * Folding a character (RFC 5051): title case, then its decomposition, canonical or not, again and
+ * again until there is none. ASCII, which is most of what there is, only gets upper case.
+ */
+#include "message/text.h"
+
+#include "message/decode.h"
+#include "message/header.h"
+
+#include <unicase.h>
+#include <uninorm.h>
+#include <unistr.h>
+
+#define WINDOW          8192 /* bytes folded at a time when searching */
+#define DECOMPOSE_DEPTH 8    /* Unicode has chains of 3 */
+
+void text_walk_start(struct text_walk *walk, struct slice message, const struct mime_part *root)
+{
+    *walk = (struct text_walk){ .message = message, .root = root, .next = root };
+}
+
+/* The part behind this one, depth first; NULL behind the last. */
+static const struct mime_part *part_after(const struct mime_part *part,
+                                          const struct mime_part *root)
+{
+    if (part->children != NULL)
+        return part->children;
+    while (part != root && part->next == NULL)
+        part = part->parent;
+    return part == root ? NULL : part->next;
+}
+
+static void decode_text(struct slice message, const struct mime_part *part, struct buf *out)
+{
+    AUTO(buf_free) struct buf bytes = { 0 };
+    struct slice body = slice_part(message, part->body_at, MIN(part->body_len, TEXT_PART_MAX));
+    bool encoded =
+        slice_is(part->encoding, "base64") || slice_is(part->encoding, "quoted-printable");
+
+    if (encoded) {
+        transfer_decode(part->encoding, body, &bytes);
+        body = buf_slice(&bytes);
+    }
+    text_to_utf8(mime_param(part, "charset"), body, out);
+}
+
+bool text_walk_next(struct text_walk *walk, struct buf *text_out)
+{
+    buf_clear(text_out);
+    while (walk->next != NULL) {
+        const struct mime_part *part = walk->next;
+        bool inner = part->parent != NULL && part->parent->is_message;
+        bool text =
+            slice_is(part->type, "text") || (slice_is(part->type, "message") && !part->is_message);
+
+        walk->next = part_after(part, walk->root);
+        if (inner)
+            text_of_header(
+                slice_part(walk->message, part->header_at, MIN(part->header_len, TEXT_PART_MAX)),
+                text_out);
+        if (text)
+            decode_text(walk->message, part, text_out);
+        if (inner || text)
+            return true;
+    }
+    return false;
+}
+
+void text_of_header(struct slice header, struct buf *out)
+{
+    struct header_field field;
+
+    while (header_next(&header, &field)) {
+        buf_add_slice(out, field.name);
+        buf_add_text(out, ": ");
+        header_decode(field.value, out);
+        buf_add_text(out, "\r\n");
+    }
+}
+
+static char ascii_upper(char c)
+{
+    return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
+/* Room for one character at *to is 4 bytes; a decomposition has at most UC_DECOMPOSITION_MAX_LENGTH
+ * of them. */
+static void add_character(ucs4_t character, struct buf *out)
+{
+    uint8_t *to = (uint8_t *)buf_reserve(out, 4);
+    int len = u8_uctomb(to, character, 4);
+
+    buf_wrote(out, len > 0 ? (size_t)len : 0);
+}
+
+static void fold_character(ucs4_t character, size_t depth, struct buf *out)
+{
+    ucs4_t parts[UC_DECOMPOSITION_MAX_LENGTH];
+    int tag;
+    int count = depth < DECOMPOSE_DEPTH ? uc_decomposition(character, &tag, parts) : -1;
+
+    if (count <= 0) {
+        add_character(character, out);
+        return;
+    }
+    for (int i = 0; i < count; i++)
+        fold_character(parts[i], depth + 1, out);
+}
+
+/* Returns how many bytes the character had. */
+static size_t fold_next(struct slice text, struct buf *out)
+{
+    ucs4_t character;
+    int len = u8_mbtoucr(&character, (const uint8_t *)text.data, text.len);
+
+    if (len <= 0) {
+        buf_add_byte(out, text.data[0]);
+        return 1;
+    }
+    fold_character(uc_totitle(character), 0, out);
+    return (size_t)len;
+}
+
+static size_t ascii_length(struct slice text)
+{
+    size_t len = 0;
+
+    while (len < text.len && (text.data[len] & 0x80) == 0)
+        len++;
+    return len;
+}
+
+static void fold_ascii(struct slice text, struct buf *out)
+{
+    char *to = buf_reserve(out, text.len);
+
+    for (size_t i = 0; i < text.len; i++)
+        to[i] = ascii_upper(text.data[i]);
+    buf_wrote(out, text.len);
+}
+
+void text_fold(struct slice text, struct buf *out)
+{
+    while (text.len > 0) {
+        size_t ascii = ascii_length(text);
+
+        fold_ascii(slice_part(text, 0, ascii), out);
+        text = slice_from(text, ascii);
+        if (text.len > 0)
+            text = slice_from(text, fold_next(text, out));
+    }
+}
+
+/* The first bytes of the text to fold at once, not ending inside a character. */
+static struct slice window_of(struct slice text)
+{
+    size_t len = MIN(text.len, WINDOW);
+
+    if (len < text.len)
+        while (len > WINDOW - 4 && ((unsigned char)text.data[len] & 0xc0) == 0x80)
+            len--;
+    return slice_part(text, 0, len);
+}
+
+bool text_contains(struct slice text, struct slice folded_needle)
+{
+    AUTO(buf_free) struct buf folded = { 0 };
+
+    if (folded_needle.len == 0)
+        return true;
+    while (text.len > 0) {
+        struct slice window = window_of(text);
+
+        text_fold(window, &folded);
+        if (slice_search(buf_slice(&folded), folded_needle) >= 0)
+            return true;
+        text = slice_from(text, window.len);
+        if (folded.len >= folded_needle.len)
+            buf_drop(&folded, folded.len - (folded_needle.len - 1));
+    }
+    return false;
+}
