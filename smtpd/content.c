@@ -1,0 +1,123 @@
+/* content.c - see content.h. */
+#include "smtpd/content.h"
+
+#include "message/header.h"
+
+void content_start(struct content *content, struct store *store)
+{
+    content->body = body_new(store);
+}
+
+void content_fail(struct content *content, enum content_fault fault)
+{
+    if (content->fault == CONTENT_GOOD)
+        content->fault = fault;
+    body_free(&content->body); /* no need to keep what nobody will take */
+    buf_free(&content->head);
+}
+
+static void keep(struct content *content, struct slice bytes)
+{
+    if (bytes.len > 0 && !body_add(content->body, bytes, &content->error))
+        content_fail(content, CONTENT_STORE);
+}
+
+static void look_at_header(struct content *content, struct slice header)
+{
+    struct header_field field;
+
+    while (header_next(&header, &field)) {
+        content->n_received += slice_is(field.name, "Received");
+        content->n_delivered_to += slice_is(field.name, "Delivered-To");
+    }
+}
+
+static void take_header(struct content *content, struct slice header)
+{
+    AUTO(buf_free) struct buf fixed = { 0 };
+
+    content->head_is_done = true;
+    look_at_header(content, header);
+    if (content->n_received > content->hops_max) {
+        content_fail(content, CONTENT_LOOP);
+        return;
+    }
+    if (content->submit == NULL) {
+        keep(content, header);
+        return;
+    }
+    submit_fix(header, content->submit, &fixed);
+    keep(content, buf_slice(&fixed));
+}
+
+/* Length of the header with its empty line; 0 while that has not come. */
+static size_t complete_header(struct slice head, size_t from)
+{
+    const char *end;
+
+    if (head.len >= 2 && memcmp(head.data, "\r\n", 2) == 0)
+        return 2;
+    if (from >= head.len)
+        return 0;
+    end = memmem(head.data + from, head.len - from, "\r\n\r\n", 4);
+    return end == NULL ? 0 : (size_t)(end - head.data) + 4;
+}
+
+/* In the usual case the first bytes hold the whole header, and nothing is copied. */
+static void add_to_head(struct content *content, struct slice bytes)
+{
+    struct buf *head = &content->head;
+    size_t before = head->len;
+    size_t length = before == 0 ? complete_header(bytes, 0) : 0;
+
+    if (length == 0) {
+        buf_add_slice(head, bytes);
+        length = complete_header(buf_slice(head), before > 3 ? before - 3 : 0);
+        bytes = buf_slice(head);
+    }
+    if (length == 0 && head->len > CONTENT_HEADER_MAX)
+        length = header_length(bytes); /* perhaps it ended at a line that is no field */
+    if (length > CONTENT_HEADER_MAX) {
+        content_fail(content, CONTENT_HEADER_TOO_BIG);
+        return;
+    }
+    if (length == 0)
+        return;
+    take_header(content, slice_part(bytes, 0, length));
+    if (content->fault == CONTENT_GOOD)
+        keep(content, slice_from(bytes, length));
+    buf_free(head);
+}
+
+void content_add(struct content *content, struct slice bytes)
+{
+    content->size += bytes.len;
+    if (content->fault != CONTENT_GOOD)
+        return;
+    if (content->size > content->size_max)
+        content_fail(content, CONTENT_TOO_BIG);
+    else if (content->head_is_done)
+        keep(content, bytes);
+    else
+        add_to_head(content, bytes);
+}
+
+bool content_finish(struct content *content)
+{
+    if (content->fault == CONTENT_GOOD && !content->head_is_done) {
+        struct slice head = buf_slice(&content->head);
+        size_t length = header_length(head);
+        take_header(content, slice_part(head, 0, length));
+        if (content->fault == CONTENT_GOOD)
+            keep(content, slice_from(head, length));
+    }
+    if (content->fault == CONTENT_GOOD && !body_finish(content->body, &content->error))
+        content_fail(content, CONTENT_STORE);
+    return content->fault == CONTENT_GOOD;
+}
+
+void content_free(struct content *content)
+{
+    body_free(&content->body);
+    buf_free(&content->head);
+}

@@ -1,0 +1,361 @@
+/* courier.c - see courier.h. */
+#include "smtpd/courier.h"
+
+#include "common/daemon.h"
+#include "smtpd/settle.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+/* What may be held in memory; the rest waits in the queue. */
+#define PARCELS_MAX 10000
+#define BYTES_MAX   (32ull * 1024 * 1024)
+
+#define PAGE_MESSAGES 64 /* read from the queue at once */
+#define BUCKETS       256
+#define SOON_MS       5000
+
+/* The key of the job that reads the queue: no account has it. */
+#define SCAN_KEY 0
+
+/* What is to be brought to one account; there while its job is submitted or running. */
+struct box {
+    struct box *next; /* in its bucket */
+    struct courier *courier;
+    uint64_t account;
+    struct parcel *first, *last;
+    struct job job;
+};
+
+struct courier {
+    struct courier_options options;
+    pthread_mutex_t lock;
+    pthread_cond_t idle; /* the last box or scan has ended */
+    struct box *buckets[BUCKETS];
+    size_t n_boxes;
+    size_t in_hand; /* parcels, until the queue knows what became of them */
+    uint64_t bytes_in_hand;
+    bool catching_up, scanning, stopping;
+    bool missed;     /* something entered the queue since the scan last looked */
+    uint64_t cursor; /* the message that the scan has come to */
+    int64_t retry_ms;
+    struct job scan;
+};
+
+static void run_scan(struct job *job, void *desk);
+static void run_box(struct job *job, void *desk);
+
+struct courier *courier_new(const struct courier_options *options)
+{
+    struct courier *courier = NEW(struct courier);
+
+    courier->options = *options;
+    courier->retry_ms = INT64_MAX;
+    pthread_mutex_init(&courier->lock, NULL);
+    pthread_cond_init(&courier->idle, NULL);
+    return courier;
+}
+
+void courier_free(struct courier **courier)
+{
+    struct courier *old = TAKE(*courier);
+
+    if (old == NULL)
+        return;
+    pthread_cond_destroy(&old->idle);
+    pthread_mutex_destroy(&old->lock);
+    free(old);
+}
+
+/* All below with the lock held, unless said otherwise. */
+
+static bool is_idle(const struct courier *courier)
+{
+    return courier->in_hand == 0 && courier->n_boxes == 0 && !courier->scanning;
+}
+
+static void wake_if_idle(struct courier *courier)
+{
+    if (is_idle(courier))
+        pthread_cond_broadcast(&courier->idle);
+}
+
+static struct box **box_place(struct courier *courier, uint64_t account)
+{
+    struct box **place = &courier->buckets[account % BUCKETS];
+
+    while (*place != NULL && (*place)->account != account)
+        place = &(*place)->next;
+    return place;
+}
+
+static struct box *box_new(struct courier *courier, uint64_t account)
+{
+    struct box *box = NEW(struct box);
+
+    box->courier = courier;
+    box->account = account;
+    box->job = (struct job){ .work = run_box };
+    courier->n_boxes++;
+    return box;
+}
+
+static void put(struct courier *courier, struct letter *letter, size_t index)
+{
+    uint64_t account = letter->message.recipients[index].account;
+    struct box **place = box_place(courier, account);
+    bool is_new = *place == NULL;
+    struct parcel *parcel = parcel_new(letter, index);
+
+    if (is_new)
+        *place = box_new(courier, account);
+    if ((*place)->first == NULL)
+        (*place)->first = parcel;
+    else
+        (*place)->last->next = parcel;
+    (*place)->last = parcel;
+    courier->in_hand++;
+    courier->bytes_in_hand += letter->message.size;
+    if (is_new)
+        pool_submit(courier->options.pool, account, &(*place)->job);
+}
+
+/* Reads on in the queue, once nothing is in hand any more. */
+static void scan_if_free(struct courier *courier)
+{
+    if (!courier->catching_up || courier->scanning || courier->in_hand > 0 || courier->stopping)
+        return;
+    courier->scanning = true;
+    courier->scan = (struct job){ .work = run_scan };
+    pool_submit(courier->options.pool, SCAN_KEY, &courier->scan);
+}
+
+static void begin_catch_up(struct courier *courier)
+{
+    courier->catching_up = true;
+    courier->missed = true;
+    courier->cursor = 0;
+    courier->retry_ms = INT64_MAX;
+    scan_if_free(courier);
+}
+
+static void take_local(struct courier *courier, struct letter *letter)
+{
+    const struct queue_message *message = &letter->message;
+
+    if (courier->stopping)
+        return;
+    if (courier->catching_up) {
+        courier->missed = true;
+        return;
+    }
+    if (courier->in_hand > PARCELS_MAX || courier->bytes_in_hand > BYTES_MAX) {
+        begin_catch_up(courier);
+        return;
+    }
+    for (size_t i = 0; i < message->n_recipients; i++)
+        if (message->recipients[i].account != 0)
+            put(courier, letter, i);
+}
+
+/* Without the lock. */
+void courier_take(struct courier *courier, struct letter *letter)
+{
+    const struct queue_message *message = &letter->message;
+    size_t n_remote = 0;
+
+    for (size_t i = 0; i < message->n_recipients; i++)
+        n_remote += message->recipients[i].account == 0;
+    pthread_mutex_lock(&courier->lock);
+    if (n_remote < message->n_recipients)
+        take_local(courier, letter);
+    pthread_mutex_unlock(&courier->lock);
+    if (n_remote > 0 && courier->options.remote_due != NULL)
+        courier->options.remote_due(courier->options.remote_context);
+}
+
+/* On the queue's writer thread, without the lock. */
+static void on_settled(void *context, const struct settled *settled)
+{
+    struct courier *courier = context;
+
+    if (settled->report != NULL)
+        courier_take(courier, settled->report);
+    pthread_mutex_lock(&courier->lock);
+    courier->in_hand -= settled->n_parcels;
+    courier->bytes_in_hand -= settled->bytes;
+    courier->retry_ms = MIN(courier->retry_ms, settled->retry_ms);
+    scan_if_free(courier);
+    wake_if_idle(courier);
+    pthread_mutex_unlock(&courier->lock);
+}
+
+static size_t take_out(struct box *box, struct parcel **parcels)
+{
+    size_t count = 0;
+
+    while (box->first != NULL && count < DELIVER_BATCH) {
+        parcels[count++] = box->first;
+        box->first = box->first->next;
+    }
+    return count;
+}
+
+/* When we stop: the queue has them still. */
+static void let_go(struct courier *courier, struct parcel **parcels, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        courier->in_hand--;
+        courier->bytes_in_hand -= parcels[i]->letter->message.size;
+        parcel_free(&parcels[i]);
+    }
+}
+
+/* The box stays as long as there is something in it; other jobs of the worker come in between. */
+static void end_box_job(struct courier *courier, struct box *box)
+{
+    if (box->first != NULL) {
+        pool_submit(courier->options.pool, box->account, &box->job);
+        return;
+    }
+    *box_place(courier, box->account) = box->next;
+    free(box);
+    courier->n_boxes--;
+    wake_if_idle(courier);
+}
+
+/* On the account's worker, without the lock. */
+static void run_box(struct job *job, void *desk)
+{
+    struct box *box = CONTAINER_OF(job, struct box, job);
+    struct courier *courier = box->courier;
+    struct parcel *parcels[DELIVER_BATCH];
+    size_t count;
+    bool lazy;
+
+    pthread_mutex_lock(&courier->lock);
+    count = take_out(box, parcels);
+    lazy = !courier->catching_up; /* the scan waits for the queue to settle */
+    if (courier->stopping) {
+        let_go(courier, parcels, count);
+        count = 0;
+    }
+    pthread_mutex_unlock(&courier->lock);
+
+    if (count > 0) {
+        deliver_batch(desk, box->account, parcels, count);
+        settle_batch(courier->options.smtpd, desk, &courier->options.log, lazy, parcels, count,
+                     on_settled, courier);
+    }
+
+    pthread_mutex_lock(&courier->lock);
+    end_box_job(courier, box);
+    pthread_mutex_unlock(&courier->lock);
+}
+
+/* Hands out what is due of one message. */
+static void put_due(struct courier *courier, const struct queue_message *message, int64_t now_ms)
+{
+    AUTO(letter_free) struct letter *letter = letter_from_queue(message);
+
+    for (size_t i = 0; i < message->n_recipients; i++) {
+        if (message->recipients[i].account == 0)
+            continue;
+        if (message->recipients[i].next_try_ms > now_ms)
+            courier->retry_ms = MIN(courier->retry_ms, message->recipients[i].next_try_ms);
+        else
+            put(courier, letter, i);
+    }
+    courier->cursor = message->id;
+}
+
+/* Whether there is more to read at once. */
+static bool hand_out(struct courier *courier, const struct queue_list *page, int64_t now_ms)
+{
+    for (size_t i = 0; i < page->count; i++)
+        put_due(courier, &page->items[i], now_ms);
+    if (page->count == 0 && !courier->missed)
+        courier->catching_up = false;
+    return courier->catching_up && courier->in_hand == 0 && !courier->stopping;
+}
+
+/* Without the lock. */
+static bool scan_page(struct courier *courier, struct desk *desk)
+{
+    AUTO(arena_free) struct arena arena = { 0 };
+    int64_t now_ms = time_ms();
+    struct queue_list page;
+    struct error err;
+    uint64_t cursor;
+    bool more;
+
+    pthread_mutex_lock(&courier->lock);
+    courier->missed = false;
+    cursor = courier->cursor;
+    pthread_mutex_unlock(&courier->lock);
+
+    bool read = queue_find(desk, &arena, QUEUE_LOCAL, now_ms, cursor, PAGE_MESSAGES, &page, &err);
+    if (!read) {
+        log_warn(&courier->options.log, "queue unreadable", F_ERR(&err));
+        page.count = 0;
+    }
+
+    pthread_mutex_lock(&courier->lock);
+    if (!read) {
+        courier->catching_up = false;
+        courier->retry_ms = now_ms + SOON_MS;
+    }
+    more = hand_out(courier, &page, now_ms);
+    pthread_mutex_unlock(&courier->lock);
+    return more;
+}
+
+static void run_scan(struct job *job, void *desk)
+{
+    struct courier *courier = CONTAINER_OF(job, struct courier, scan);
+
+    while (scan_page(courier, desk))
+        continue;
+    pthread_mutex_lock(&courier->lock);
+    courier->scanning = false;
+    scan_if_free(courier);
+    wake_if_idle(courier);
+    pthread_mutex_unlock(&courier->lock);
+}
+
+void courier_catch_up(struct courier *courier)
+{
+    pthread_mutex_lock(&courier->lock);
+    if (!courier->catching_up)
+        begin_catch_up(courier);
+    else
+        courier->missed = true;
+    pthread_mutex_unlock(&courier->lock);
+}
+
+void courier_tick(struct courier *courier)
+{
+    pthread_mutex_lock(&courier->lock);
+    if (!courier->catching_up && courier->retry_ms <= time_ms())
+        begin_catch_up(courier);
+    pthread_mutex_unlock(&courier->lock);
+}
+
+void courier_stop(struct courier *courier)
+{
+    pthread_mutex_lock(&courier->lock);
+    courier->stopping = true;
+    while (!is_idle(courier))
+        pthread_cond_wait(&courier->idle, &courier->lock);
+    pthread_mutex_unlock(&courier->lock);
+}
+
+size_t courier_in_hand(struct courier *courier)
+{
+    size_t in_hand;
+
+    pthread_mutex_lock(&courier->lock);
+    in_hand = courier->in_hand;
+    pthread_mutex_unlock(&courier->lock);
+    return in_hand;
+}

@@ -1,0 +1,87 @@
+/* letter.c - see letter.h. */
+#include "smtpd/letter.h"
+
+#include "common/crypto.h"
+
+#include <stdlib.h>
+
+struct letter *letter_new(void)
+{
+    struct letter *letter = NEW(struct letter);
+
+    atomic_init(&letter->references, 1);
+    letter->trace_id = random_u64();
+    return letter;
+}
+
+struct letter *letter_share(struct letter *letter)
+{
+    atomic_fetch_add(&letter->references, 1);
+    return letter;
+}
+
+void letter_free(struct letter **letter)
+{
+    struct letter *old = TAKE(*letter);
+
+    if (old == NULL || atomic_fetch_sub(&old->references, 1) > 1)
+        return;
+    body_free(&old->body);
+    buf_free(&old->prefix);
+    arena_free(&old->arena);
+    free(old->message.recipients);
+    free(old);
+}
+
+static bool is_same(const struct queue_recipient *a, const struct queue_recipient *b)
+{
+    if (a->account != 0 || b->account != 0)
+        return a->account == b->account;
+    return slice_equal_case(a->address, b->address);
+}
+
+static void copy_recipient(struct letter *letter, const struct queue_recipient *recipient)
+{
+    struct queue_message *message = &letter->message;
+    struct queue_recipient *copy;
+
+    message->recipients = mem_grow(message->recipients, &letter->recipients_room,
+                                   message->n_recipients + 1, sizeof(*message->recipients));
+    copy = &message->recipients[message->n_recipients++];
+    *copy = *recipient;
+    copy->address = slice_copy(&letter->arena, recipient->address);
+    copy->detail = slice_copy(&letter->arena, recipient->detail);
+    copy->original = slice_copy(&letter->arena, recipient->original);
+    copy->orcpt = slice_copy(&letter->arena, recipient->orcpt);
+    copy->last_reply = slice_copy(&letter->arena, recipient->last_reply);
+}
+
+bool letter_add_recipient(struct letter *letter, const struct queue_recipient *recipient)
+{
+    struct queue_message *message = &letter->message;
+
+    for (size_t i = 0; i < message->n_recipients; i++)
+        if (is_same(&message->recipients[i], recipient))
+            return false;
+    copy_recipient(letter, recipient);
+    random_bytes(message->recipients[message->n_recipients - 1].delivery_id,
+                 sizeof(recipient->delivery_id));
+    return true;
+}
+
+struct letter *letter_from_queue(const struct queue_message *message)
+{
+    struct letter *letter = letter_new();
+
+    letter->message = *message;
+    letter->message.recipients = NULL;
+    letter->message.n_recipients = 0;
+    letter->message.sender = slice_copy(&letter->arena, message->sender);
+    letter->message.envid = slice_copy(&letter->arena, message->envid);
+    buf_add_slice(&letter->prefix, message->prefix);
+    letter->message.prefix = buf_slice(&letter->prefix);
+    for (size_t i = 0; i < message->n_recipients; i++)
+        copy_recipient(letter, &message->recipients[i]);
+    letter->has_delivered_to = true;
+    return letter;
+}

@@ -1,0 +1,153 @@
+/* main.c - smtpd: mail from other servers (25), from users (587, 465), and LMTP.
+ *
+ * Its sockets come from `postane serve` or systemd (common/daemon.h). Reading order of this folder:
+ * session.h, command.c, transaction.c, policy.c, data.h, content.c, accept.c, courier.h, deliver.c,
+ * settle.c, bounce.c.
+ */
+#include "smtpd/courier.h"
+#include "smtpd/room.h"
+#include "smtpd/session.h"
+#include "storage/check.h"
+#include "storage/service.h"
+
+#define TICK_MS  1000
+#define SWEEP_MS (60 * 60 * 1000)
+
+struct main {
+    struct smtpd smtpd;
+    struct job sweep;
+    atomic_bool is_sweeping;
+};
+
+static struct main *main_of(struct daemon *daemon)
+{
+    return ((struct service *)daemon->context)->context;
+}
+
+static void on_tick(struct daemon *daemon)
+{
+    courier_tick(main_of(daemon)->smtpd.courier);
+}
+
+static void run_sweep(struct job *job, void *desk)
+{
+    store_sweep(desk);
+}
+
+static void sweep_done(struct job *job)
+{
+    atomic_store(&CONTAINER_OF(job, struct main, sweep)->is_sweeping, false);
+}
+
+static void on_sweep(struct daemon *daemon)
+{
+    struct main *me = main_of(daemon);
+
+    if (atomic_exchange(&me->is_sweeping, true))
+        return;
+    me->sweep = (struct job){ .work = run_sweep, .done = sweep_done };
+    pool_submit(daemon->pool, 0, &me->sweep);
+}
+
+static void on_notice(struct service *service, const struct notice *notice)
+{
+    struct main *me = service->context;
+
+    switch (notice->kind) {
+    case NOTICE_QUEUE:
+        courier_catch_up(me->smtpd.courier);
+        return;
+    case NOTICE_DIRECTORY:
+        room_forget(me->smtpd.room);
+        return;
+    case NOTICE_ACCOUNT:
+        return;
+    }
+}
+
+static void on_report(struct service *service, struct buf *out)
+{
+    struct smtpd *smtpd = &((struct main *)service->context)->smtpd;
+    struct smtpd_counters *counters = &smtpd->counters;
+
+    buf_fmt(out,
+            ",\"queue\":%llu,\"in_hand\":%zu,\"accepted\":%llu,\"refused\":%llu,"
+            "\"delivered\":%llu,\"bounced\":%llu,\"retried\":%llu",
+            (unsigned long long)queue_backlog(smtpd->queue), courier_in_hand(smtpd->courier),
+            atomic_load(&counters->accepted), atomic_load(&counters->refused),
+            atomic_load(&counters->delivered), atomic_load(&counters->bounced),
+            atomic_load(&counters->retried));
+}
+
+static bool on_start(struct service *service, struct error *err)
+{
+    struct main *me = service->context;
+    const struct queue_options queue = {
+        .store = service->store,
+        .recipients_max = service->settings.backlog,
+    };
+    const struct courier_options courier = {
+        .smtpd = &me->smtpd,
+        .pool = service->daemon.pool,
+        .log = service->daemon.log,
+    };
+
+    if (!queue_open(&queue, &me->smtpd.queue, err))
+        return false;
+    me->smtpd.courier = courier_new(&courier);
+    courier_catch_up(me->smtpd.courier);
+    daemon_every(&service->daemon, TICK_MS, on_tick);
+    daemon_every(&service->daemon, SWEEP_MS, on_sweep);
+    return true;
+}
+
+/* Sessions are gone; the workers still run, and must not need the queue after it is closed. */
+static void on_end(struct daemon *daemon)
+{
+    struct smtpd *smtpd = &main_of(daemon)->smtpd;
+
+    if (smtpd->courier != NULL)
+        courier_stop(smtpd->courier);
+    queue_close(&smtpd->queue);
+}
+
+int main(int argc, char **argv)
+{
+    struct main me = { 0 };
+    struct service service;
+    struct smtp_door mx = { &me.smtpd, SERVICE_MX };
+    struct smtp_door submission = { &me.smtpd, SERVICE_SUBMISSION };
+    struct smtp_door lmtp = { &me.smtpd, SERVICE_LMTP };
+    const struct protocol protocols[] = {
+        { "smtp", smtp_open, smtp_run, smtp_close, &mx },
+        { "submission", smtp_open, smtp_run, smtp_close, &submission },
+        { "lmtp", smtp_open, smtp_run, smtp_close, &lmtp },
+    };
+    const struct daemon_listener listeners[] = {
+        { "smtp", &protocols[0], false },       { "submission", &protocols[1], false },
+        { "submissions", &protocols[1], true }, { "lmtp", &protocols[2], false },
+        { "lmtp_unix", &protocols[2], false },
+    };
+    int code;
+
+    if (!service_init(&service, "smtpd", "the SMTP server of Postane", argc, argv, &code))
+        return code;
+    me.smtpd.settings = &service.settings;
+    me.smtpd.store = service.store;
+    me.smtpd.login = service.login;
+    me.smtpd.room = room_new();
+    me.smtpd.resume = call_resume;
+    service.context = &me;
+    service.on_start = on_start;
+    service.on_notice = on_notice;
+    service.on_report = on_report;
+    service.daemon.on_end = on_end;
+    service.daemon.listeners = listeners;
+    service.daemon.n_listeners = COUNT_OF(listeners);
+    service.daemon.idle_ms = service.settings.command_timeout;
+    service.daemon.busy_reply = "421 4.7.0 Too many connections, try again later\r\n";
+    code = service_run(&service);
+    courier_free(&me.smtpd.courier);
+    room_free(&me.smtpd.room);
+    return code;
+}

@@ -1,0 +1,87 @@
+/* session.h - one SMTP or LMTP client (RFC 5321, 2033), shared by the files of the receiving side.
+ *
+ * Two questions, two enums: how far the dialogue is (phase: which commands are allowed), and what
+ * the next bytes or the next call mean (step).
+ *
+ *     START --HELO/EHLO/LHLO--> READY --MAIL--> MAIL --RCPT--> RCPT --DATA, last BDAT--> READY
+ *                                  ^---------------RSET, EHLO, refusal-----------------'
+ *
+ *     COMMAND --AUTH--> AUTH --> HASH --> HASHED --> COMMAND
+ *             --DATA--> DATA --end of data--> COMMIT --queue committed--> COMMAND
+ *             --BDAT--> CHUNK --last--------> COMMIT
+ *
+ * Threads: a worker, see common/session.h. During COMMIT the queue's writer owns `change`.
+ */
+#pragma once
+
+#include "common/session.h"
+#include "smtpd/content.h"
+#include "smtpd/data.h"
+#include "smtpd/letter.h"
+#include "smtpd/smtpd.h"
+
+enum phase {
+    PHASE_START = 1, /* nobody has said HELO yet */
+    PHASE_READY = 2,
+    PHASE_MAIL = 4,  /* the sender is known */
+    PHASE_RCPT = 8,  /* and a recipient */
+    PHASE_BDAT = 16, /* between two chunks */
+};
+#define PHASE_ANY (PHASE_START | PHASE_READY | PHASE_MAIL | PHASE_RCPT | PHASE_BDAT)
+
+enum step {
+    STEP_COMMAND, /* a command line */
+    STEP_AUTH,    /* the client's answer to a challenge */
+    STEP_HASH,    /* in the slow lane: check a password */
+    STEP_HASHED,  /* back from there */
+    STEP_DATA,    /* message, up to its dot */
+    STEP_CHUNK,   /* the octets of one BDAT */
+    STEP_COMMIT,  /* the queue has an answer */
+};
+
+/* Commands: RFC 5321 section 4.5.3.1.4 asks for 512, parameters for some more, and base64 answers
+ * of AUTH for 12288 (RFC 4954 section 4). */
+#define SMTP_LINE_MAX 12290
+
+/* One mail transaction, from MAIL to the reply to its data. */
+struct transaction {
+    struct letter *letter;
+    struct slice first_original; /* for Received's "for", if there is one recipient only */
+    size_t n_accepted;           /* RCPT commands that got 250 */
+    uint64_t announced_size;     /* SIZE=, 0: unknown */
+    struct data data;
+    struct content content;
+    bool has_content;
+    uint64_t chunk_left;
+    bool chunk_is_last, chunk_is_refused;
+    int64_t began_ms;
+};
+
+struct smtp {
+    struct smtpd *smtpd;
+    enum smtp_service service;
+    struct call *call; /* the one in hand */
+    enum phase phase;
+    enum step step;
+    struct buf helo;
+    bool esmtp;
+    bool skip_line; /* inside a line that is too long */
+    unsigned n_errors, n_auth_failures;
+    struct login auth;
+    bool auth_is_over; /* logged in, the client has yet to answer the last challenge */
+    uint64_t account;  /* logged in; 0: not */
+    struct transaction mail;
+    struct queue_change change;
+};
+
+/* The protocol's functions (struct protocol). */
+void *smtp_open(struct call *call, void *door);
+enum next smtp_run(struct call *call);
+void smtp_close(struct call *call);
+
+/* Ends the transaction, if there is one; phase READY. */
+void smtp_reset(struct smtp *smtp);
+
+/* Takes one line off the input, without its CRLF. PARSE_MORE: it is not complete. PARSE_BAD: it was
+ * too long or had a bad line end; it was refused already and is gone. */
+enum parse smtp_line(struct smtp *smtp, struct slice *line_out);

@@ -1,0 +1,44 @@
+/* smtpd.h - what all parts of smtpd share: the process, and its services.
+ *
+ * Threads: read-only once the daemon runs, except for the counters.
+ */
+#pragma once
+
+#include "storage/queue.h"
+#include "storage/settings.h"
+
+#include <stdatomic.h>
+
+struct call;
+struct courier;
+struct room;
+
+/* What a listener is for; bits, so that tables can name several. */
+enum smtp_service {
+    SERVICE_MX = 1,         /* mail from other servers: no AUTH, local recipients only */
+    SERVICE_SUBMISSION = 2, /* mail from our users, after login */
+    SERVICE_LMTP = 4,       /* mail from a program we trust, local recipients only */
+};
+#define SERVICE_SMTP (SERVICE_MX | SERVICE_SUBMISSION)
+#define SERVICE_ANY  (SERVICE_SMTP | SERVICE_LMTP)
+
+struct smtpd_counters {
+    atomic_ullong accepted, refused, delivered, bounced, retried;
+};
+
+struct smtpd {
+    const struct settings *settings;
+    struct store *store;
+    struct queue *queue;
+    struct courier *courier;
+    struct room *room;
+    struct login_options login;
+    struct smtpd_counters counters;
+    void (*resume)(struct call *call); /* call_resume(); a test has no session machine */
+};
+
+/* A listener's protocol context. */
+struct smtp_door {
+    struct smtpd *smtpd;
+    enum smtp_service service;
+};
