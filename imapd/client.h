@@ -21,6 +21,7 @@
 
 struct args;
 struct command;
+struct literal_sink;
 
 /* The daemon: read-only once sessions run. */
 struct imap {
@@ -35,6 +36,14 @@ enum client_state {
     CLIENT_AUTHENTICATED = 2,
     CLIENT_SELECTED = 4,
     CLIENT_LOGOUT = 8,
+};
+
+/* Where the section lies that was fetched last; msg 0: none. */
+struct section_memo {
+    uint64_t msg;
+    unsigned what; /* enum section_what */
+    size_t depth, at, len;
+    uint32_t path[8]; /* sections nested deeper are not remembered */
 };
 
 struct client {
@@ -60,8 +69,10 @@ struct client {
     void *work;
 
     struct login login;         /* AUTHENTICATE or LOGIN in hand */
+    struct section_memo memo;   /* fetch_item.c */
     struct append_work *append; /* APPEND in hand: belongs to cmd_append.c; NULL otherwise */
-    unsigned errors, failures;  /* bad commands in a row; wrong passwords */
+    unsigned errors, failures; /* bad commands in a row; wrong passwords */
+    bool lost_mailbox;         /* somebody deleted the selected mailbox: the session ends */
 };
 
 static inline struct client *client_of(const struct call *call)

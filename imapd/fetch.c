@@ -1,0 +1,294 @@
+/* fetch.c - FETCH and UID FETCH (RFC 3501 section 6.4.5), CHANGEDSINCE and VANISHED of RFC 7162.
+ *
+ *     begin ----> \Seen for the whole set ----> slice of messages: stored texts, then line by line
+ *                                                   ^------ NEXT_AGAIN, a bounded reply each --'
+ *
+ * The view does not change while the command runs; a message that another client expunged meanwhile
+ * is still readable for some minutes, and else answered with NIL (RFC 2180 section 4.1.3).
+ *
+ * Lifetime: struct fetch lies in the call's arena; its buffers are freed at the end or by
+ * abandon().
+ */
+#include "imapd/args.h"
+#include "imapd/command.h"
+#include "imapd/condstore.h"
+#include "imapd/fetch_item.h"
+#include "imapd/reply.h"
+
+#define REPLY_BYTES (128 * 1024) /* of one call; a message's line may go beyond it */
+
+/* fetch-modifiers: "(" CHANGEDSINCE n [VANISHED] ")" */
+static bool take_modifiers(struct fetch *fetch, struct args *args)
+{
+    if (args_at_end(args))
+        return true;
+    if (!args_space(args) || !args_open(args))
+        return false;
+    do {
+        if (args_try_word(args, "CHANGEDSINCE")) {
+            fetch->changed_only = true;
+            if (!args_space(args) || !args_number64(args, &fetch->changed_since))
+                return false;
+        } else if (args_try_word(args, "VANISHED")) {
+            fetch->vanished = true;
+        } else {
+            return args_fail(args, "expected: CHANGEDSINCE or VANISHED");
+        }
+    } while (args_try_byte(args, ' '));
+    /* RFC 7162 section 3.2.6 */
+    if (fetch->vanished && (!fetch->changed_only || !fetch->client->qresync || !fetch->client->uid))
+        return args_fail(args, "VANISHED needs UID FETCH, CHANGEDSINCE and ENABLE QRESYNC");
+    return args_close(args) && args_end(args);
+}
+
+/* Marks the messages as \Seen in one go; their FLAGS are told with their line. */
+static bool set_seen(struct fetch *fetch, struct error *err)
+{
+    AUTO(uidset_free) struct uidset unseen = { 0 };
+    AUTO(flags_result_free) struct flags_result result = { 0 };
+    const struct flag_change change = { .op = FLAGS_ADD, .flags = MAIL_SEEN };
+    struct view *view = &fetch->client->view;
+    struct view_walk walk = { 0 };
+    size_t index;
+
+    while (view_next(view, &fetch->uids, &walk, &index))
+        if ((view->flags[index] & MAIL_SEEN) == 0)
+            uidset_add(&unseen, view->uids[index], view->uids[index]);
+    if (unseen.count == 0)
+        return true;
+    if (!mailbox_store_flags(fetch->client->account, view->mailbox, &unseen, &change, &result, err))
+        return false;
+    for (size_t i = 0; i < result.count; i++) {
+        if (!view_find(view, result.mails[i].uid, &index))
+            continue;
+        view_set(view, index, result.mails[i].flags, result.mails[i].modseq);
+        uidset_add(&fetch->seen, result.mails[i].uid, result.mails[i].uid);
+    }
+    return true;
+}
+
+/* What the client asked about, as far as there ever was something. */
+static void asked_uids(const struct fetch *fetch, const struct seqset *set, struct uidset *asked)
+{
+    uint32_t last = MAX(fetch->client->view.uidnext, 2) - 1;
+
+    if (set->saved)
+        uidset_copy(asked, &fetch->uids);
+    for (size_t i = 0; i < set->count; i++) {
+        uint32_t lo = set->ranges[i].lo == SEQSET_STAR ? last : set->ranges[i].lo;
+        uint32_t hi = set->ranges[i].hi == SEQSET_STAR ? last : set->ranges[i].hi;
+
+        uidset_add(asked, MIN(lo, hi), MAX(lo, hi));
+    }
+}
+
+static void intersect(const struct uidset *a, const struct uidset *b, struct uidset *both)
+{
+    for (size_t i = 0, k = 0; i < a->count && k < b->count;) {
+        uint32_t lo = MAX(a->ranges[i].lo, b->ranges[k].lo);
+        uint32_t hi = MIN(a->ranges[i].hi, b->ranges[k].hi);
+
+        if (lo <= hi)
+            uidset_add(both, lo, hi);
+        if (a->ranges[i].hi < b->ranges[k].hi)
+            i++;
+        else
+            k++;
+    }
+}
+
+/* VANISHED (EARLIER): what is gone of the set since CHANGEDSINCE. */
+static bool tell_vanished(struct fetch *fetch, const struct seqset *set, struct error *err)
+{
+    AUTO(changes_free) struct changes changes = { 0 };
+    AUTO(uidset_free) struct uidset asked = { 0 };
+    AUTO(uidset_free) struct uidset gone = { 0 };
+    struct client *client = fetch->client;
+
+    asked_uids(fetch, set, &asked);
+    if (!mailbox_changes(client->account, client->view.mailbox, fetch->changed_since, NULL,
+                         &changes, err))
+        return false;
+    intersect(&changes.vanished, &asked, &gone);
+    if (gone.count == 0)
+        return true;
+    buf_add_text(&fetch->call->out, "* VANISHED (EARLIER) ");
+    uidset_print(&gone, &fetch->call->out);
+    buf_add_text(&fetch->call->out, "\r\n");
+    return true;
+}
+
+static void keep_texts(const struct cached *cached, void *context)
+{
+    struct fetch *fetch = context;
+    struct fetch_cached *kept = &fetch->cached[fetch->n_cached];
+
+    kept->index = fetch->slice[fetch->n_cached++];
+    kept->envelope_at = fetch->texts.len;
+    kept->envelope_len = cached->envelope.len;
+    buf_add_slice(&fetch->texts, cached->envelope);
+    kept->structure_at = fetch->texts.len;
+    kept->structure_len = cached->body_structure.len;
+    buf_add_slice(&fetch->texts, cached->body_structure);
+}
+
+/* Takes the next messages of the set, with their stored texts if some item wants them. */
+static bool next_slice(struct fetch *fetch, struct error *err)
+{
+    const struct view *view = &fetch->client->view;
+    uint64_t msgs[FETCH_SLICE_MAX];
+    size_t index;
+
+    fetch->at = fetch->n_slice = fetch->n_cached = 0;
+    buf_clear(&fetch->texts);
+    while (fetch->n_slice < FETCH_SLICE_MAX &&
+           view_next(view, &fetch->uids, &fetch->walk, &index)) {
+        if (fetch->changed_only && view->modseqs[index] <= fetch->changed_since)
+            continue;
+        msgs[fetch->n_slice] = view->msgs[index];
+        fetch->slice[fetch->n_slice++] = index;
+    }
+    return fetch->n_slice == 0 || (fetch->needs & FETCH_NEEDS_CACHE) == 0 ||
+           account_cached(fetch->client->account, msgs, fetch->n_slice, keep_texts, fetch, err);
+}
+
+static bool has_item(const struct fetch *fetch, const char *name)
+{
+    for (size_t i = 0; i < fetch->n_items; i++)
+        if (strcmp(fetch->items[i].kind->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The flags that this FETCH changed are part of its answer (RFC 3501 section 6.4.5). */
+static void tell_seen(struct fetch *fetch, size_t index)
+{
+    const struct client *client = fetch->client;
+    struct buf *out = &fetch->call->out;
+
+    if (fetch->seen.count == 0 || !uidset_has(&fetch->seen, client->view.uids[index]))
+        return;
+    if (!has_item(fetch, "FLAGS")) {
+        buf_add_text(out, " FLAGS ");
+        flags_print(&client->keywords, client->view.flags[index],
+                    view_is_recent(&client->view, index), out);
+    }
+    if (client->condstore && !has_item(fetch, "MODSEQ"))
+        buf_fmt(out, " MODSEQ (%llu)", (unsigned long long)client->view.modseqs[index]);
+}
+
+/* "* n FETCH (...)": goes on where the last call stopped. */
+static enum fetch_result write_message(struct fetch *fetch, size_t index, struct error *err)
+{
+    struct buf *out = &fetch->call->out;
+
+    if (!fetch->inside) {
+        buf_add_text(out, "* ");
+        buf_add_number(out, index + 1);
+        buf_add_text(out, " FETCH (");
+        fetch->inside = true;
+        fetch->item = 0;
+    }
+    for (; fetch->item < fetch->n_items; fetch->item++) {
+        enum fetch_result result;
+
+        if (fetch->item > 0 && !fetch->streaming)
+            buf_add_byte(out, ' ');
+        result = fetch_write_item(fetch, &fetch->items[fetch->item], index, err);
+        if (result != FETCH_DONE)
+            return result;
+    }
+    tell_seen(fetch, index);
+    buf_add_text(out, ")\r\n");
+    fetch->inside = false;
+    return FETCH_DONE;
+}
+
+static void abandon(struct call *call)
+{
+    fetch_free(client_of(call)->work);
+}
+
+static enum next finish(struct call *call, struct fetch *fetch, const struct error *err)
+{
+    bool inside = fetch->inside, missed = fetch->missed;
+
+    client_of(call)->abandon = NULL;
+    client_of(call)->work = NULL;
+    fetch_free(fetch);
+    if (err != NULL && inside) {
+        /* Within a message's line there is no way to say NO. */
+        log_error(&call->log, "storage", F_STR("kind", error_kind_name(err->kind)), F_ERR(err));
+        return NEXT_CLOSE;
+    }
+    if (err != NULL)
+        return reply_error(call, err);
+    if (missed)
+        return reply_ok_code(call, "EXPUNGEISSUED", "Some messages were gone already");
+    return reply_ok(call, "FETCH completed");
+}
+
+static enum next go_on(struct call *call)
+{
+    struct client *client = client_of(call);
+    struct fetch *fetch = client->work;
+    struct error err;
+
+    fetch->call = call;
+    while (call->out.len < REPLY_BYTES) {
+        enum fetch_result result;
+
+        if (fetch->at == fetch->n_slice && !next_slice(fetch, &err))
+            return finish(call, fetch, &err);
+        if (fetch->n_slice == 0)
+            return finish(call, fetch, NULL);
+        result = write_message(fetch, fetch->slice[fetch->at], &err);
+        if (result == FETCH_FAILED)
+            return finish(call, fetch, &err);
+        if (result == FETCH_MORE)
+            break;
+        fetch->at++;
+    }
+    client->resume = go_on;
+    return NEXT_AGAIN;
+}
+
+/* The messages are known; what does the command do before its first line? */
+static bool prepare(struct fetch *fetch, const struct seqset *set, struct error *err)
+{
+    if (fetch->client->uid)
+        fetch_add_item(fetch, "UID");
+    if (fetch->changed_only) {
+        condstore_enable(fetch->call);
+        fetch_add_item(fetch, "MODSEQ");
+    }
+    if (has_item(fetch, "MODSEQ"))
+        condstore_enable(fetch->call);
+    if ((fetch->needs & FETCH_SETS_SEEN) != 0 && !fetch->client->view.read_only &&
+        !set_seen(fetch, err))
+        return false;
+    return !fetch->vanished || tell_vanished(fetch, set, err);
+}
+
+enum next imap_fetch(struct call *call, struct args *args)
+{
+    struct client *client = client_of(call);
+    struct fetch *fetch = ARENA_NEW(&call->arena, struct fetch);
+    struct seqset set;
+    struct error err;
+
+    fetch->call = call;
+    fetch->client = client;
+    if (!args_space(args) || !args_seqset(args, &set) || !args_space(args) ||
+        !fetch_take_items(fetch, args) || !take_modifiers(fetch, args))
+        return reply_syntax(call, args);
+    if (!view_resolve(&client->view, &set, client->uid, &fetch->uids)) {
+        fetch_free(fetch);
+        return reply_bad(call, "There is no message with such a number");
+    }
+    if (!prepare(fetch, &set, &err))
+        return finish(call, fetch, &err);
+    client->work = fetch;
+    client->abandon = abandon;
+    return go_on(call);
+}

@@ -1,0 +1,88 @@
+/* fetch_item.h - the data items of FETCH (RFC 3501 section 6.4.5) and how each is written.
+ *
+ * A new item is a row in fetch_item.c: its name, what it needs, and the function that writes it.
+ * Items of one message are written one after the other; bytes of a big message may need several
+ * calls (FETCH_MORE), so that a reply never grows beyond what the client takes.
+ */
+#pragma once
+
+#include "imapd/client.h"
+#include "imapd/section.h"
+
+struct fetch;
+struct fetch_item;
+
+enum fetch_needs {
+    FETCH_NEEDS_CACHE = 1,   /* the stored ENVELOPE and BODYSTRUCTURE */
+    FETCH_NEEDS_SECTION = 2, /* "[...]" follows the name */
+    FETCH_SETS_SEEN = 4,
+};
+
+enum fetch_result {
+    FETCH_DONE,
+    FETCH_MORE, /* call again: send what is there first */
+    FETCH_FAILED,
+};
+
+struct fetch_kind {
+    const char *name;   /* as the client says it */
+    const char *answer; /* as we answer; NULL: by the section */
+    unsigned needs;
+    enum fetch_result (*write)(struct fetch *fetch, const struct fetch_item *item, size_t index,
+                               struct error *err);
+    enum section_what what; /* of the old RFC822.* items */
+};
+
+struct fetch_item {
+    const struct fetch_kind *kind;
+    struct section section;
+};
+
+/* The stored texts of the messages of one slice, in order; see fetch_load(). */
+struct fetch_cached {
+    size_t index;                                                  /* in the view */
+    size_t envelope_at, envelope_len, structure_at, structure_len; /* in fetch->texts */
+};
+
+#define FETCH_ITEMS_MAX 100
+#define FETCH_SLICE_MAX 256 /* messages whose stored texts are read at once */
+
+struct fetch {
+    struct call *call;
+    struct client *client;
+    struct uidset uids;
+    struct view_walk walk;
+    struct fetch_item *items; /* in the arena */
+    size_t n_items;
+    unsigned needs; /* of all items together */
+    bool changed_only, vanished;
+    uint64_t changed_since;
+    struct uidset seen; /* whose \Seen this command has set: their FLAGS are told */
+
+    size_t slice[FETCH_SLICE_MAX]; /* indexes of the messages of this slice */
+    size_t n_slice, at;            /* the next one */
+    struct fetch_cached cached[FETCH_SLICE_MAX];
+    size_t n_cached;
+    struct buf texts;
+
+    size_t item;    /* the next item of the message at hand */
+    bool inside;    /* its line is begun */
+    bool streaming; /* an item's literal is begun: bytes from `from` to `to` are still to come */
+    uint64_t from, to;
+
+    uint64_t loaded; /* the msg whose bytes are in `bytes` */
+    struct buf bytes;
+    struct arena tree_arena;
+    const struct mime_part *tree;
+    bool missed; /* a message was gone already: EXPUNGEISSUED */
+};
+
+/* fetch-att, or ALL, FAST, FULL, or a list of items. Adds FETCH's own needs. */
+bool fetch_take_items(struct fetch *fetch, struct args *args);
+/* Adds an item by its name, unless it is there. */
+void fetch_add_item(struct fetch *fetch, const char *name);
+
+/* Writes one item, without the blank before it. */
+enum fetch_result fetch_write_item(struct fetch *fetch, const struct fetch_item *item, size_t index,
+                                   struct error *err);
+void fetch_free(struct fetch *fetch);
