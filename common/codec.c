@@ -333,7 +333,7 @@ bool utf7_decode(struct slice text, struct buf *out)
 }
 
 /* RFC 8259 section 7. */
-void json_string(struct slice text, struct buf *out)
+void json_quote(struct slice text, struct buf *out)
 {
     buf_add_byte(out, '"');
     while (text.len > 0) {

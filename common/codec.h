@@ -24,7 +24,7 @@ void utf8_add(struct buf *out, uint32_t code);
 void utf7_encode(struct slice utf8, struct buf *out);
 bool utf7_decode(struct slice text, struct buf *out) MUST_CHECK;
 
-void json_string(struct slice text, struct buf *out); /* with quotes; bad UTF-8 becomes U+FFFD */
+void json_quote(struct slice text, struct buf *out); /* with quotes; bad UTF-8 becomes U+FFFD */
 
 /* With quotes; control characters, quotes, backslashes and bad UTF-8 as \xHH. */
 void quoted_string(struct slice text, struct buf *out);

@@ -60,7 +60,7 @@ static void add_value(struct buf *line, const struct log_field *field)
     if (field->type == FIELD_NUM)
         buf_fmt(line, "%" PRId64, field->number);
     else if (settings.json)
-        json_string(text, line);
+        json_quote(text, line);
     else
         quoted_string(text, line);
 }
