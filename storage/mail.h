@@ -4,6 +4,11 @@
  * call that changes something raises it once and gives the new value to all it changed. Calls
  * return after the commit is on disk and notices are sent (notice.h).
  *
+ * Flag changes and expunges of more than 2000 messages are committed in slices, so that no lock is
+ * held for long. The mailbox gets its new modseq with the last slice: who asks for changes in
+ * between may see some of them early, under the old modseq, and is told all of them afterwards. If
+ * another writer comes in between, the rest has a modseq after its. A crash leaves some of them done.
+ *
  * A message (`msg`) is the immutable bytes and what was computed from them; the same msg may lie in
  * several mailboxes of the account. Its bytes stay readable for a while after the last one is
  * expunged, so that whoever looks at a snapshot can finish.
@@ -44,11 +49,13 @@ bool keyword_all(struct account *account, struct arena *arena, struct keyword_li
 bool keyword_bit(struct account *account, struct slice name, unsigned *bit_out,
                  struct error *err) MUST_CHECK;
 
-/* What changed in a mailbox after `since` (0: everything that is there). One consistent view. */
+/* What changed in a mailbox after `since`. One consistent view. With since 0 all that is there, and
+ * `vanished` stays empty. A `since` greater than the mailbox's modseq: nothing. */
 struct changes {
     struct mail *mails; /* ascending UID; changed or new, only those in `which` if given */
     size_t count;
-    struct uidset vanished; /* expunged after `since`; may name UIDs that never were */
+    struct uidset vanished; /* expunged after `since`, only those in `which` if given; may name UIDs
+                               that never were */
     bool all_vanished_known; /* false: `since` is older than the tombstones; then `vanished` is
                                 everything below uidnext that is not there */
     uint32_t uidvalidity, uidnext;
@@ -115,10 +122,12 @@ bool mailbox_expunge(struct account *account, uint64_t mailbox, const struct uid
                      struct error *err) MUST_CHECK;
 
 /* Stored summaries (message/summary.h), in the order asked; a msg that is gone has empty slices.
- * `each` may not call the store. */
+ * `each` may not call the store. Ascending order is fastest. */
 struct cached {
     uint64_t msg;
-    struct slice envelope, body_structure; /* valid during the call */
+    struct slice envelope, body_structure, body; /* valid during the call */
+    int64_t sent_ms;
+    uint64_t header_len;
 };
 bool account_cached(struct account *account, const uint64_t *msgs, size_t count,
                     void (*each)(const struct cached *cached, void *context), void *context,
@@ -129,5 +138,6 @@ bool account_cached(struct account *account, const uint64_t *msgs, size_t count,
 bool account_read(struct account *account, uint64_t msg, uint64_t offset, size_t len,
                   struct buf *out, struct error *err) MUST_CHECK;
 
-/* A stable name of the message for POP3's UIDL: 32 hex digits, the same in every mailbox. */
+/* A stable name of the message for POP3's UIDL: 32 hex digits, the same in every mailbox. Two copies
+ * in one mailbox share it, as RFC 1939 section 7 allows. */
 void account_uidl(struct account *account, uint64_t msg, struct buf *out);

@@ -1,0 +1,223 @@
+/* account_private.h - the inside of an account's store, shared by the files that make it up.
+ *
+ *     account_sql.c   schema and every statement      mail_scan.c     reading rows of a uidset
+ *     account.c       open, lock, transactions        mail_append.c   new messages
+ *     mailbox.c       names, tree, subscriptions      mail_flags.c    flags, keywords, \Recent
+ *     changes.c       what is new since a modseq      mail_copy.c     copy and move
+ *     mail_read.c     bytes and summaries             mail_expunge.c  expunge
+ *     collect.c       removes what nobody needs       check.c         looks for damage
+ *
+ * Every write takes flock(<account>/lock) first, so that processes queue fairly, then BEGIN
+ * IMMEDIATE. Reads need no lock: WAL gives each a snapshot.
+ *
+ * Threads and ownership: as in account.h.
+ */
+#pragma once
+
+#include "storage/mail.h"
+#include "storage/sqlite/sql.h"
+#include "storage/sqlite/store_private.h"
+
+/* Statements, by the names of account_sql.c. */
+enum account_slot {
+    SQL_VERSION,
+    SQL_ACCOUNT_ROW,
+    SQL_ACCOUNT_ADD,
+    SQL_ACCOUNT_BOOT,
+    SQL_ACCOUNT_UIDVALIDITY,
+    SQL_MODSEQ_JUMP,
+    SQL_MAILBOX_ALL,
+    SQL_MAILBOX_BY_NAME,
+    SQL_MAILBOX_BY_ID,
+    SQL_MAILBOX_ROW,
+    SQL_MAILBOX_COUNT,
+    SQL_MAILBOX_SPECIAL,
+    SQL_MAILBOX_INSERT,
+    SQL_MAILBOX_DELETE,
+    SQL_MAILBOX_DOOM,
+    SQL_MAILBOX_APPLY,
+    SQL_MAILBOX_CLAIM,
+    SQL_TREE_SIZE,
+    SQL_TREE_CLASH,
+    SQL_TREE_RENAME,
+    SQL_SUBSCRIBE,
+    SQL_UNSUBSCRIBE,
+    SQL_SUBSCRIPTIONS,
+    SQL_SUBSCRIPTION_COUNT,
+    SQL_KEYWORDS,
+    SQL_KEYWORD_FIND,
+    SQL_KEYWORD_INSERT,
+    SQL_SCAN,
+    SQL_SCAN_SINCE,
+    SQL_SCAN_DELETED,
+    SQL_CHANGED,
+    SQL_CHANGED_COUNT,
+    SQL_VANISHED,
+    SQL_UIDS,
+    SQL_MESSAGE_INSERT,
+    SQL_MESSAGE_DELETE,
+    SQL_FLAGS_UPDATE,
+    SQL_TOMBSTONE,
+    SQL_MSG_INSERT,
+    SQL_MSG_REF,
+    SQL_MSG_UNREF,
+    SQL_MSG_FIND,
+    SQL_MSG_READ,
+    SQL_BODY_INSERT,
+    SQL_CACHE_PUT,
+    SQL_CACHE_RANGE,
+    SQL_DEAD,
+    SQL_MSG_DELETE,
+    SQL_BODY_DELETE,
+    SQL_CACHE_DELETE,
+    SQL_DOOMED,
+    SQL_DOOMED_SCAN,
+    SQL_DOOMED_DONE,
+    SQL_DOOMED_TOMBSTONES,
+    SQL_TOMBSTONE_OLD,
+    SQL_TOMBSTONE_EXTRA,
+    SQL_TOMBSTONE_TRIM,
+    SQL_FLOOR_RAISE,
+    SQL_CHECK_INTEGRITY,
+    SQL_CHECK_COUNTERS,
+    SQL_CHECK_COUNTERS_MEND,
+    SQL_CHECK_REFS,
+    SQL_CHECK_REFS_MEND,
+    SQL_CHECK_TOTALS,
+    SQL_CHECK_TOTALS_MEND,
+    SQL_CHECK_STRAY,
+    SQL_CHECK_NO_MSG,
+    SQL_CHECK_TOMBSTONES,
+    SQL_CHECK_TOMBSTONES_MEND,
+    SQL_CHECK_BODIES,
+    SQL_CHECK_CACHE,
+    SQL_CHECK_CACHE_MEND,
+    ACCOUNT_SLOTS,
+};
+
+extern const char *const account_statements[ACCOUNT_SLOTS];
+
+/* One script per user_version; account_schema_version is how many there are. */
+extern const char *const account_schema[];
+extern const size_t account_schema_version;
+
+struct account {
+    struct store *store;
+    struct desk *desk; /* whose handle it is */
+    uint64_t id;
+    struct sql_db db;
+    int lock;           /* descriptor of the lock file */
+    enum sql_sync sync; /* of the connection, now */
+    bool relaxed;       /* the boot id has been recorded: see account_relax() */
+    int64_t collect_due_ms, trim_due_ms;
+};
+
+/* The same as account_handle_open(), to a schema of other steps: for tests of migration. */
+bool account_handle_open_schema(struct desk *desk, uint64_t id, const char *const *steps,
+                                size_t n_steps, struct account **account_out,
+                                struct error *err) MUST_CHECK;
+
+/* A write. SQL_NORMAL commits without an fsync: for what may be lost in a power cut. */
+bool account_begin(struct account *account, enum sql_sync sync, struct error *err) MUST_CHECK;
+/* Sends a notice for `mailbox` (0: several) after the commit. */
+bool account_commit(struct account *account, uint64_t mailbox, struct error *err) MUST_CHECK;
+bool account_commit_quietly(struct account *account, struct error *err) MUST_CHECK;
+bool account_rollback(struct account *account); /* always false, so that failing is one statement */
+/* Like account_begin(), but *busy_out instead of waiting for another writer. */
+bool account_try_begin(struct account *account, enum sql_sync sync, bool *busy_out,
+                       struct error *err) MUST_CHECK;
+
+/* Before the first SQL_NORMAL write of something that clients will see. */
+bool account_relax(struct account *account, struct error *err) MUST_CHECK;
+
+/* Within a transaction: counts what will be there, ERROR_OVER_QUOTA when it is too much. */
+bool account_charge(struct account *account, int64_t bytes, int64_t messages, bool unlimited,
+                    struct error *err) MUST_CHECK;
+
+struct mailbox_row {
+    uint32_t uidvalidity, uidnext, recent_from;
+    uint64_t modseq, vanished_floor, n_total, n_deleted;
+};
+bool mailbox_row(struct account *account, uint64_t mailbox, struct mailbox_row *row_out,
+                 struct error *err) MUST_CHECK;
+
+/* What a transaction does to a mailbox's counters. uidnext and modseq only ever grow: 0 leaves
+ * them as they are. */
+struct mailbox_delta {
+    int64_t total, unseen, deleted, bytes;
+    uint64_t uidnext, modseq;
+};
+void mailbox_delta_mail(struct mailbox_delta *delta, uint64_t flags, uint32_t size, int sign);
+bool mailbox_apply(struct account *account, uint64_t mailbox, const struct mailbox_delta *delta,
+                   struct error *err) MUST_CHECK;
+
+/* Within a transaction; the name is right and new, its superiors are there. */
+bool mailbox_insert(struct account *account, struct slice name, enum special_use special_use,
+                    uint64_t *id_out, struct error *err) MUST_CHECK;
+
+/* The one spelling of a name: INBOX in capitals, also as first level. Errors: ERROR_INVALID. */
+bool mailbox_name(struct slice name, struct buf *out, struct error *err) MUST_CHECK;
+
+struct mail_list {
+    struct mail *items;
+    size_t count, room;
+};
+void mail_list_free(struct mail_list *list);
+
+/* Which rows mail_scan() gives. */
+struct mail_scan {
+    uint64_t mailbox;
+    const struct uidset *which; /* NULL: all */
+    uint32_t after;             /* only greater UIDs */
+    uint64_t since;             /* only greater modseqs */
+    bool only_deleted;          /* only those with \Deleted */
+    size_t max;                 /* at most so many; 0: no limit */
+};
+/* Adds rows to the list, ascending. *end_out (may be NULL): there are no more. */
+bool mail_scan(struct account *account, const struct mail_scan *scan, struct mail_list *list,
+               bool *end_out, struct error *err) MUST_CHECK;
+/* Columns uid, size, modseq, flags, idate, saved, msg of every statement that gives mails. */
+void mail_from_row(const struct sql_row *row, struct mail *mail_out);
+
+/* The first range that ends at `uid` or behind it; at most set->count. */
+size_t mail_range_at(const struct uidset *set, uint32_t uid);
+/* The end of the range that a UID of the set is in: all rows up to it belong to the set. */
+uint32_t mail_range_end(const struct uidset *which, uint32_t uid);
+
+/* A change of many rows in slices that each hold the lock for a few milliseconds only. */
+#define SLICE_ROWS 2000
+struct bulk {
+    struct account *account;
+    uint64_t mailbox;
+    const struct uidset *which;
+    bool only_deleted;
+    bool durable;
+    /* Does one slice, within its transaction; sets *changed when it wrote `modseq` somewhere. */
+    bool (*slice)(struct bulk *bulk, const struct mail_list *mails, uint64_t modseq, bool *changed,
+                  struct error *err);
+    void *context;
+    uint64_t modseq_out; /* of the mailbox, afterwards */
+};
+bool bulk_run(struct bulk *bulk, struct error *err) MUST_CHECK;
+
+/* Removes rows of a scan: rows, tombstones, refs (unless they moved), delta. */
+bool mail_remove(struct account *account, uint64_t mailbox, const struct mail *mails, size_t count,
+                 bool keep_refs, uint64_t modseq, struct mailbox_delta *delta,
+                 struct error *err) MUST_CHECK;
+/* Drops the references of rows that go. */
+bool mail_unref(struct account *account, const struct mail *mails, size_t count,
+                struct error *err) MUST_CHECK;
+/* Copies or moves within a transaction. */
+bool mail_transfer(struct account *account, uint64_t mailbox, const struct uidset *which,
+                   uint64_t target, bool move, struct copy_result *result_out,
+                   struct error *err) MUST_CHECK;
+
+void account_big_path(const struct account *account, uint64_t msg, struct buf *out);
+
+/* One pass of the collector, bounded; *more_out when there is work left. */
+#define COLLECT_AGE_MS (10 * 60 * 1000ll)
+bool account_collect(struct account *account, int64_t now_ms, bool *more_out,
+                     struct error *err) MUST_CHECK;
+/* Counts, and removes if told to, files without a row that nobody touched since `before_ms`. */
+bool account_sweep(struct account *account, int64_t before_ms, bool remove, uint64_t *count_out,
+                   struct error *err) MUST_CHECK;

@@ -1,0 +1,213 @@
+/* account_sql.c - the schema of mail.db and every statement on it, and nothing else.
+ *
+ * `message` rows are narrow and in key order, so that 100,000 of them are read in a few
+ * milliseconds; what is large (`cache`, `body`) and what is counted (`msg`.refs) are tables of
+ * their own, since SQLite writes whole rows.
+ *
+ *     mailbox 1--n message n--1 msg 1--1 body, cache        expunged: tombstones, for VANISHED
+ *
+ * msg.inline_bytes of a message lie in `body`, the rest in the file big/<msg>. msg.dead_ms is when
+ * its last reference went. A mailbox in `doomed` has been deleted: its rows wait for the collector.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "storage/sqlite/account_private.h"
+
+static const char schema_1[] =
+    "CREATE TABLE account("
+    "  one INTEGER PRIMARY KEY CHECK(one = 1),"
+    "  uidvalidity INTEGER NOT NULL," /* the last one given */
+    "  bytes INTEGER NOT NULL, messages INTEGER NOT NULL,"
+    "  relaxed_boot TEXT NOT NULL);" /* boot id, where flags were stored without fsync */
+    "INSERT INTO account VALUES(1, 0, 0, 0, '');"
+
+    "CREATE TABLE mailbox("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
+    "  uidvalidity INTEGER NOT NULL, uidnext INTEGER NOT NULL DEFAULT 1,"
+    "  modseq INTEGER NOT NULL DEFAULT 1, vanished_floor INTEGER NOT NULL DEFAULT 0,"
+    "  recent_from INTEGER NOT NULL DEFAULT 1,"
+    "  n_total INTEGER NOT NULL DEFAULT 0, n_unseen INTEGER NOT NULL DEFAULT 0,"
+    "  n_deleted INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0,"
+    "  special_use INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE doomed(mailbox INTEGER PRIMARY KEY);"
+    "CREATE TABLE subscription(name TEXT PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE TABLE keyword("
+    "  bit INTEGER PRIMARY KEY CHECK(bit BETWEEN 8 AND 62),"
+    "  name TEXT NOT NULL UNIQUE COLLATE NOCASE);"
+
+    "CREATE TABLE message("
+    "  mailbox INTEGER NOT NULL, uid INTEGER NOT NULL, modseq INTEGER NOT NULL,"
+    "  flags INTEGER NOT NULL, idate INTEGER NOT NULL, size INTEGER NOT NULL,"
+    "  msg INTEGER NOT NULL, saved INTEGER NOT NULL,"
+    "  PRIMARY KEY(mailbox, uid)) WITHOUT ROWID;"
+    "CREATE INDEX message_modseq ON message(mailbox, modseq);"
+    "CREATE TABLE expunged("
+    "  mailbox INTEGER NOT NULL, modseq INTEGER NOT NULL,"
+    "  uid_lo INTEGER NOT NULL, uid_hi INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    "  PRIMARY KEY(mailbox, modseq, uid_lo)) WITHOUT ROWID;"
+
+    "CREATE TABLE msg("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT, refs INTEGER NOT NULL, dead_ms INTEGER NOT NULL,"
+    "  size INTEGER NOT NULL, inline_bytes INTEGER NOT NULL, hash BLOB NOT NULL,"
+    "  delivery_id BLOB);"
+    "CREATE UNIQUE INDEX msg_delivery ON msg(delivery_id) WHERE delivery_id IS NOT NULL;"
+    "CREATE INDEX msg_dead ON msg(dead_ms) WHERE refs = 0;"
+    "CREATE TABLE cache("
+    "  msg INTEGER PRIMARY KEY, v INTEGER NOT NULL, sent_ms INTEGER NOT NULL,"
+    "  header_len INTEGER NOT NULL, envelope BLOB NOT NULL, structure BLOB NOT NULL,"
+    "  body BLOB NOT NULL);"
+    "CREATE TABLE body(msg INTEGER PRIMARY KEY, data BLOB NOT NULL);";
+
+const char *const account_schema[] = { schema_1 };
+const size_t account_schema_version = COUNT_OF(account_schema);
+
+#define MAILBOX_INFO                                                                               \
+    "SELECT id, name, uidvalidity, uidnext, modseq, n_total, n_unseen, n_deleted, bytes,"          \
+    " recent_from, special_use,"                                                                   \
+    " EXISTS(SELECT 1 FROM subscription s WHERE s.name = mailbox.name) FROM mailbox "
+#define MAIL "SELECT uid, size, modseq, flags, idate, saved, msg FROM message "
+
+/* A mailbox and its inferiors: '0' is the character behind '/'. */
+#define TREE "(name = ?1 OR (name > ?1 || '/' AND name < ?1 || '0'))"
+
+const char *const account_statements[ACCOUNT_SLOTS] = {
+    [SQL_VERSION] = "PRAGMA user_version",
+    [SQL_ACCOUNT_ROW] = "SELECT bytes, messages, relaxed_boot FROM account",
+    [SQL_ACCOUNT_ADD] = "UPDATE account SET bytes = bytes + ?, messages = messages + ?",
+    [SQL_ACCOUNT_BOOT] = "UPDATE account SET relaxed_boot = ?",
+    [SQL_ACCOUNT_UIDVALIDITY] = "UPDATE account SET uidvalidity = max(uidvalidity + 1, ?)"
+                                " RETURNING uidvalidity",
+    [SQL_MODSEQ_JUMP] = "UPDATE mailbox SET modseq = modseq + ?",
+
+    [SQL_MAILBOX_ALL] = MAILBOX_INFO "ORDER BY name <> 'INBOX', name",
+    [SQL_MAILBOX_BY_NAME] = MAILBOX_INFO "WHERE name = ?",
+    [SQL_MAILBOX_BY_ID] = MAILBOX_INFO "WHERE id = ?",
+    [SQL_MAILBOX_ROW] = "SELECT uidvalidity, uidnext, recent_from, modseq, vanished_floor, n_total,"
+                        " n_deleted FROM mailbox WHERE id = ?",
+    [SQL_MAILBOX_COUNT] = "SELECT count(*) FROM mailbox",
+    [SQL_MAILBOX_SPECIAL] = "SELECT 1 FROM mailbox WHERE special_use = ?",
+    [SQL_MAILBOX_INSERT] = "INSERT INTO mailbox(name, uidvalidity, special_use) VALUES(?, ?, ?)",
+    [SQL_MAILBOX_DELETE] = "DELETE FROM mailbox WHERE id = ?",
+    [SQL_MAILBOX_DOOM] = "INSERT OR IGNORE INTO doomed VALUES(?)",
+    [SQL_MAILBOX_APPLY] = "UPDATE mailbox SET n_total = n_total + ?, n_unseen = n_unseen + ?,"
+                          " n_deleted = n_deleted + ?, bytes = bytes + ?,"
+                          " uidnext = max(uidnext, ?), modseq = max(modseq, ?) WHERE id = ?",
+    [SQL_MAILBOX_CLAIM] = "UPDATE mailbox SET recent_from = uidnext WHERE id = ?",
+
+    [SQL_TREE_SIZE] = "SELECT count(*), max(length(CAST(name AS BLOB))),"
+                      " max(length(name) - length(replace(name, '/', ''))),"
+                      " length(CAST(?1 AS BLOB)), length(?1) - length(replace(?1, '/', ''))"
+                      " FROM mailbox WHERE " TREE,
+    [SQL_TREE_CLASH] = "SELECT 1 FROM mailbox WHERE " TREE " AND EXISTS(SELECT 1 FROM mailbox b"
+                       " WHERE b.name = ?2 || substr(mailbox.name, length(?1) + 1))",
+    [SQL_TREE_RENAME] = "UPDATE mailbox SET name = ?2 || substr(name, length(?1) + 1) WHERE " TREE,
+    [SQL_SUBSCRIBE] = "INSERT OR IGNORE INTO subscription VALUES(?)",
+    [SQL_UNSUBSCRIBE] = "DELETE FROM subscription WHERE name = ?",
+    [SQL_SUBSCRIPTIONS] = "SELECT name FROM subscription ORDER BY name <> 'INBOX', name LIMIT ?",
+    [SQL_SUBSCRIPTION_COUNT] = "SELECT count(*) FROM subscription",
+
+    [SQL_KEYWORDS] = "SELECT bit, name FROM keyword ORDER BY bit",
+    [SQL_KEYWORD_FIND] = "SELECT bit FROM keyword WHERE name = ?",
+    [SQL_KEYWORD_INSERT] = "INSERT INTO keyword VALUES(?, ?)",
+
+    [SQL_SCAN] = MAIL "WHERE mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid",
+    [SQL_SCAN_SINCE] = MAIL "WHERE mailbox = ? AND uid BETWEEN ? AND ? AND +modseq > ?"
+                            " ORDER BY uid",
+    [SQL_SCAN_DELETED] = MAIL "WHERE mailbox = ? AND uid BETWEEN ? AND ? AND flags & 8"
+                              " ORDER BY uid",
+    [SQL_CHANGED] = "SELECT uid, size, modseq, flags, idate, saved, msg"
+                    " FROM message INDEXED BY message_modseq"
+                    " WHERE mailbox = ? AND modseq > ? ORDER BY uid",
+    [SQL_CHANGED_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM message INDEXED BY message_modseq"
+                          " WHERE mailbox = ? AND modseq > ? LIMIT ?)",
+    [SQL_VANISHED] = "SELECT uid_lo, uid_hi FROM expunged WHERE mailbox = ? AND modseq > ?"
+                     " ORDER BY uid_lo",
+    [SQL_UIDS] = "SELECT uid FROM message WHERE mailbox = ? ORDER BY uid",
+    [SQL_MESSAGE_INSERT] = "INSERT INTO message(mailbox, uid, modseq, flags, idate, size, msg,"
+                           " saved) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+    [SQL_MESSAGE_DELETE] = "DELETE FROM message WHERE mailbox = ? AND uid BETWEEN ? AND ?",
+    [SQL_FLAGS_UPDATE] = "UPDATE message SET flags = (flags & ?4) | ?5, modseq = ?6"
+                         " WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3"
+                         " AND flags <> ((flags & ?4) | ?5)",
+    [SQL_TOMBSTONE] = "INSERT INTO expunged(mailbox, modseq, uid_lo, uid_hi, at_ms)"
+                      " VALUES(?, ?, ?, ?, ?)",
+
+    [SQL_MSG_INSERT] = "INSERT INTO msg(refs, dead_ms, size, inline_bytes, hash, delivery_id)"
+                       " VALUES(1, 0, ?, ?, ?, nullif(?, x''))"
+                       " ON CONFLICT(delivery_id) WHERE delivery_id IS NOT NULL DO NOTHING",
+    [SQL_MSG_REF] = "UPDATE msg SET refs = refs + 1, dead_ms = 0 WHERE id = ?",
+    [SQL_MSG_UNREF] = "UPDATE msg SET refs = max(refs - 1, 0),"
+                      " dead_ms = CASE WHEN refs <= 1 THEN ? ELSE 0 END WHERE id = ?",
+    [SQL_MSG_FIND] = "SELECT 1 FROM msg WHERE id = ?",
+    [SQL_MSG_READ] = "SELECT size, inline_bytes, data FROM msg LEFT JOIN body ON msg = id"
+                     " WHERE id = ?",
+    [SQL_BODY_INSERT] = "INSERT INTO body VALUES(?, ?)",
+    [SQL_CACHE_PUT] = "INSERT OR REPLACE INTO cache(msg, v, sent_ms, header_len, envelope,"
+                      " structure, body) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7"
+                      " WHERE EXISTS(SELECT 1 FROM msg WHERE id = ?1)",
+    [SQL_CACHE_RANGE] = "SELECT msg, v, sent_ms, header_len, envelope, structure, body FROM cache"
+                        " WHERE msg BETWEEN ? AND ? ORDER BY msg",
+
+    [SQL_DEAD] = "SELECT id, inline_bytes < size FROM msg WHERE refs = 0 AND dead_ms <= ?"
+                 " ORDER BY dead_ms LIMIT ?",
+    [SQL_MSG_DELETE] = "DELETE FROM msg WHERE id = ? AND refs = 0",
+    [SQL_BODY_DELETE] = "DELETE FROM body WHERE msg = ?",
+    [SQL_CACHE_DELETE] = "DELETE FROM cache WHERE msg = ?",
+    [SQL_DOOMED] = "SELECT mailbox FROM doomed LIMIT 1",
+    [SQL_DOOMED_SCAN] = MAIL "WHERE mailbox = ? ORDER BY uid LIMIT ?",
+    [SQL_DOOMED_DONE] = "DELETE FROM doomed WHERE mailbox = ?",
+    [SQL_DOOMED_TOMBSTONES] = "DELETE FROM expunged WHERE mailbox = ?",
+    [SQL_TOMBSTONE_OLD] = "SELECT max(modseq) FROM expunged WHERE mailbox = ? AND at_ms < ?",
+    [SQL_TOMBSTONE_EXTRA] = "SELECT modseq FROM expunged WHERE mailbox = ?"
+                            " ORDER BY modseq DESC LIMIT 1 OFFSET ?",
+    [SQL_TOMBSTONE_TRIM] = "DELETE FROM expunged WHERE mailbox = ? AND modseq <= ?",
+    [SQL_FLOOR_RAISE] = "UPDATE mailbox SET vanished_floor = max(vanished_floor, ?) WHERE id = ?",
+
+    [SQL_CHECK_INTEGRITY] = "PRAGMA integrity_check(20)",
+    [SQL_CHECK_COUNTERS] =
+        "SELECT id, name, n_total, n_unseen, n_deleted, bytes, uidnext, modseq, t, u, d, b, top, m"
+        " FROM mailbox JOIN (SELECT id AS i, count(uid) AS t, coalesce(sum(NOT flags & 1), 0) AS u,"
+        "   coalesce(sum(flags & 8 <> 0), 0) AS d, coalesce(sum(size), 0) AS b,"
+        "   coalesce(max(uid), 0) AS top, coalesce(max(message.modseq), 1) AS m"
+        "   FROM mailbox LEFT JOIN message ON mailbox = id GROUP BY id) ON i = id"
+        " WHERE n_total <> t OR n_unseen <> u OR n_deleted <> d OR mailbox.bytes <> b"
+        "   OR top >= uidnext OR m > modseq + 1",
+    [SQL_CHECK_COUNTERS_MEND] =
+        "UPDATE mailbox SET"
+        " n_total = (SELECT count(*) FROM message WHERE mailbox = id),"
+        " n_unseen = (SELECT count(*) FROM message WHERE mailbox = id AND NOT flags & 1),"
+        " n_deleted = (SELECT count(*) FROM message WHERE mailbox = id AND flags & 8),"
+        " bytes = (SELECT coalesce(sum(size), 0) FROM message WHERE mailbox = id),"
+        " uidnext = max(uidnext, 1 + (SELECT coalesce(max(uid), 0) FROM message"
+        "   WHERE mailbox = id)),"
+        " modseq = max(modseq, (SELECT coalesce(max(modseq), 1) FROM message WHERE mailbox = id))"
+        " WHERE id = ?",
+    [SQL_CHECK_REFS] = "SELECT id, refs, coalesce(n, 0) FROM msg LEFT JOIN"
+                       " (SELECT msg, count(*) AS n FROM message GROUP BY msg) ON msg = id"
+                       " WHERE refs <> coalesce(n, 0)",
+    [SQL_CHECK_REFS_MEND] = "UPDATE msg SET refs = (SELECT count(*) FROM message WHERE msg = id),"
+                            " dead_ms = CASE WHEN EXISTS(SELECT 1 FROM message WHERE msg = id)"
+                            " THEN 0 ELSE ? END WHERE id = ?",
+    [SQL_CHECK_TOTALS] = "SELECT account.bytes, messages, coalesce(sum(mailbox.bytes), 0),"
+                         " coalesce(sum(n_total), 0) FROM account, mailbox",
+    [SQL_CHECK_TOTALS_MEND] = "UPDATE account SET"
+                              " bytes = (SELECT coalesce(sum(bytes), 0) FROM mailbox),"
+                              " messages = (SELECT coalesce(sum(n_total), 0) FROM mailbox)",
+    [SQL_CHECK_STRAY] = "SELECT mailbox, count(*) FROM message"
+                        " WHERE mailbox NOT IN (SELECT id FROM mailbox)"
+                        " AND mailbox NOT IN (SELECT mailbox FROM doomed) GROUP BY mailbox",
+    [SQL_CHECK_NO_MSG] = "SELECT mailbox, uid, msg FROM message"
+                         " WHERE msg NOT IN (SELECT id FROM msg)",
+    [SQL_CHECK_TOMBSTONES] =
+        "SELECT e.mailbox, e.modseq, e.uid_lo, e.uid_hi FROM expunged e JOIN mailbox b"
+        " ON b.id = e.mailbox WHERE e.uid_lo > e.uid_hi OR e.uid_lo < 1 OR e.uid_hi >= b.uidnext"
+        "   OR e.modseq > b.modseq + 1 OR EXISTS(SELECT 1 FROM message m"
+        "   WHERE m.mailbox = e.mailbox AND m.uid BETWEEN e.uid_lo AND e.uid_hi)",
+    [SQL_CHECK_TOMBSTONES_MEND] = "DELETE FROM expunged"
+                                  " WHERE mailbox = ? AND modseq = ? AND uid_lo = ?",
+    [SQL_CHECK_BODIES] = "SELECT id, size, inline_bytes, coalesce(length(data), -1), hash"
+                         " FROM msg LEFT JOIN body ON msg = id WHERE id > ? AND refs > 0"
+                         " ORDER BY id LIMIT ?",
+    [SQL_CHECK_CACHE] = "SELECT count(*) FROM cache WHERE msg NOT IN (SELECT id FROM msg)",
+    [SQL_CHECK_CACHE_MEND] = "DELETE FROM cache WHERE msg NOT IN (SELECT id FROM msg)",
+};

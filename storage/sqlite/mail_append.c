@@ -1,0 +1,291 @@
+/* mail_append.c - new messages.
+ *
+ * What costs time (hash, summary) is done before the lock is taken. Inline bytes become one value;
+ * of a large message the prefix is the value and the body file is linked as big/<msg>, before the
+ * row commits: see the crash states in body.h. A file left by a crash has the id of no row; when
+ * that id is given again, the file is replaced.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "storage/sqlite/account_private.h"
+
+#include "message/summary.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* One item, made ready outside the transaction. */
+struct ready {
+    struct summary summary;
+    struct buf joined;   /* prefix and body of an inline message */
+    struct slice stored; /* what goes into the `body` table */
+    unsigned char hash[HASH_SIZE];
+    uint64_t size, msg;
+    bool linked;
+};
+
+/* A file with bytes before it, as one piece of memory: the file is mapped at a page, and the
+ * prefix lies at the end of the page before it. */
+struct glue {
+    void *base;
+    size_t len;
+    struct slice whole;
+};
+
+static void unglue(struct glue *glue)
+{
+    if (glue->base != NULL)
+        munmap(glue->base, glue->len);
+    *glue = (struct glue){ 0 };
+}
+
+static bool map_file_at(void *where, const char *path, size_t size, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return error_errno(err, "opening %s", path);
+    void *mapped = mmap(where, size, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0);
+    close(fd);
+    return mapped != MAP_FAILED || error_errno(err, "mapping %s", path);
+}
+
+static bool glue_together(struct glue *glue, struct slice prefix, const struct body *body,
+                          struct error *err)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t front = (prefix.len + page - 1) / page * page;
+    size_t len = front + body_size(body);
+    char *base =
+        mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (base == MAP_FAILED)
+        return error_errno(err, "mapping a message");
+    *glue = (struct glue){ base, len, { base + front - prefix.len, prefix.len + len - front } };
+    if (prefix.len > 0)
+        memcpy(base + front - prefix.len, prefix.data, prefix.len);
+    return map_file_at(base + front, body_file(body), body_size(body), err);
+}
+
+static void finish_ready(struct ready *ready, const struct append *item, struct slice whole)
+{
+    struct hash hash;
+
+    ready->size = whole.len;
+    summary_make(whole, &ready->summary);
+    if (item->prefix.len == 0) {
+        memcpy(ready->hash, body_hash(item->body), HASH_SIZE);
+        return;
+    }
+    hash_init(&hash);
+    hash_add(&hash, whole.data, whole.len);
+    hash_end(&hash, ready->hash);
+}
+
+static bool make_ready_inline(struct ready *ready, const struct append *item, struct error *err)
+{
+    if (!body_bytes(item->body, &ready->stored, err))
+        return false;
+    if (item->prefix.len > 0) {
+        buf_add_slice(&ready->joined, item->prefix);
+        buf_add_slice(&ready->joined, ready->stored);
+        ready->stored = buf_slice(&ready->joined);
+    }
+    finish_ready(ready, item, ready->stored);
+    return true;
+}
+
+static bool make_ready_large(struct ready *ready, const struct append *item, struct error *err)
+{
+    AUTO(unglue) struct glue glue = { 0 };
+
+    if (!glue_together(&glue, item->prefix, item->body, err))
+        return false;
+    ready->stored = item->prefix;
+    finish_ready(ready, item, glue.whole);
+    return true;
+}
+
+static bool make_ready(struct ready *ready, const struct append *item, struct error *err)
+{
+    if ((uint64_t)body_size(item->body) + item->prefix.len > UINT32_MAX)
+        return error_set(err, ERROR_LIMIT, "a message of more than 4 GB");
+    return body_is_large(item->body) ? make_ready_large(ready, item, err)
+                                     : make_ready_inline(ready, item, err);
+}
+
+void account_big_path(const struct account *account, uint64_t msg, struct buf *out)
+{
+    store_account_path(account->store, account->id, "big", out);
+    buf_fmt(out, "/%llu", (unsigned long long)msg);
+}
+
+static bool link_body(struct account *account, struct ready *ready, const struct append *item,
+                      struct error *err)
+{
+    AUTO(buf_free) struct buf path = { 0 };
+
+    account_big_path(account, ready->msg, &path);
+    if (unlink(buf_text(&path)) != 0 && errno != ENOENT)
+        return error_errno(err, "removing what a crash left, %s", buf_text(&path));
+    if (link(body_file(item->body), buf_text(&path)) != 0)
+        return error_errno(err, "linking %s", buf_text(&path));
+    ready->linked = true;
+    return true;
+}
+
+static bool put_summary(struct account *account, const struct ready *ready, struct error *err)
+{
+    const struct summary *summary = &ready->summary;
+
+    return sql_run(&account->db, SQL_CACHE_PUT, NULL, err, "uuiubbb", ready->msg,
+                   (uint64_t)SUMMARY_VERSION, summary->sent_ms, (uint64_t)summary->header_len,
+                   buf_slice(&summary->envelope), buf_slice(&summary->body_structure),
+                   buf_slice(&summary->body));
+}
+
+static struct slice delivery_id(const struct append *item)
+{
+    static const unsigned char none[sizeof(item->delivery_id)];
+
+    if (memcmp(item->delivery_id, none, sizeof(none)) == 0)
+        return SLICE("");
+    return slice_make(item->delivery_id, sizeof(item->delivery_id));
+}
+
+/* The msg with all that belongs to it; ready->msg stays 0 for a replay. */
+static bool insert_msg(struct account *account, struct ready *ready, const struct append *item,
+                       struct error *err)
+{
+    uint64_t inserted;
+
+    if (!sql_run(&account->db, SQL_MSG_INSERT, &inserted, err, "uubb", ready->size,
+                 (uint64_t)ready->stored.len, slice_make(ready->hash, HASH_SIZE),
+                 delivery_id(item)))
+        return false;
+    if (inserted == 0)
+        return true;
+    ready->msg = sql_last_id(&account->db);
+    if (ready->stored.len > 0 &&
+        !sql_run(&account->db, SQL_BODY_INSERT, NULL, err, "ub", ready->msg, ready->stored))
+        return false;
+    return put_summary(account, ready, err) &&
+           (!body_is_large(item->body) || link_body(account, ready, item, err));
+}
+
+static bool insert_mail(struct account *account, uint64_t mailbox, const struct ready *ready,
+                        struct append *item, struct mailbox_delta *delta, struct error *err)
+{
+    int64_t now_ms = storage_time_ms();
+    int64_t received_ms = item->received_ms != 0 ? item->received_ms : now_ms;
+
+    if (delta->uidnext >= UINT32_MAX)
+        return error_set(err, ERROR_LIMIT, "out of UIDs");
+    item->uid_out = (uint32_t)delta->uidnext++;
+    mailbox_delta_mail(delta, item->flags, (uint32_t)ready->size, 1);
+    return sql_run(&account->db, SQL_MESSAGE_INSERT, NULL, err, "uuuuiuui", mailbox,
+                   (uint64_t)item->uid_out, delta->modseq, item->flags, received_ms, ready->size,
+                   ready->msg, now_ms);
+}
+
+static bool insert_all(struct account *account, uint64_t mailbox, struct ready *ready,
+                       struct append *items, size_t count, struct mailbox_delta *delta,
+                       struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        items[i].uid_out = 0;
+        if (!insert_msg(account, &ready[i], &items[i], err))
+            return false;
+        if (ready[i].msg != 0 && !insert_mail(account, mailbox, &ready[i], &items[i], delta, err))
+            return false;
+    }
+    return true;
+}
+
+static bool sync_linked(struct account *account, const struct ready *ready, size_t count,
+                        struct error *err)
+{
+    AUTO(buf_free) struct buf path = { 0 };
+    bool any = false;
+
+    for (size_t i = 0; i < count; i++)
+        any |= ready[i].linked;
+    store_account_path(account->store, account->id, "big", &path);
+    return !any || dir_sync(buf_text(&path), err);
+}
+
+/* Within a transaction. *new_out: was there anything but replays? */
+static bool append_all(struct account *account, uint64_t mailbox, struct ready *ready,
+                       struct append *items, size_t count, bool over_quota_is_fine,
+                       uint32_t *uidvalidity_out, bool *new_out, struct error *err)
+{
+    struct mailbox_row row;
+
+    if (!mailbox_row(account, mailbox, &row, err))
+        return false;
+    struct mailbox_delta delta = { .uidnext = row.uidnext, .modseq = row.modseq + 1 };
+    *uidvalidity_out = row.uidvalidity;
+    if (!insert_all(account, mailbox, ready, items, count, &delta, err))
+        return false;
+    *new_out = delta.total > 0;
+    if (!*new_out)
+        return true;
+    return mailbox_apply(account, mailbox, &delta, err) &&
+           account_charge(account, delta.bytes, delta.total, over_quota_is_fine, err) &&
+           sync_linked(account, ready, count, err);
+}
+
+/* Removes the files of a transaction that will be rolled back. Not those of a failed commit: the
+ * lock is gone then, and the ids may be somebody else's. The sweeper takes them. */
+static bool undo(struct account *account, struct ready *ready, struct append *items, size_t count)
+{
+    AUTO(buf_free) struct buf path = { 0 };
+
+    for (size_t i = 0; i < count; i++) {
+        items[i].uid_out = 0;
+        buf_clear(&path);
+        account_big_path(account, ready[i].msg, &path);
+        if (ready[i].linked)
+            unlink(buf_text(&path));
+    }
+    return false;
+}
+
+static bool append_ready(struct account *account, uint64_t mailbox, struct ready *ready,
+                         struct append *items, size_t count, bool over_quota_is_fine,
+                         uint32_t *uidvalidity_out, struct error *err)
+{
+    bool new = false;
+
+    if (!account_begin(account, SQL_FULL, err))
+        return false;
+    bool ok = append_all(account, mailbox, ready, items, count, over_quota_is_fine, uidvalidity_out,
+                         &new, err);
+    if (ok && new)
+        return account_commit(account, mailbox, err);
+    if (!ok)
+        undo(account, ready, items, count);
+    account_rollback(account);
+    return ok;
+}
+
+bool mailbox_append(struct account *account, uint64_t mailbox, struct append *items, size_t count,
+                    bool over_quota_is_fine, uint32_t *uidvalidity_out, struct error *err)
+{
+    struct ready *ready = mem_zero((count + 1) * sizeof(*ready));
+    bool ok = true;
+
+    for (size_t i = 0; i < count && ok; i++)
+        ok = make_ready(&ready[i], &items[i], err);
+    ok = ok && append_ready(account, mailbox, ready, items, count, over_quota_is_fine,
+                            uidvalidity_out, err);
+    for (size_t i = 0; i < count; i++) {
+        summary_free(&ready[i].summary);
+        buf_free(&ready[i].joined);
+    }
+    free(ready);
+    return ok;
+}

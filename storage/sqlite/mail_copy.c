@@ -1,0 +1,134 @@
+/* mail_copy.c - COPY and MOVE within an account.
+ *
+ * All in one transaction: a COPY that fails must leave the target as it was (RFC 3501 section
+ * 6.4.7). Copies share the msg; a move keeps its references, and only rows change place.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "storage/sqlite/account_private.h"
+
+struct transfer {
+    struct account *account;
+    uint64_t mailbox, target;
+    bool move;
+    struct mail_list mails;
+    uint64_t target_modseq;
+    uint32_t uidnext;
+    struct mailbox_delta in, out;
+};
+
+static bool insert_row(struct transfer *transfer, const struct mail *mail, int64_t now_ms,
+                       struct error *err)
+{
+    struct sql_db *db = &transfer->account->db;
+
+    if (!sql_run(db, SQL_MESSAGE_INSERT, NULL, err, "uuuuiuui", transfer->target,
+                 (uint64_t)transfer->uidnext, transfer->target_modseq, mail->flags,
+                 mail->received_ms, (uint64_t)mail->size, mail->msg, now_ms))
+        return false;
+    return transfer->move || sql_run(db, SQL_MSG_REF, NULL, err, "u", mail->msg);
+}
+
+static bool insert_rows(struct transfer *transfer, struct copy_result *result, struct error *err)
+{
+    int64_t now_ms = storage_time_ms();
+
+    for (size_t i = 0; i < transfer->mails.count; i++) {
+        const struct mail *mail = &transfer->mails.items[i];
+
+        if (!insert_row(transfer, mail, now_ms, err))
+            return false;
+        mailbox_delta_mail(&transfer->in, mail->flags, mail->size, 1);
+        uidset_add(&result->from, mail->uid, mail->uid);
+        uidset_add(&result->to, transfer->uidnext, transfer->uidnext);
+        transfer->uidnext++;
+    }
+    transfer->in.uidnext = transfer->uidnext;
+    transfer->in.modseq = transfer->target_modseq;
+    return mailbox_apply(transfer->account, transfer->target, &transfer->in, err);
+}
+
+/* A move within one mailbox is one change of it: it has one modseq. */
+static bool remove_rows(struct transfer *transfer, const struct mailbox_row *source,
+                        struct copy_result *result, struct error *err)
+{
+    bool same = transfer->mailbox == transfer->target;
+    uint64_t modseq = same ? transfer->target_modseq : source->modseq + 1;
+
+    if (!mail_remove(transfer->account, transfer->mailbox, transfer->mails.items,
+                     transfer->mails.count, true, modseq, &transfer->out, err))
+        return false;
+    transfer->out.modseq = modseq;
+    result->modseq = modseq;
+    return mailbox_apply(transfer->account, transfer->mailbox, &transfer->out, err);
+}
+
+static bool check_room(const struct transfer *transfer, const struct mailbox_row *target,
+                       struct error *err)
+{
+    if (transfer->mails.count >= UINT32_MAX - (uint64_t)target->uidnext)
+        return error_set(err, ERROR_LIMIT, "out of UIDs");
+    return true;
+}
+
+static bool transfer_rows(struct transfer *transfer, const struct mailbox_row *source,
+                          const struct mailbox_row *target, struct copy_result *result,
+                          struct error *err)
+{
+    transfer->uidnext = target->uidnext;
+    transfer->target_modseq = target->modseq + 1;
+    if (!check_room(transfer, target, err) || !insert_rows(transfer, result, err))
+        return false;
+    if (transfer->move)
+        return remove_rows(transfer, source, result, err);
+    return account_charge(transfer->account, transfer->in.bytes, transfer->in.total, false, err);
+}
+
+bool mail_transfer(struct account *account, uint64_t mailbox, const struct uidset *which,
+                   uint64_t target_id, bool move, struct copy_result *result_out, struct error *err)
+{
+    struct transfer transfer = {
+        .account = account, .mailbox = mailbox, .target = target_id, .move = move
+    };
+    struct mail_scan scan = { .mailbox = mailbox, .which = which };
+    struct mailbox_row source, target;
+
+    *result_out = (struct copy_result){ 0 };
+    bool ok = mailbox_row(account, mailbox, &source, err) &&
+              mailbox_row(account, target_id, &target, err) &&
+              mail_scan(account, &scan, &transfer.mails, NULL, err);
+    if (ok) {
+        result_out->uidvalidity = target.uidvalidity;
+        result_out->modseq = source.modseq;
+        ok = transfer.mails.count == 0 ||
+             transfer_rows(&transfer, &source, &target, result_out, err);
+    }
+    mail_list_free(&transfer.mails);
+    if (!ok)
+        copy_result_free(result_out);
+    return ok;
+}
+
+bool mailbox_copy(struct account *account, uint64_t mailbox, const struct uidset *which,
+                  uint64_t target, bool move, struct copy_result *result_out, struct error *err)
+{
+    if (!account_begin(account, SQL_FULL, err))
+        return false;
+    if (!mail_transfer(account, mailbox, which, target, move, result_out, err))
+        return account_rollback(account);
+    if (result_out->from.count == 0) {
+        account_rollback(account);
+        return true;
+    }
+    if (account_commit(account, move && mailbox != target ? 0 : target, err))
+        return true;
+    copy_result_free(result_out);
+    return false;
+}
+
+void copy_result_free(struct copy_result *result)
+{
+    uidset_free(&result->from);
+    uidset_free(&result->to);
+    *result = (struct copy_result){ 0 };
+}
