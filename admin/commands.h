@@ -1,0 +1,35 @@
+/* commands.h - the handlers of all subcommands; the table is in main.c. */
+#pragma once
+
+#include "admin/tool.h"
+
+enum outcome init_command(struct tool *tool);
+enum outcome serve_command(struct tool *tool);
+enum outcome status_command(struct tool *tool);
+enum outcome check_command(struct tool *tool);
+enum outcome config_show_command(struct tool *tool);
+
+enum outcome domain_add_command(struct tool *tool);
+enum outcome domain_list_command(struct tool *tool);
+enum outcome domain_remove_command(struct tool *tool);
+
+enum outcome account_add_command(struct tool *tool);
+enum outcome account_list_command(struct tool *tool);
+enum outcome account_show_command(struct tool *tool);
+enum outcome account_passwd_command(struct tool *tool);
+enum outcome account_quota_command(struct tool *tool);
+enum outcome account_disable_command(struct tool *tool);
+enum outcome account_enable_command(struct tool *tool);
+enum outcome account_remove_command(struct tool *tool);
+
+enum outcome alias_add_command(struct tool *tool);
+enum outcome alias_list_command(struct tool *tool);
+enum outcome alias_remove_command(struct tool *tool);
+
+enum outcome queue_list_command(struct tool *tool);
+enum outcome queue_show_command(struct tool *tool);
+enum outcome queue_retry_command(struct tool *tool);
+enum outcome queue_remove_command(struct tool *tool);
+
+enum outcome mailbox_list_command(struct tool *tool);
+enum outcome mailbox_status_command(struct tool *tool);

@@ -1,0 +1,201 @@
+/* main.c - `postane`, the operator's command: finds the subcommand and runs it.
+ *
+ * Reading order of this folder: tool.h, output.h, then the file of a subcommand's group; `serve` is
+ * serve.c, sockets.c, supervisor.c.
+ *
+ * Changes go to the store directly, beside running daemons, which see them at once.
+ */
+#include "admin/commands.h"
+
+#include "common/crypto.h"
+
+#include <stdio.h>
+
+static const struct command commands[] = {
+    { "init", NULL, init_command,
+      "[--domain NAME] [--hostname NAME] [--data DIR] [--user USER]\n"
+      "                    [--certificate FILE --key FILE] [--force]",
+      "write a configuration and create the data directory",
+      "Writes to the file of -c (/etc/postane/postane.conf), which must not exist without\n"
+      "--force. A data directory that is there already is kept as it is." },
+    { "serve", NULL, serve_command, "", "run the three daemons",
+      "Opens the ports, as root if need be, becomes the service user, starts smtpd, imapd and\n"
+      "pop3d and starts them again when they end. Prints one line when all are ready.\n"
+      "SIGHUP reads certificates again, SIGTERM stops." },
+    { "status", NULL, status_command, "[--json]", "show what the daemons are doing", NULL },
+    { "check", NULL, check_command, "[--repair] [--hashes] [--json]",
+      "look for damage in the store",
+      "Exit code 3 when there is damage that was not repaired.\n"
+      "  --repair   mend what can be mended\n"
+      "  --hashes   read every message and compare its hash: slow" },
+    { "config", "show", config_show_command, "[--json]", "print all settings, with help", NULL },
+
+    { "domain", "add", domain_add_command, "DOMAIN", "take mail for a domain", NULL },
+    { "domain", "list", domain_list_command, "[--json]", "list the domains", NULL },
+    { "domain", "remove", domain_remove_command, "DOMAIN", "stop taking mail for a domain",
+      "A domain that has accounts cannot be removed. Its aliases go with it." },
+
+    { "account", "add", account_add_command,
+      "ADDRESS [--name NAME] [--bytes SIZE] [--messages N] [--stdin]", "add an account",
+      "The password is asked for, or with --stdin read from standard input (one line)." },
+    { "account", "list", account_list_command, "[DOMAIN] [--json]", "list the accounts", NULL },
+    { "account", "show", account_show_command, "ADDRESS [--json]", "show one account", NULL },
+    { "account", "passwd", account_passwd_command, "ADDRESS [--stdin]", "set the password",
+      "The password is asked for, or with --stdin read from standard input (one line)." },
+    { "account", "quota", account_quota_command, "ADDRESS [--bytes SIZE] [--messages N]",
+      "limit what an account may keep",
+      "0 stands for the default, [limits] quota_bytes and quota_messages." },
+    { "account", "disable", account_disable_command, "ADDRESS", "refuse its logins and its mail",
+      NULL },
+    { "account", "enable", account_enable_command, "ADDRESS", "take it back", NULL },
+    { "account", "remove", account_remove_command, "ADDRESS [--yes]",
+      "remove an account and all its mail", NULL },
+
+    { "alias", "add", alias_add_command, "ADDRESS TARGET...", "send mail for an address on",
+      "Targets may be here or elsewhere. *@DOMAIN is the catch-all of a domain. Targets of an\n"
+      "alias that is there already are added to it." },
+    { "alias", "list", alias_list_command, "[--json]", "list the aliases", NULL },
+    { "alias", "remove", alias_remove_command, "ADDRESS", "remove an alias", NULL },
+
+    { "queue", "list", queue_list_command, "[--json]", "list mail that waits for delivery", NULL },
+    { "queue", "show", queue_show_command, "ID [--json]", "show one message and its recipients",
+      NULL },
+    { "queue", "retry", queue_retry_command, "ID | --all", "try to deliver now", NULL },
+    { "queue", "remove", queue_remove_command, "ID [--yes]",
+      "drop a message from the queue; its sender is not told", NULL },
+
+    { "mailbox", "list", mailbox_list_command, "ADDRESS [--json]",
+      "list the mailboxes of an account", NULL },
+    { "mailbox", "status", mailbox_status_command, "ADDRESS [MAILBOX] [--json]",
+      "show one mailbox (INBOX)", NULL },
+};
+
+static void print_name(const struct command *command)
+{
+    printf("%s%s%s", command->group, command->verb != NULL ? " " : "",
+           command->verb != NULL ? command->verb : "");
+}
+
+static void print_help(const struct command *command)
+{
+    printf("usage: postane [-c FILE] ");
+    print_name(command);
+    printf(" %s\n\n%s\n", command->arguments, command->summary);
+    if (command->details != NULL)
+        printf("\n%s\n", command->details);
+}
+
+/* All subcommands, or those of one group. */
+static void print_overview(const char *group)
+{
+    printf("usage: postane [-c FILE] COMMAND [ARGUMENT]...\n\n");
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        const struct command *command = &commands[i];
+        char name[40];
+
+        if (group != NULL && strcmp(group, command->group) != 0)
+            continue;
+        snprintf(name, sizeof(name), "%s %s", command->group,
+                 command->verb != NULL ? command->verb : "");
+        printf("  %-17s %s\n", name, command->summary);
+    }
+    printf("\n`postane COMMAND --help` tells more. -c FILE or $POSTANE_CONFIG names the "
+           "configuration,\n/etc/postane/postane.conf without.\n");
+}
+
+static bool is_group(const char *word)
+{
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        if (strcmp(commands[i].group, word) == 0)
+            return true;
+    return false;
+}
+
+/* NULL when there is no such command. Takes its one or two words from the arguments. */
+static const struct command *take_command(struct tool *tool)
+{
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        const struct command *command = &commands[i];
+        size_t n_words = command->verb != NULL ? 2 : 1;
+
+        if (tool->n_args < n_words || strcmp(tool->args[0], command->group) != 0)
+            continue;
+        if (command->verb != NULL && strcmp(tool->args[1], command->verb) != 0)
+            continue;
+        tool->args += n_words;
+        tool->n_args -= n_words;
+        return command;
+    }
+    return NULL;
+}
+
+static enum outcome run_command(struct tool *tool, const struct command *command)
+{
+    enum outcome outcome;
+
+    tool->json = tool_flag(tool, "--json");
+    /* `init` writes the file that the others read. */
+    if (!settings_load(command->run == init_command ? "/dev/null" : tool->config_path,
+                       &tool->settings, &tool->err))
+        outcome = OUTCOME_FAILED;
+    else
+        outcome = command->run(tool);
+    if (outcome == OUTCOME_FAILED || outcome == OUTCOME_USAGE)
+        fprintf(stderr, "postane: %s\n", tool->err.text);
+    if (outcome == OUTCOME_USAGE) {
+        fprintf(stderr, "`postane %s%s%s --help` tells more.\n", command->group,
+                command->verb != NULL ? " " : "", command->verb != NULL ? command->verb : "");
+    }
+    return outcome;
+}
+
+static enum outcome no_such_command(struct tool *tool)
+{
+    if (!tool_has_argument(tool))
+        fprintf(stderr, "postane: say what to do; `postane --help` lists all commands\n");
+    else if (is_group(tool->args[0]))
+        fprintf(stderr, "postane: `postane %s --help` lists what can be done with it\n",
+                tool->args[0]);
+    else
+        fprintf(stderr, "postane: no such command: %s; `postane --help` lists all\n",
+                tool->args[0]);
+    return OUTCOME_USAGE;
+}
+
+static enum outcome run(struct tool *tool)
+{
+    bool help = tool_flag(tool, "--help") || tool_flag(tool, "-h");
+    const struct command *command;
+
+    if (tool_flag(tool, "--version")) {
+        printf("postane " POSTANE_VERSION "\n");
+        return OUTCOME_DONE;
+    }
+    if (!tool_option(tool, "-c", &tool->config_path) ||
+        !tool_option(tool, "--config", &tool->config_path)) {
+        fprintf(stderr, "postane: %s\n", tool->err.text);
+        return OUTCOME_USAGE;
+    }
+    command = take_command(tool);
+    if (help && command != NULL)
+        print_help(command);
+    else if (help)
+        print_overview(tool_has_argument(tool) && is_group(tool->args[0]) ? tool->args[0] : NULL);
+    else if (command == NULL)
+        return no_such_command(tool);
+    else
+        return run_command(tool, command);
+    return OUTCOME_DONE;
+}
+
+int main(int argc, char **argv)
+{
+    struct tool tool;
+    enum outcome outcome;
+
+    crypto_init();
+    tool_init(&tool, argc, argv);
+    outcome = run(&tool);
+    tool_deinit(&tool);
+    return (int)outcome;
+}
