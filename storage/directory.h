@@ -11,10 +11,10 @@
 #include "storage/store.h"
 
 struct account_info {
-    uint64_t id; /* random, 63 bits; printed as 16 hex digits */
-    struct slice address; /* "bob@example.org" */
-    struct slice name;    /* the person's, may be empty */
-    bool disabled;        /* may not log in; mail for it is refused */
+    uint64_t id;                          /* random, 63 bits; printed as 16 hex digits */
+    struct slice address;                 /* "bob@example.org" */
+    struct slice name;                    /* the person's, may be empty */
+    bool disabled;                        /* may not log in; mail for it is refused */
     uint64_t quota_bytes, quota_messages; /* 0: the store's default */
     int64_t created_ms;
     struct slice argon, scram; /* crypto.h */
@@ -59,7 +59,8 @@ bool domain_is_local(struct desk *desk, struct slice name, bool *local_out,
 /* A new account has INBOX, Drafts, Sent, Trash, Junk, Archive, all subscribed, made at once. */
 bool account_add(struct desk *desk, struct slice address, struct slice name, struct slice argon,
                  struct slice scram, uint64_t *id_out, struct error *err) MUST_CHECK;
-bool account_remove(struct desk *desk, uint64_t id, struct error *err) MUST_CHECK; /* and its mail */
+bool account_remove(struct desk *desk, uint64_t id,
+                    struct error *err) MUST_CHECK; /* and its mail */
 bool account_set_password(struct desk *desk, uint64_t id, struct slice argon, struct slice scram,
                           struct error *err) MUST_CHECK;
 bool account_set_quota(struct desk *desk, uint64_t id, uint64_t bytes, uint64_t messages,
@@ -68,25 +69,26 @@ bool account_set_disabled(struct desk *desk, uint64_t id, bool disabled,
                           struct error *err) MUST_CHECK;
 bool account_all(struct desk *desk, struct arena *arena, struct account_list *list_out,
                  struct error *err) MUST_CHECK;
-/* Errors: ERROR_NOT_FOUND. `domain` empty: the default domain given in `address` must be there. */
+/* Errors: ERROR_NOT_FOUND. The address has its domain; who logs in with less completes it first. */
 bool account_by_address(struct desk *desk, struct arena *arena, struct slice address,
                         struct account_info *info_out, struct error *err) MUST_CHECK;
 bool account_by_id(struct desk *desk, struct arena *arena, uint64_t id,
                    struct account_info *info_out, struct error *err) MUST_CHECK;
 
 bool alias_add(struct desk *desk, struct slice address, const struct slice *targets,
-               size_t n_targets, struct error *err) MUST_CHECK; /* adds targets to one that exists */
+               size_t n_targets,
+               struct error *err) MUST_CHECK; /* adds targets to one that exists */
 bool alias_remove(struct desk *desk, struct slice address, struct error *err) MUST_CHECK;
 bool alias_all(struct desk *desk, struct arena *arena, struct alias_list *list_out,
                struct error *err) MUST_CHECK;
 
 /* Where mail for an address goes. */
 enum resolve {
-    RESOLVE_OK,             /* to `targets` */
-    RESOLVE_REMOTE,         /* the domain is not ours */
-    RESOLVE_UNKNOWN,        /* our domain, no such user: 550 5.1.1 */
-    RESOLVE_DISABLED,       /* 550 5.2.1 */
-    RESOLVE_LOOP,           /* aliases lead to themselves or to more than RESOLVE_TARGETS_MAX */
+    RESOLVE_OK,       /* to `targets` */
+    RESOLVE_REMOTE,   /* the domain is not ours */
+    RESOLVE_UNKNOWN,  /* our domain, no such user: 550 5.1.1 */
+    RESOLVE_DISABLED, /* 550 5.2.1 */
+    RESOLVE_LOOP,     /* aliases lead to themselves or to more than RESOLVE_TARGETS_MAX */
 };
 
 #define RESOLVE_TARGETS_MAX 200
@@ -114,3 +116,8 @@ bool directory_resolve(struct desk *desk, struct arena *arena, struct slice loca
 bool directory_may_send_as(struct desk *desk, uint64_t account, struct slice local,
                            struct slice domain, char separator, bool *may_out,
                            struct error *err) MUST_CHECK;
+
+/* 32 random bytes made with the store, the same in all daemons: to answer for unknown users as if
+ * they were known ones. */
+bool directory_secret(struct desk *desk, unsigned char secret_out[32],
+                      struct error *err) MUST_CHECK;

@@ -15,7 +15,8 @@
  * or disabling the account takes effect at once all the same: the cache is checked against the
  * stored hash.
  *
- * Threads: login_start, login_step, login_finish on a worker with its desk; the cache may be shared.
+ * Threads: login_start, login_step, login_finish on a worker with its desk; the cache may be
+ * shared.
  */
 #pragma once
 
@@ -45,12 +46,12 @@ struct login_options {
 struct login {
     const struct login_options *options;
     struct sasl sasl;
-    uint64_t account;      /* valid after LOGIN_OK */
-    struct buf address;    /* of the account, after LOGIN_OK; else the user as claimed, for the log */
+    uint64_t account;   /* valid after LOGIN_OK */
+    struct buf address; /* of the account, after LOGIN_OK; else the user as claimed, for the log */
     struct buf argon;
     bool known, matched;
-    const char *reason;    /* for the log: "unknown user", "wrong password", "disabled" */
-    const char *method;    /* "PLAIN" */
+    const char *reason; /* for the log: "unknown user", "wrong password", "disabled" */
+    const char *method; /* "PLAIN" */
 };
 
 /* With a mechanism; `initial` has data NULL when the client sent no initial response. */

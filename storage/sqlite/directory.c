@@ -27,7 +27,9 @@ static const char *const migrations[] = {
     "CREATE TABLE alias("
     "  domain TEXT NOT NULL REFERENCES domain(name), local TEXT NOT NULL,"
     "  target_local TEXT NOT NULL, target_domain TEXT NOT NULL,"
-    "  PRIMARY KEY(domain, local, target_domain, target_local)) WITHOUT ROWID;",
+    "  PRIMARY KEY(domain, local, target_domain, target_local)) WITHOUT ROWID;"
+    "CREATE TABLE secret(bytes BLOB NOT NULL);"
+    "INSERT INTO secret VALUES(randomblob(32));",
 };
 
 #define ACCOUNT_COLUMNS                                                                            \
@@ -62,6 +64,7 @@ static const char *const statements[DIRECTORY_STATEMENTS] = {
                    "  ORDER BY domain, local, target_domain, target_local",
     [ALIAS_TARGETS] = "SELECT target_local, target_domain FROM alias"
                       "  WHERE domain = ?1 AND local = ?2",
+    [SECRET_READ] = "SELECT bytes FROM secret",
 };
 
 bool directory_database_open(const struct store *store, bool create, struct sql_db *db,
@@ -235,4 +238,21 @@ bool domain_is_local(struct desk *desk, struct slice name, bool *local_out, stru
     if (!name_domain(name, &domain)) /* an address literal, for example: not an error */
         return true;
     return desk_directory(desk, &db, err) && domain_exists(db, buf_slice(&domain), local_out, err);
+}
+
+bool directory_secret(struct desk *desk, unsigned char secret_out[32], struct error *err)
+{
+    struct sql_db *db;
+    struct sql_row row;
+    struct slice bytes = { 0 };
+
+    if (!desk_directory(desk, &db, err) || !sql_query(db, SECRET_READ, &row, err, ""))
+        return false;
+    if (sql_next(&row, err))
+        bytes = sql_slice(&row, 0);
+    if (bytes.len == 32)
+        memcpy(secret_out, bytes.data, 32);
+    sql_end(&row);
+    return bytes.len == 32 ||
+           (!row.failed && error_set(err, ERROR_INTERNAL, "postane.db has no secret"));
 }

@@ -27,6 +27,7 @@ enum directory_statement {
     ALIAS_DELETE,
     ALIAS_LIST,
     ALIAS_TARGETS,
+    SECRET_READ,
     DIRECTORY_STATEMENTS,
 };
 
