@@ -1,0 +1,66 @@
+/* search.h - a SEARCH program (RFC 3501 section 6.4.4) and its evaluation.
+ *
+ * A program is a tree of keys. It is evaluated with what is known of a message: first the view
+ * only, then the stored ENVELOPE, then header and body. So the answer has three values, and a
+ * message is read only when cheaper keys leave it open. A new key is a row in search_key.c.
+ */
+#pragma once
+
+#include "imapd/args.h"
+#include "imapd/client.h"
+#include "message/mime.h"
+
+enum search_answer { SEARCH_NO, SEARCH_YES, SEARCH_OPEN /* needs more of the message */ };
+
+#define SEARCH_DEPTH_MAX 200
+#define SEARCH_KEYS_MAX  5000
+
+/* What is known of one message. */
+struct search_data {
+    const struct view *view;
+    size_t index;
+    bool has_envelope, has_message;
+    struct slice envelope;        /* as stored */
+    struct slice message, header; /* with has_message */
+    const struct mime_part *tree;
+    struct buf *scratch; /* for decoding */
+};
+
+struct search_kind;
+
+struct search_node {
+    const struct search_kind *kind;
+    struct search_node *child, *next; /* children of AND, OR, NOT; next sibling */
+    uint64_t number;                  /* flag mask, size, day, modseq */
+    struct slice field;               /* HEADER's name */
+    struct slice needle;              /* UTF-8, folded */
+    struct uidset uids;               /* free with search_free() */
+};
+
+struct search_program {
+    struct search_node *root;
+    struct search_node **sets; /* nodes that own a uidset */
+    size_t n_keys, n_sets;
+    bool has_modseq;
+    /* While parsing: */
+    struct client *client;
+    struct slice charset;   /* empty: UTF-8 */
+    const char *bad_number; /* a sequence number that is not there */
+    bool bad_charset;
+};
+
+/* search-key *(SP search-key), to the end of the arguments. */
+bool search_parse(struct args *args, struct search_program *program);
+void search_free(struct search_program *program);
+
+enum search_answer search_evaluate(const struct search_node *node, const struct search_data *data);
+
+/* search_text.c: the matches that look into the message. */
+enum search_answer search_subject(const struct search_node *node, const struct search_data *data);
+enum search_answer search_addresses(const struct search_node *node, const struct search_data *data);
+enum search_answer search_sent(const struct search_node *node, const struct search_data *data,
+                               int64_t *day_out); /* SEARCH_YES: *day_out is the Date's day */
+enum search_answer search_header(const struct search_node *node, const struct search_data *data);
+enum search_answer search_body(const struct search_node *node, const struct search_data *data);
+enum search_answer search_whole_text(const struct search_node *node,
+                                     const struct search_data *data);

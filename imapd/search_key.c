@@ -1,0 +1,414 @@
+/* search_key.c - the table of search keys, how they are read, and how they combine. */
+#include "imapd/search.h"
+
+#include "message/decode.h"
+#include "message/text.h"
+
+#define DAY_MS (24 * 60 * 60 * 1000ll)
+
+enum argument {
+    ARG_NONE,
+    ARG_DATE,
+    ARG_NUMBER,
+    ARG_KEYWORD,
+    ARG_STRING,
+    ARG_HEADER, /* name and string */
+    ARG_MODSEQ,
+    ARG_UIDS,
+    ARG_ONE_KEY,  /* NOT */
+    ARG_TWO_KEYS, /* OR */
+};
+
+/* RFC 3501 section 9, RFC 7162 section 3.1.5. */
+struct search_kind {
+    const char *name;
+    enum argument argument;
+    uint64_t number; /* preset of node->number: flags, or the envelope's field */
+    enum search_answer (*match)(const struct search_node *node, const struct search_data *data);
+};
+
+static enum search_answer answer(bool yes)
+{
+    return yes ? SEARCH_YES : SEARCH_NO;
+}
+
+static enum search_answer match_all(const struct search_node *node, const struct search_data *data)
+{
+    return SEARCH_YES;
+}
+
+static enum search_answer match_has(const struct search_node *node, const struct search_data *data)
+{
+    return answer((data->view->flags[data->index] & node->number) != 0);
+}
+
+static enum search_answer match_lacks(const struct search_node *node,
+                                      const struct search_data *data)
+{
+    return answer((data->view->flags[data->index] & node->number) == 0);
+}
+
+static enum search_answer match_recent(const struct search_node *node,
+                                       const struct search_data *data)
+{
+    return answer(view_is_recent(data->view, data->index));
+}
+
+static enum search_answer match_old(const struct search_node *node, const struct search_data *data)
+{
+    return answer(!view_is_recent(data->view, data->index));
+}
+
+static enum search_answer match_new(const struct search_node *node, const struct search_data *data)
+{
+    return answer(view_is_recent(data->view, data->index) &&
+                  (data->view->flags[data->index] & MAIL_SEEN) == 0);
+}
+
+/* INTERNALDATE's day, in UTC: that is how FETCH shows it. */
+static int64_t received_day(const struct search_data *data)
+{
+    int64_t ms = data->view->received_ms[data->index];
+
+    return ms >= 0 ? ms / DAY_MS : (ms - DAY_MS + 1) / DAY_MS;
+}
+
+static enum search_answer match_before(const struct search_node *node,
+                                       const struct search_data *data)
+{
+    return answer(received_day(data) < (int64_t)node->number);
+}
+
+static enum search_answer match_on(const struct search_node *node, const struct search_data *data)
+{
+    return answer(received_day(data) == (int64_t)node->number);
+}
+
+static enum search_answer match_since(const struct search_node *node,
+                                      const struct search_data *data)
+{
+    return answer(received_day(data) >= (int64_t)node->number);
+}
+
+static enum search_answer match_sent_before(const struct search_node *node,
+                                            const struct search_data *data)
+{
+    int64_t day = 0;
+    enum search_answer known = search_sent(node, data, &day);
+
+    return known == SEARCH_YES ? answer(day < (int64_t)node->number) : known;
+}
+
+static enum search_answer match_sent_on(const struct search_node *node,
+                                        const struct search_data *data)
+{
+    int64_t day = 0;
+    enum search_answer known = search_sent(node, data, &day);
+
+    return known == SEARCH_YES ? answer(day == (int64_t)node->number) : known;
+}
+
+static enum search_answer match_sent_since(const struct search_node *node,
+                                           const struct search_data *data)
+{
+    int64_t day = 0;
+    enum search_answer known = search_sent(node, data, &day);
+
+    return known == SEARCH_YES ? answer(day >= (int64_t)node->number) : known;
+}
+
+static enum search_answer match_larger(const struct search_node *node,
+                                       const struct search_data *data)
+{
+    return answer(data->view->sizes[data->index] > node->number);
+}
+
+static enum search_answer match_smaller(const struct search_node *node,
+                                        const struct search_data *data)
+{
+    return answer(data->view->sizes[data->index] < node->number);
+}
+
+static enum search_answer match_modseq(const struct search_node *node,
+                                       const struct search_data *data)
+{
+    return answer(data->view->modseqs[data->index] >= node->number);
+}
+
+static enum search_answer match_uids(const struct search_node *node, const struct search_data *data)
+{
+    return answer(uidset_has(&node->uids, data->view->uids[data->index]));
+}
+
+static enum search_answer match_and(const struct search_node *node, const struct search_data *data)
+{
+    enum search_answer all = SEARCH_YES;
+
+    for (const struct search_node *child = node->child; child != NULL; child = child->next) {
+        enum search_answer one = search_evaluate(child, data);
+
+        if (one == SEARCH_NO)
+            return SEARCH_NO;
+        if (one == SEARCH_OPEN)
+            all = SEARCH_OPEN;
+    }
+    return all;
+}
+
+static enum search_answer match_or(const struct search_node *node, const struct search_data *data)
+{
+    enum search_answer any = SEARCH_NO;
+
+    for (const struct search_node *child = node->child; child != NULL; child = child->next) {
+        enum search_answer one = search_evaluate(child, data);
+
+        if (one == SEARCH_YES)
+            return SEARCH_YES;
+        if (one == SEARCH_OPEN)
+            any = SEARCH_OPEN;
+    }
+    return any;
+}
+
+static enum search_answer match_not(const struct search_node *node, const struct search_data *data)
+{
+    enum search_answer inner = search_evaluate(node->child, data);
+
+    return inner == SEARCH_OPEN ? SEARCH_OPEN : answer(inner == SEARCH_NO);
+}
+
+/* The numbers of address keys are the places in ENVELOPE (RFC 3501 section 7.4.2). */
+static const struct search_kind kinds[] = {
+    { "ALL", ARG_NONE, 0, match_all },
+    { "ANSWERED", ARG_NONE, MAIL_ANSWERED, match_has },
+    { "BCC", ARG_STRING, 7, search_addresses },
+    { "BEFORE", ARG_DATE, 0, match_before },
+    { "BODY", ARG_STRING, 0, search_body },
+    { "CC", ARG_STRING, 6, search_addresses },
+    { "DELETED", ARG_NONE, MAIL_DELETED, match_has },
+    { "DRAFT", ARG_NONE, MAIL_DRAFT, match_has },
+    { "FLAGGED", ARG_NONE, MAIL_FLAGGED, match_has },
+    { "FROM", ARG_STRING, 2, search_addresses },
+    { "HEADER", ARG_HEADER, 0, search_header },
+    { "KEYWORD", ARG_KEYWORD, 0, match_has },
+    { "LARGER", ARG_NUMBER, 0, match_larger },
+    { "MODSEQ", ARG_MODSEQ, 0, match_modseq },
+    { "NEW", ARG_NONE, 0, match_new },
+    { "NOT", ARG_ONE_KEY, 0, match_not },
+    { "OLD", ARG_NONE, 0, match_old },
+    { "ON", ARG_DATE, 0, match_on },
+    { "OR", ARG_TWO_KEYS, 0, match_or },
+    { "RECENT", ARG_NONE, 0, match_recent },
+    { "SEEN", ARG_NONE, MAIL_SEEN, match_has },
+    { "SENTBEFORE", ARG_DATE, 0, match_sent_before },
+    { "SENTON", ARG_DATE, 0, match_sent_on },
+    { "SENTSINCE", ARG_DATE, 0, match_sent_since },
+    { "SINCE", ARG_DATE, 0, match_since },
+    { "SMALLER", ARG_NUMBER, 0, match_smaller },
+    { "SUBJECT", ARG_STRING, 0, search_subject },
+    { "TEXT", ARG_STRING, 0, search_whole_text },
+    { "TO", ARG_STRING, 5, search_addresses },
+    { "UID", ARG_UIDS, 0, match_uids },
+    { "UNANSWERED", ARG_NONE, MAIL_ANSWERED, match_lacks },
+    { "UNDELETED", ARG_NONE, MAIL_DELETED, match_lacks },
+    { "UNDRAFT", ARG_NONE, MAIL_DRAFT, match_lacks },
+    { "UNFLAGGED", ARG_NONE, MAIL_FLAGGED, match_lacks },
+    { "UNKEYWORD", ARG_KEYWORD, 0, match_lacks },
+    { "UNSEEN", ARG_NONE, MAIL_SEEN, match_lacks },
+};
+
+static const struct search_kind kind_and = { "(", ARG_NONE, 0, match_and };
+static const struct search_kind kind_set = { "set", ARG_UIDS, 0, match_uids };
+
+enum search_answer search_evaluate(const struct search_node *node, const struct search_data *data)
+{
+    return node->kind->match(node, data);
+}
+
+static bool take_key(struct args *args, struct search_program *program, unsigned depth,
+                     struct search_node **node_out);
+
+/* The needle in UTF-8 and folded. */
+static bool take_needle(struct args *args, struct search_program *program, struct search_node *node)
+{
+    AUTO(buf_free) struct buf utf8 = { 0 };
+    AUTO(buf_free) struct buf folded = { 0 };
+    struct slice text;
+
+    if (!args_space(args) || !args_astring(args, &text))
+        return false;
+    if (program->charset.len > 0) {
+        if (!charset_to_utf8(program->charset, text, &utf8))
+            return args_fail(args, "this string is not in its charset");
+        text = buf_slice(&utf8);
+    }
+    text_fold(text, &folded);
+    node->needle = slice_copy(args->arena, buf_slice(&folded));
+    return true;
+}
+
+/* A set by sequence numbers or UIDs becomes one of UIDs. */
+static bool take_uids(struct args *args, struct search_program *program, struct search_node *node,
+                      bool by_uid)
+{
+    struct seqset set;
+
+    if ((node->kind != &kind_set && !args_space(args)) || !args_seqset(args, &set))
+        return false;
+    program->sets[program->n_sets++] = node;
+    if (view_resolve(&program->client->view, &set, by_uid, &node->uids))
+        return true;
+    program->bad_number = "There is no message with such a number";
+    return args_fail(args, program->bad_number);
+}
+
+/* MODSEQ [SP entry-name SP entry-type] SP number: we keep one mod-sequence for all entries. */
+static bool take_modseq(struct args *args, struct search_program *program, struct search_node *node)
+{
+    struct slice name;
+
+    program->has_modseq = true;
+    if (!args_space(args))
+        return false;
+    if (args_peek(args) == '"' && (!args_string(args, &name) || !args_space(args) ||
+                                   !args_atom(args, &name) || !args_space(args)))
+        return false;
+    return args_number64(args, &node->number);
+}
+
+static bool take_keyword(struct args *args, struct search_program *program,
+                         struct search_node *node)
+{
+    struct slice name;
+
+    if (!args_space(args) || !args_atom(args, &name))
+        return false;
+    node->number = keywords_mask(&program->client->keywords, name);
+    return true;
+}
+
+static bool take_date(struct args *args, struct search_node *node)
+{
+    int64_t day;
+
+    if (!args_space(args) || !args_date(args, &day))
+        return false;
+    node->number = (uint64_t)day;
+    return true;
+}
+
+static bool take_number(struct args *args, struct search_node *node)
+{
+    uint32_t number;
+
+    if (!args_space(args) || !args_number(args, &number))
+        return false;
+    node->number = number;
+    return true;
+}
+
+static bool take_children(struct args *args, struct search_program *program, unsigned depth,
+                          struct search_node *node, unsigned count)
+{
+    struct search_node **last = &node->child;
+
+    for (unsigned i = 0; i < count; i++, last = &(*last)->next)
+        if (!args_space(args) || !take_key(args, program, depth + 1, last))
+            return false;
+    return true;
+}
+
+static bool take_argument(struct args *args, struct search_program *program, unsigned depth,
+                          struct search_node *node)
+{
+    switch (node->kind->argument) {
+    case ARG_NONE:
+        return true;
+    case ARG_DATE:
+        return take_date(args, node);
+    case ARG_NUMBER:
+        return take_number(args, node);
+    case ARG_KEYWORD:
+        return take_keyword(args, program, node);
+    case ARG_STRING:
+        return take_needle(args, program, node);
+    case ARG_HEADER:
+        return args_space(args) && args_astring(args, &node->field) &&
+               take_needle(args, program, node);
+    case ARG_MODSEQ:
+        return take_modseq(args, program, node);
+    case ARG_UIDS:
+        return take_uids(args, program, node, node->kind != &kind_set);
+    case ARG_ONE_KEY:
+        return take_children(args, program, depth, node, 1);
+    case ARG_TWO_KEYS:
+        return take_children(args, program, depth, node, 2);
+    }
+    return false;
+}
+
+static const struct search_kind *kind_find(struct slice name)
+{
+    for (size_t i = 0; i < COUNT_OF(kinds); i++)
+        if (slice_is(name, kinds[i].name))
+            return &kinds[i];
+    return NULL;
+}
+
+/* search-key *(SP search-key) up to `end`: all must match. */
+static bool take_keys(struct args *args, struct search_program *program, unsigned depth,
+                      struct search_node *node)
+{
+    struct search_node **last = &node->child;
+
+    node->kind = &kind_and;
+    do {
+        if (!take_key(args, program, depth + 1, last))
+            return false;
+        last = &(*last)->next;
+    } while (args_try_byte(args, ' '));
+    return true;
+}
+
+static bool starts_set(char byte)
+{
+    return byte == '*' || byte == '$' || (byte >= '0' && byte <= '9');
+}
+
+static bool take_key(struct args *args, struct search_program *program, unsigned depth,
+                     struct search_node **node_out)
+{
+    struct search_node *node = ARENA_NEW(args->arena, struct search_node);
+    struct slice word;
+
+    *node_out = node;
+    if (depth > SEARCH_DEPTH_MAX || program->n_keys == SEARCH_KEYS_MAX)
+        return args_fail(args, "this search is too complex");
+    program->n_keys++;
+    if (args_try_byte(args, '('))
+        return take_keys(args, program, depth, node) && args_close(args);
+    node->kind = &kind_set;
+    if (!starts_set(args_peek(args))) {
+        if (!args_word(args, &word))
+            return false;
+        node->kind = kind_find(word);
+    }
+    if (node->kind == NULL)
+        return args_fail(args, "I don't know this search key");
+    node->number = node->kind->number;
+    return take_argument(args, program, depth, node);
+}
+
+bool search_parse(struct args *args, struct search_program *program)
+{
+    program->sets = ARENA_ARRAY(args->arena, struct search_node *, SEARCH_KEYS_MAX);
+    program->root = ARENA_NEW(args->arena, struct search_node);
+    return take_keys(args, program, 0, program->root) && args_end(args);
+}
+
+void search_free(struct search_program *program)
+{
+    for (size_t i = 0; i < program->n_sets; i++)
+        uidset_free(&program->sets[i]->uids);
+    program->n_sets = 0;
+}
