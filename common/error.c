@@ -25,8 +25,10 @@ bool error_set(struct error *err, enum error_kind kind, const char *format, ...)
 static void add_behind(struct error *err, const char *text)
 {
     size_t len = strlen(err->text);
+    int room = (int)(sizeof(err->text) - len) - (int)sizeof(": ");
 
-    snprintf(err->text + len, sizeof(err->text) - len, ": %s", text);
+    if (room > 0)
+        snprintf(err->text + len, sizeof(err->text) - len, ": %.*s", room, text);
 }
 
 /* What passes by itself or by the operator's help, so that asking again makes sense. */
