@@ -29,25 +29,27 @@ struct sasl {
     int phase;
     bool malformed;
     struct buf user;        /* authentication identity, as sent */
-    struct buf authzid;     /* authorisation identity; empty in the usual case */
+    struct buf authzid;     /* authorisation identity: empty, or the user; else SASL_FAILED */
     struct buf password;    /* PLAIN and LOGIN */
     struct buf exporter, end_point;
     struct buf first_bare, server_first, nonce, gs2; /* SCRAM */
     unsigned char stored_key[32], server_key[32];
     bool has_keys, tls_offered_plus;
+    uint64_t fake_iterations; /* told for unknown users; set it to what known ones have */
 };
 
-/* Name in capabilities order, strongest first; NULL past the end. PLUS needs a binding. */
+/* NULL past the last one. PLUS is for connections with a binding. */
 const char *sasl_name(enum sasl_mechanism mechanism);
 bool sasl_by_name(struct slice name, enum sasl_mechanism *mechanism_out) MUST_CHECK;
 bool sasl_sends_password(enum sasl_mechanism mechanism); /* PLAIN, LOGIN: TLS only, by default */
 
-/* `fake_key` makes salts for unknown users, so that they look like known ones. */
+/* `binding` may be NULL. An empty first answer stands for "no initial response". */
 void sasl_start(struct sasl *sasl, enum sasl_mechanism mechanism,
                 const struct sasl_binding *binding);
 enum sasl_result sasl_step(struct sasl *sasl, struct slice answer, struct buf *out);
 
-/* After SASL_KEYS: `keys` in the form of crypto.h's password_hash(), or empty. */
+/* After SASL_KEYS: `keys` in the form of crypto.h's password_hash(), or empty. `fake_key` makes
+ * salts for unknown users, so that they look like known ones. */
 enum sasl_result sasl_keys(struct sasl *sasl, struct slice keys, const unsigned char fake_key[32],
                            struct buf *out);
 void sasl_free(struct sasl *sasl); /* wipes the password */
