@@ -47,7 +47,9 @@ static uint64_t count_line_ends(struct slice text)
     return count;
 }
 
-/* Is this line the delimiter of the boundary? Blanks may follow it (RFC 2046 section 5.1.1). */
+/* Is this line the delimiter of the boundary? Blanks may follow it, and nothing else, as the
+ * grammar of RFC 2046 section 5.1.1 has it: taking any line that starts like it, as the notes there
+ * allow, would confuse boundaries of which one is the start of another. */
 static bool is_delimiter(struct slice line, struct slice boundary, bool *close_out)
 {
     struct slice rest;
@@ -98,20 +100,26 @@ static void set_unfolded(struct scanner *scanner, struct slice *field, struct sl
         *field = header_unfold(scanner->arena, value);
 }
 
-/* type "/" subtype; anything else counts as no Content-Type (RFC 2045 section 5.2). */
+static void set_type(struct mime_part *part, struct slice type, struct slice subtype)
+{
+    part->type = type;
+    part->subtype = subtype;
+}
+
+/* type "/" subtype, then parameters. Without a subtype it counts as no type (RFC 2045 section 5.2),
+ * but the parameters are worth having: "text; charset=utf-8" is not rare. */
 static void parse_type(struct scanner *scanner, struct mime_part *part, struct slice value)
 {
     struct slice rest = header_unfold(scanner->arena, value);
     struct slice type = param_token(&rest);
-    struct slice subtype;
+    struct slice subtype = { NULL, 0 };
 
-    if (part->type.len > 0 || type.len == 0 || !param_byte(&rest, '/'))
+    if (part->type.len > 0 || part->n_params > 0)
         return;
-    subtype = param_token(&rest);
-    if (subtype.len == 0)
-        return;
-    part->type = type;
-    part->subtype = subtype;
+    if (param_byte(&rest, '/'))
+        subtype = param_token(&rest);
+    if (type.len > 0 && subtype.len > 0)
+        set_type(part, type, subtype);
     params_parse(scanner->arena, rest, &part->params, &part->n_params);
 }
 
@@ -160,12 +168,6 @@ static void parse_field(struct scanner *scanner, struct mime_part *part,
 static bool is_type(const struct mime_part *part, const char *type, const char *subtype)
 {
     return slice_is(part->type, type) && (subtype == NULL || slice_is(part->subtype, subtype));
-}
-
-static void set_type(struct mime_part *part, struct slice type, struct slice subtype)
-{
-    part->type = type;
-    part->subtype = subtype;
 }
 
 /* RFC 2045 section 5.2; in a digest, RFC 2046 section 5.1.5. */

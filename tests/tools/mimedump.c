@@ -1,7 +1,8 @@
 /* mimedump.c - prints what message/ makes of the messages named, for comparing with others.
  *
  * One JSON object a line: the file, its decoded header fields and its tree, the content of leaves
- * decoded (transfer encoding only) as base64. With --summary: the IMAP texts instead.
+ * decoded (transfer encoding only) as base64. With --summary: the IMAP texts instead, and what
+ * each section number names.
  * With --time N: makes each summary N times and prints the mean time.
  */
 #include "common/codec.h"
@@ -40,7 +41,7 @@ static void add_text(const char *key, struct slice text, struct buf *out)
 
     text_to_utf8(SLICE("utf-8"), text, &clean);
     add_key(key, out);
-    json_string(buf_slice(&clean), out);
+    json_quote(buf_slice(&clean), out);
 }
 
 static void add_bytes(const char *key, struct slice bytes, struct buf *out)
@@ -58,9 +59,9 @@ static void add_params(const char *key, const struct mime_param *params, size_t 
     buf_add_byte(out, '[');
     for (size_t i = 0; i < count; i++) {
         buf_add_text(out, i > 0 ? ",[" : "[");
-        json_string(params[i].name, out);
+        json_quote(params[i].name, out);
         buf_add_byte(out, ',');
-        json_string(params[i].value, out);
+        json_quote(params[i].value, out);
         buf_add_byte(out, ']');
     }
     buf_add_byte(out, ']');
@@ -78,9 +79,9 @@ static void add_headers(struct slice header, struct buf *out)
 
         header_decode(field.value, &value);
         buf_add_text(out, any ? ",[" : "[");
-        json_string(field.name, out);
+        json_quote(field.name, out);
         buf_add_byte(out, ',');
-        json_string(buf_slice(&value), out);
+        json_quote(buf_slice(&value), out);
         buf_add_byte(out, ']');
         any = true;
     }
@@ -129,10 +130,29 @@ static void print_tree(const char *path, struct slice message)
     puts(buf_text(&line));
 }
 
+/* Tries all section numbers below a path, and prints where each body is. */
+static void add_sections(const struct mime_part *root, uint32_t *path, size_t depth,
+                         struct buf *out)
+{
+    const struct mime_part *part;
+
+    for (path[depth] = 1;
+         depth < 2 * MIME_DEPTH_MAX && (part = mime_find(root, path, depth + 1)) != NULL;
+         path[depth]++) {
+        buf_add_text(out, out->data[out->len - 1] == '[' ? "[\"" : ",[\"");
+        for (size_t i = 0; i <= depth; i++)
+            buf_fmt(out, i > 0 ? ".%u" : "%u", path[i]);
+        buf_fmt(out, "\",%zu,%zu]", part->body_at, part->body_len);
+        add_sections(root, path, depth + 1, out);
+    }
+}
+
 static void print_summary(const char *path, struct slice message)
 {
     AUTO(summary_free) struct summary summary;
+    AUTO(arena_free) struct arena arena = { NULL };
     AUTO(buf_free) struct buf line = { 0 };
+    uint32_t sections[2 * MIME_DEPTH_MAX + 1];
 
     summary_make(message, &summary);
     buf_add_byte(&line, '{');
@@ -142,7 +162,10 @@ static void print_summary(const char *path, struct slice message)
     add_bytes("body", buf_slice(&summary.body), &line);
     add_key("header_len", &line);
     buf_add_number(&line, summary.header_len);
-    buf_add_byte(&line, '}');
+    add_key("sections", &line);
+    buf_add_byte(&line, '[');
+    add_sections(mime_parse(&arena, message), sections, 0, &line);
+    buf_add_text(&line, "]}");
     puts(buf_text(&line));
 }
 
