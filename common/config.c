@@ -1,0 +1,310 @@
+/* config.c - reads a config file against a table of typed keys, and prints it.
+ *
+ * inih splits lines into section, key and value; it does not tell line numbers, so we hand it the
+ * lines ourselves and count. It has room for lines of a fixed length only: a longer one is an
+ * error here, where it would silently become two there. The first error ends the reading.
+ */
+#include "common/config_private.h"
+
+#include "common/codec.h"
+#include "common/mem.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NAME_MAX_SHOWN 60
+
+struct reading {
+    const struct config_key *keys;
+    size_t count;
+    const char *path;
+    FILE *file;
+    int line;    /* number of the last line read */
+    bool *given; /* by key: was it in the file already? */
+    void *settings;
+    struct error *err;
+    int failed_at; /* line of the first error; 0: none so far */
+};
+
+static void fail(struct reading *reading)
+{
+    if (reading->failed_at == 0)
+        reading->failed_at = reading->line;
+}
+
+/* Number of letters to insert, drop or change (Levenshtein), for short names. */
+static size_t edit_distance(struct slice a, struct slice b)
+{
+    size_t row[NAME_MAX_SHOWN + 1];
+
+    if (b.len > NAME_MAX_SHOWN)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= b.len; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a.len; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= b.len; j++) {
+            size_t changed = diagonal + (a.data[i - 1] != b.data[j - 1]);
+
+            diagonal = row[j];
+            row[j] = MIN(changed, MIN(row[j], row[j - 1]) + 1);
+        }
+    }
+    return row[b.len];
+}
+
+/* The nearer name wins; what differs in more than a third of its letters is no misspelling. */
+static void consider(const char *given, const char *name, size_t *best, const char **nearest)
+{
+    struct slice a = slice_of(given), b = slice_of(name);
+    size_t distance = edit_distance(a, b);
+
+    if (distance < *best && distance <= MAX(MAX(a.len, b.len) / 3, 1)) {
+        *best = distance;
+        *nearest = name;
+    }
+}
+
+static bool section_exists(const struct reading *reading, const char *section)
+{
+    for (size_t i = 0; i < reading->count; i++)
+        if (strcmp(reading->keys[i].section, section) == 0)
+            return true;
+    return false;
+}
+
+static bool unknown_section(struct reading *reading, const char *section)
+{
+    const char *nearest = NULL;
+    size_t best = SIZE_MAX;
+
+    for (size_t i = 0; i < reading->count; i++)
+        consider(section, reading->keys[i].section, &best, &nearest);
+    if (nearest == NULL)
+        return error_set(reading->err, ERROR_INVALID, "[%s]: no such section", section);
+    return error_set(reading->err, ERROR_INVALID, "[%s]: no such section; did you mean [%s]?",
+                     section, nearest);
+}
+
+/* The nearest name in the same section, or else the same name in another one. */
+static bool unknown_key(struct reading *reading, const char *section, const char *name)
+{
+    const char *nearest = NULL, *elsewhere = NULL;
+    size_t best = SIZE_MAX;
+
+    for (size_t i = 0; i < reading->count; i++) {
+        const struct config_key *key = &reading->keys[i];
+
+        if (strcmp(key->section, section) == 0)
+            consider(name, key->name, &best, &nearest);
+        else if (strcmp(key->name, name) == 0)
+            elsewhere = key->section;
+    }
+    if (nearest != NULL)
+        return error_set(reading->err, ERROR_INVALID, "%s: no such key; did you mean %s?", name,
+                         nearest);
+    if (elsewhere != NULL)
+        return error_set(reading->err, ERROR_INVALID, "%s: no such key; did you mean [%s] %s?",
+                         name, elsewhere, name);
+    return error_set(reading->err, ERROR_INVALID, "%s: no such key", name);
+}
+
+static bool set_key(struct reading *reading, const char *section, const char *name,
+                    const char *value)
+{
+    for (size_t i = 0; i < reading->count; i++) {
+        const struct config_key *key = &reading->keys[i];
+
+        if (strcmp(key->section, section) != 0 || strcmp(key->name, name) != 0)
+            continue;
+        if (reading->given[i])
+            return error_set(reading->err, ERROR_INVALID, "%s: given twice", name);
+        reading->given[i] = true;
+        return config_value_set(key, slice_of(value), reading->settings, reading->err);
+    }
+    return unknown_key(reading, section, name);
+}
+
+/* inih's handler: 1 is success. */
+static int on_pair(void *user, const char *section, const char *name, const char *value)
+{
+    struct reading *reading = user;
+
+    if (reading->failed_at != 0)
+        return 0;
+    if (!section_exists(reading, section)) {
+        unknown_section(reading, section);
+    } else {
+        if (set_key(reading, section, name, value))
+            return 1;
+        error_wrap(reading->err, "[%s]", section);
+    }
+    fail(reading);
+    return 0;
+}
+
+static bool ends_line(const char *text)
+{
+    size_t len = strlen(text);
+
+    return len > 0 && text[len - 1] == '\n';
+}
+
+/* inih's reader, as fgets(). Blanks in front are dropped: to inih they mean that the line belongs
+ * to the value before. */
+static char *next_line(char *line, int size, void *user)
+{
+    struct reading *reading = user;
+    size_t blanks;
+
+    if (reading->failed_at != 0 || fgets(line, size, reading->file) == NULL)
+        return NULL;
+    reading->line++;
+    if (!ends_line(line) && strlen(line) + 1 == (size_t)size) {
+        error_set(reading->err, ERROR_INVALID, "line too long (at most %d bytes)", size - 2);
+        fail(reading);
+        return NULL;
+    }
+    blanks = strspn(line, " \t");
+    memmove(line, line + blanks, strlen(line) - blanks + 1);
+    return line;
+}
+
+static bool read_file(struct reading *reading)
+{
+    int bad_line = ini_parse_stream(next_line, reading, on_pair, reading);
+
+    if (ferror(reading->file))
+        return error_errno(reading->err, "%s", reading->path);
+    if (bad_line > 0 && (reading->failed_at == 0 || bad_line < reading->failed_at)) {
+        reading->failed_at = bad_line;
+        error_set(reading->err, ERROR_INVALID, "expected [section] or key = value");
+    }
+    if (reading->failed_at == 0)
+        return true;
+    return error_wrap(reading->err, "%s:%d", reading->path, reading->failed_at);
+}
+
+/* A default that does not fit its own row is our bug. */
+static void set_defaults(const struct config_key *keys, size_t count, void *settings)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct error err;
+
+        if (keys[i].type == CONFIG_TEXT)
+            *(char **)((char *)settings + keys[i].offset) = NULL;
+        if (!config_value_set(&keys[i], slice_of(keys[i].fallback), settings, &err)) {
+            fprintf(stderr, "default of [%s] %s\n", keys[i].section, err.text);
+            abort();
+        }
+    }
+}
+
+static void close_file(FILE **file)
+{
+    if (*file != NULL)
+        fclose(*file);
+    *file = NULL;
+}
+
+static void free_given(bool **given)
+{
+    free(*given);
+    *given = NULL;
+}
+
+bool config_load(const struct config_key *keys, size_t count, const char *path, void *settings,
+                 struct error *err)
+{
+    AUTO(close_file) FILE *file = NULL;
+    AUTO(free_given) bool *given = mem_zero(count * sizeof(bool));
+    struct reading reading = {
+        .keys = keys, .count = count, .path = path, .given = given, .settings = settings, .err = err
+    };
+
+    set_defaults(keys, count, settings);
+    if (path == NULL)
+        return true;
+    reading.file = file = fopen(path, "re");
+    if (file == NULL ? !error_errno(err, "%s", path) : !read_file(&reading)) {
+        config_free(keys, count, settings);
+        return false;
+    }
+    return true;
+}
+
+void config_free(const struct config_key *keys, size_t count, void *settings)
+{
+    for (size_t i = 0; i < count; i++) {
+        char **text = (char **)((char *)settings + keys[i].offset);
+
+        if (keys[i].type != CONFIG_TEXT)
+            continue;
+        free(*text);
+        *text = NULL;
+    }
+}
+
+static void print_pair(const struct config_key *key, const void *settings, struct buf *out)
+{
+    buf_fmt(out, "\n; %s\n", key->help);
+    if (key->type == CONFIG_CHOICE)
+        buf_fmt(out, "; One of %s.\n", key->choices);
+    buf_fmt(out, "; Default: %s\n%s = ", key->fallback[0] != '\0' ? key->fallback : "(empty)",
+            key->name);
+    config_value_print(key, settings, out);
+    buf_add_byte(out, '\n');
+}
+
+static void print_file(const struct config_key *keys, size_t count, const void *settings,
+                       struct buf *out)
+{
+    const char *section = "";
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(keys[i].section, section) != 0)
+            buf_fmt(out, "%s[%s]\n", i == 0 ? "" : "\n", keys[i].section);
+        section = keys[i].section;
+        print_pair(&keys[i], settings, out);
+    }
+}
+
+static void add_member(struct buf *out, const char *name, struct slice value)
+{
+    buf_fmt(out, "%s\"%s\": ", out->len > 0 && out->data[out->len - 1] == '{' ? "" : ", ", name);
+    json_quote(value, out);
+}
+
+static void print_object(const struct config_key *key, const void *settings, struct buf *out)
+{
+    AUTO(buf_free) struct buf value = { 0 };
+
+    config_value_print(key, settings, &value);
+    buf_add_byte(out, '{');
+    add_member(out, "section", slice_of(key->section));
+    add_member(out, "key", slice_of(key->name));
+    add_member(out, "value", buf_slice(&value));
+    add_member(out, "default", slice_of(key->fallback));
+    add_member(out, "type", slice_of(config_type_name(key->type)));
+    add_member(out, "help", slice_of(key->help));
+    buf_add_byte(out, '}');
+}
+
+void config_print(const struct config_key *keys, size_t count, const void *settings, bool json,
+                  struct buf *out)
+{
+    if (!json) {
+        print_file(keys, count, settings, out);
+        return;
+    }
+    buf_add_byte(out, '[');
+    for (size_t i = 0; i < count; i++) {
+        buf_add_text(out, i == 0 ? "\n  " : ",\n  ");
+        print_object(&keys[i], settings, out);
+    }
+    buf_add_text(out, "\n]\n");
+}

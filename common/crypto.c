@@ -140,8 +140,8 @@ bool password_hash(struct slice password, const struct password_cost *cost, stru
         return error_set(err, ERROR_INVALID, "the password is empty");
     if (cost->scram_iterations == 0 || cost->scram_iterations > UINT32_MAX)
         return error_set(err, ERROR_INVALID, "SCRAM iterations out of range");
-    if (crypto_pwhash_str_alg(argon, password.data, password.len, cost->passes,
-                              cost->memory_bytes, crypto_pwhash_ALG_ARGON2ID13) != 0)
+    if (crypto_pwhash_str_alg(argon, password.data, password.len, cost->passes, cost->memory_bytes,
+                              crypto_pwhash_ALG_ARGON2ID13) != 0)
         return error_errno(err, "hashing a password with %zu bytes of memory",
                            (size_t)cost->memory_bytes);
     buf_add_text(argon_out, argon);
@@ -158,8 +158,8 @@ bool password_matches(struct slice password, const char *argon)
     if (len >= sizeof(field))
         return false;
     memcpy(field, argon, len);
-    return crypto_pwhash_str_verify(field, password.len == 0 ? "" : password.data,
-                                    password.len) == 0;
+    return crypto_pwhash_str_verify(field, password.len == 0 ? "" : password.data, password.len) ==
+           0;
 }
 
 void password_pretend(struct slice password, const struct password_cost *cost)

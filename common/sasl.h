@@ -28,9 +28,9 @@ struct sasl {
     enum sasl_mechanism mechanism;
     int phase;
     bool malformed;
-    struct buf user;        /* authentication identity, as sent */
-    struct buf authzid;     /* authorisation identity: empty, or the user; else SASL_FAILED */
-    struct buf password;    /* PLAIN and LOGIN */
+    struct buf user;     /* authentication identity, as sent */
+    struct buf authzid;  /* authorisation identity: empty, or the user; else SASL_FAILED */
+    struct buf password; /* PLAIN and LOGIN */
     struct buf exporter, end_point;
     struct buf first_bare, server_first, nonce, gs2; /* SCRAM */
     unsigned char stored_key[32], server_key[32];
