@@ -12,11 +12,6 @@
 /* RFC 5321 section 4.5.3.1.2. */
 #define HELO_MAX 255
 
-static bool tls_is_there(const struct smtp *smtp)
-{
-    return smtp->smtpd->settings->certificate[0] != '\0';
-}
-
 static enum next introduce(struct smtp *smtp, struct slice name)
 {
     smtp_reset(smtp);
@@ -54,7 +49,7 @@ static void offer(struct smtp *smtp)
     reply(smtp, "250-CHUNKING");
     reply(smtp, "250-BINARYMIME");
     reply(smtp, "250-DSN");
-    if (tls_is_there(smtp) && !smtp->call->secure)
+    if (smtp->call->tls_offered)
         reply(smtp, "250-STARTTLS");
     auth_offer(smtp);
     reply(smtp, "250-LIMITS RCPTMAX=%llu", (unsigned long long)settings->recipients);
@@ -78,7 +73,7 @@ static enum next cmd_starttls(struct smtp *smtp, struct slice arguments)
         return refuse(smtp, "501 5.5.4 STARTTLS takes no argument");
     if (smtp->call->secure)
         return refuse(smtp, "503 5.5.1 TLS is up already");
-    if (!tls_is_there(smtp))
+    if (!smtp->call->tls_offered)
         return refuse(smtp, "502 5.5.1 STARTTLS is not available here");
     reply(smtp, "220 2.0.0 Ready to start TLS");
     return NEXT_TLS;

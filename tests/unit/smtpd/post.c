@@ -1,0 +1,173 @@
+/* post.c - see post.h. */
+#include "tests/unit/smtpd/post.h"
+
+#include "smtpd/room.h"
+#include "tests/unit/support/check.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static const struct protocol protocol = {
+    .name = "smtp", .open = smtp_open, .run = smtp_run, .close = smtp_close
+};
+
+static const struct settings small = {
+    .hostname = "mx.test",
+    .default_domain = "",
+    .subaddress_separator = "+",
+    .plaintext = true,
+    .failures = 3,
+    .message_size = 64 * 1024,
+    .recipients = 5,
+    .errors = 20,
+    .hops = 10,
+    .command_timeout = 300000,
+    .data_timeout = 180000,
+    .backlog = 1000,
+    .retry_first = 50,
+    .retry_last = 100,
+    .give_up = 3600000,
+};
+
+/* The resume of a session: the test waits for it in post_say_bytes(). */
+static void on_resume(struct call *call)
+{
+    sem_post(&CONTAINER_OF(call, struct post, rig.call)->resumed);
+}
+
+static void on_remote(void *context)
+{
+    atomic_fetch_add(&((struct post *)context)->n_remote, 1);
+}
+
+static bool open_desk(void *context, void **desk_out, struct error *err)
+{
+    return desk_open(context, (struct desk **)desk_out, err);
+}
+
+static void close_desk(void *desk)
+{
+    struct desk *mine = desk;
+
+    desk_close(&mine);
+}
+
+void post_open(struct post *post)
+{
+    struct error err = { 0 };
+
+    *post = (struct post){ .settings = small };
+    rig_open(&post->rig);
+    sem_init(&post->resumed, 0, 0);
+    uv_loop_init(&post->loop);
+    post->smtpd = (struct smtpd){ .settings = &post->settings,
+                                  .store = post->rig.store,
+                                  .login = post->rig.login,
+                                  .room = room_new(),
+                                  .resume = on_resume };
+
+    const struct pool_desk desk = { open_desk, NULL, close_desk, post->rig.store };
+    const struct queue_options queue = { post->rig.store, post->settings.backlog };
+    if (!pool_new(&post->loop, 2, &desk, &post->pool, &err) ||
+        !queue_open(&queue, &post->smtpd.queue, &err))
+        fail_msg("%s", err.text);
+    post->smtpd.courier = courier_new(&(struct courier_options){ .smtpd = &post->smtpd,
+                                                                 .pool = post->pool,
+                                                                 .log = { .daemon = "test" },
+                                                                 .remote_due = on_remote,
+                                                                 .remote_context = post });
+}
+
+void post_close(struct post *post)
+{
+    courier_stop(post->smtpd.courier);
+    queue_close(&post->smtpd.queue);
+    pool_free(&post->pool);
+    uv_run(&post->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&post->loop);
+    courier_free(&post->smtpd.courier);
+    room_free(&post->smtpd.room);
+    rig_close(&post->rig);
+    buf_free(&post->answer);
+    sem_destroy(&post->resumed);
+}
+
+void post_start(struct post *post, enum smtp_service service)
+{
+    post->door = (struct smtp_door){ &post->smtpd, service };
+    rig_start(&post->rig, &protocol, &post->door);
+    post->rig.call.tls_offered = true;
+}
+
+void post_stop(struct post *post)
+{
+    rig_stop(&post->rig);
+}
+
+const char *post_say_bytes(struct post *post, struct slice bytes)
+{
+    struct smtp *smtp = post->rig.call.state;
+
+    buf_clear(&post->answer);
+    rig_say_bytes(&post->rig, bytes);
+    buf_add_text(&post->answer, rig_text(&post->rig));
+    while (smtp->step == STEP_COMMIT) {
+        sem_wait(&post->resumed);
+        rig_event(&post->rig, WHY_AGAIN);
+        buf_add_text(&post->answer, rig_text(&post->rig));
+    }
+    return buf_text(&post->answer);
+}
+
+const char *post_say(struct post *post, const char *text)
+{
+    return post_say_bytes(post, slice_of(text));
+}
+
+void post_log_in(struct post *post)
+{
+    ((struct smtp *)post->rig.call.state)->account = post->rig.bob;
+}
+
+void post_settle(struct post *post)
+{
+    while (courier_in_hand(post->smtpd.courier) > 0 || queue_backlog(post->smtpd.queue) > 0)
+        usleep(1000);
+}
+
+static bool open_inbox(struct post *post, struct arena *arena, uint64_t id,
+                       struct account **account_out, struct mailbox_info *info_out)
+{
+    struct error err;
+
+    return desk_account(post->rig.desk, id, account_out, &err) &&
+           mailbox_by_name(*account_out, arena, SLICE("INBOX"), info_out, &err);
+}
+
+void post_read(struct post *post, uint64_t id, uint32_t uid, struct buf *out)
+{
+    AUTO(arena_free) struct arena arena = { 0 };
+    struct changes changes = { 0 };
+    struct mailbox_info info;
+    struct account *account;
+    struct error err;
+
+    buf_clear(out);
+    assert_true(open_inbox(post, &arena, id, &account, &info));
+    assert_true(mailbox_changes(account, info.id, 0, NULL, &changes, &err));
+    for (size_t i = 0; i < changes.count; i++)
+        if (changes.mails[i].uid == uid)
+            assert_true(
+                account_read(account, changes.mails[i].msg, 0, changes.mails[i].size, out, &err));
+    changes_free(&changes);
+}
+
+size_t post_count(struct post *post, uint64_t id)
+{
+    AUTO(arena_free) struct arena arena = { 0 };
+    struct mailbox_info info;
+    struct account *account;
+
+    assert_true(open_inbox(post, &arena, id, &account, &info));
+    return (size_t)info.n_total;
+}
