@@ -68,11 +68,12 @@ struct client {
     void (*abandon)(struct call *call);
     void *work;
 
-    struct login login;         /* AUTHENTICATE or LOGIN in hand */
-    struct section_memo memo;   /* fetch_item.c */
-    struct append_work *append; /* APPEND in hand: belongs to cmd_append.c; NULL otherwise */
-    unsigned errors, failures; /* bad commands in a row; wrong passwords */
-    bool lost_mailbox;         /* somebody deleted the selected mailbox: the session ends */
+    const struct literal_sink *sink; /* has bytes of the command in hand; NULL in most */
+    struct login login;              /* AUTHENTICATE or LOGIN in hand */
+    struct section_memo memo;        /* fetch_item.c */
+    struct append_work *append;      /* APPEND in hand: belongs to cmd_append.c; NULL otherwise */
+    unsigned errors, failures;       /* bad commands in a row; wrong passwords */
+    bool lost_mailbox;               /* somebody deleted the selected mailbox: the session ends */
 };
 
 static inline struct client *client_of(const struct call *call)

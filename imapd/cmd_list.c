@@ -1,0 +1,302 @@
+/* cmd_list.c - LIST (RFC 3501 section 6.3.8), extended by RFC 5258 and, with STATUS and special
+ * uses, by RFC 5819 and RFC 6154; LSUB (RFC 3501 section 6.3.9). */
+#include "imapd/args.h"
+#include "imapd/command.h"
+#include "imapd/condstore.h"
+#include "imapd/list_match.h"
+#include "imapd/list_tree.h"
+#include "imapd/reply.h"
+#include "imapd/special_use.h"
+#include "imapd/status.h"
+
+#define PATTERNS_MAX 32
+
+enum list_option {
+    SELECT_SUBSCRIBED = 1,
+    SELECT_REMOTE = 2,
+    SELECT_RECURSIVE = 4,
+    SELECT_SPECIAL = 8,
+    RETURN_SUBSCRIBED = 16,
+    RETURN_CHILDREN = 32,
+    RETURN_SPECIAL = 64,
+    RETURN_STATUS = 128,
+};
+
+struct list_args {
+    struct slice patterns[PATTERNS_MAX]; /* with the reference before them */
+    size_t n_patterns;
+    bool extended; /* the syntax of RFC 5258 was used */
+    bool root;     /* LIST "" "": asks for the delimiter */
+    unsigned options, status_items;
+};
+
+struct option_name {
+    const char *name;
+    enum list_option option;
+};
+
+static const struct option_name select_options[] = {
+    { "SUBSCRIBED", SELECT_SUBSCRIBED },
+    { "REMOTE", SELECT_REMOTE },
+    { "RECURSIVEMATCH", SELECT_RECURSIVE },
+    { "SPECIAL-USE", SELECT_SPECIAL },
+};
+
+static const struct option_name return_options[] = {
+    { "SUBSCRIBED", RETURN_SUBSCRIBED },
+    { "CHILDREN", RETURN_CHILDREN },
+    { "SPECIAL-USE", RETURN_SPECIAL },
+    { "STATUS", RETURN_STATUS },
+};
+
+static bool take_option(struct args *args, const struct option_name *names, size_t count,
+                        struct list_args *list)
+{
+    struct slice word;
+
+    if (!args_atom(args, &word))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!slice_is(word, names[i].name))
+            continue;
+        list->options |= names[i].option;
+        return names[i].option != RETURN_STATUS ||
+               (args_space(args) && status_take_items(args, &list->status_items));
+    }
+    return args_fail(args, "there is no such option");
+}
+
+/* "(" [option *(SP option)] ")" */
+static bool take_options(struct args *args, const struct option_name *names, size_t count,
+                         struct list_args *list)
+{
+    list->extended = true;
+    if (!args_open(args))
+        return false;
+    if (args_try_byte(args, ')'))
+        return true;
+    do {
+        if (!take_option(args, names, count, list))
+            return false;
+    } while (args_try_byte(args, ' '));
+    return args_close(args);
+}
+
+static bool take_pattern(struct args *args, struct slice reference, struct list_args *list)
+{
+    struct slice pattern;
+    char *joined;
+
+    if (list->n_patterns == PATTERNS_MAX)
+        return args_fail(args, "there are too many patterns");
+    if (!args_list_mailbox(args, &pattern))
+        return false;
+    joined = arena_alloc(args->arena, reference.len + pattern.len + 1);
+    memcpy(joined, reference.data != NULL ? reference.data : "", reference.len);
+    memcpy(joined + reference.len, pattern.data != NULL ? pattern.data : "", pattern.len);
+    list->root = pattern.len == 0;
+    list->patterns[list->n_patterns++] = slice_make(joined, reference.len + pattern.len);
+    return true;
+}
+
+/* mbox-or-pat = list-mailbox / "(" list-mailbox *(SP list-mailbox) ")" */
+static bool take_patterns(struct args *args, struct slice reference, struct list_args *list)
+{
+    if (!args_try_byte(args, '('))
+        return take_pattern(args, reference, list);
+    list->extended = true;
+    do {
+        if (!take_pattern(args, reference, list))
+            return false;
+    } while (args_try_byte(args, ' '));
+    list->root = false;
+    return args_close(args);
+}
+
+static bool take_return(struct args *args, struct list_args *list)
+{
+    if (!args_space(args) || !args_try_word(args, "RETURN"))
+        return args_fail(args, "RETURN was expected");
+    return args_space(args) && take_options(args, return_options, COUNT_OF(return_options), list);
+}
+
+/* RFC 5258 section 3.1: RECURSIVEMATCH says nothing by itself. */
+static bool check_options(struct args *args, const struct list_args *list)
+{
+    if ((list->options & SELECT_RECURSIVE) != 0 &&
+        (list->options & (SELECT_SUBSCRIBED | SELECT_SPECIAL)) == 0)
+        return args_fail(args, "RECURSIVEMATCH needs another selection option");
+    return true;
+}
+
+static bool take_list(struct args *args, struct list_args *list)
+{
+    struct slice reference;
+
+    if (!args_space(args))
+        return false;
+    if (args_peek(args) == '(' &&
+        (!take_options(args, select_options, COUNT_OF(select_options), list) || !args_space(args)))
+        return false;
+    if (!args_mailbox(args, &reference) || !args_space(args) ||
+        !take_patterns(args, reference, list))
+        return false;
+    if (!args_at_end(args) && !take_return(args, list))
+        return false;
+    return args_end(args) && check_options(args, list);
+}
+
+static bool matches(const struct list_args *list, struct slice name)
+{
+    for (size_t i = 0; i < list->n_patterns; i++)
+        if (list_match(list->patterns[i], name))
+            return true;
+    return false;
+}
+
+/* Does the entry itself meet the selection options? */
+static bool is_selected(const struct list_args *list, const struct list_entry *entry)
+{
+    if ((list->options & SELECT_SUBSCRIBED) != 0) {
+        if (!entry->subscribed)
+            return false;
+    } else if (entry->info == NULL && !entry->has_children) {
+        return false; /* only the subscription is there */
+    }
+    return (list->options & SELECT_SPECIAL) == 0 ||
+           (entry->info != NULL && entry->info->special_use != SPECIAL_NONE);
+}
+
+/* Does something below the entry? That is told as CHILDINFO (RFC 5258 section 3.5). */
+static bool child_is_selected(const struct list_args *list, const struct list_entry *entry)
+{
+    if ((list->options & SELECT_RECURSIVE) == 0)
+        return false;
+    if ((list->options & SELECT_SUBSCRIBED) != 0 && !entry->child_subscribed)
+        return false;
+    return (list->options & SELECT_SPECIAL) == 0 || entry->child_special;
+}
+
+static void add_attribute(struct buf *out, const char *name)
+{
+    if (out->data[out->len - 1] != '(')
+        buf_add_byte(out, ' ');
+    buf_add_text(out, name);
+}
+
+static void add_attributes(struct buf *out, const struct list_args *list,
+                           const struct list_entry *entry)
+{
+    buf_add_byte(out, '(');
+    if (entry->info == NULL && list->extended)
+        add_attribute(out, "\\NonExistent");
+    if (entry->info == NULL)
+        add_attribute(out, "\\Noselect");
+    add_attribute(out, entry->has_children ? "\\HasChildren" : "\\HasNoChildren");
+    if (entry->subscribed && (list->options & (SELECT_SUBSCRIBED | RETURN_SUBSCRIBED)) != 0)
+        add_attribute(out, "\\Subscribed");
+    if (entry->info != NULL && entry->info->special_use != SPECIAL_NONE)
+        add_attribute(out, special_use_name(entry->info->special_use));
+    buf_add_byte(out, ')');
+}
+
+static void print_entry(struct call *call, const struct list_args *list,
+                        const struct list_entry *entry)
+{
+    struct buf *out = &call->out;
+
+    buf_add_text(out, "* LIST ");
+    add_attributes(out, list, entry);
+    buf_add_text(out, " \"/\" ");
+    reply_mailbox(client_of(call), out, entry->name);
+    if (child_is_selected(list, entry)) {
+        buf_add_text(out, " (\"CHILDINFO\" (");
+        if ((list->options & SELECT_SUBSCRIBED) != 0)
+            buf_add_text(out, "\"SUBSCRIBED\"");
+        if ((list->options & (SELECT_SUBSCRIBED | SELECT_SPECIAL)) ==
+            (SELECT_SUBSCRIBED | SELECT_SPECIAL))
+            buf_add_byte(out, ' ');
+        if ((list->options & SELECT_SPECIAL) != 0)
+            buf_add_text(out, "\"SPECIAL-USE\"");
+        buf_add_text(out, "))");
+    }
+    buf_add_text(out, "\r\n");
+}
+
+static bool print_list(struct call *call, const struct list_args *list, struct error *err)
+{
+    struct list_tree tree;
+
+    if (!list_tree_build(call, &tree, err))
+        return false;
+    for (size_t i = 0; i < tree.count; i++) {
+        const struct list_entry *entry = &tree.entries[i];
+
+        if (!is_selected(list, entry) && !child_is_selected(list, entry))
+            continue;
+        if (!matches(list, entry->name))
+            continue;
+        print_entry(call, list, entry);
+        if (list->status_items != 0 && entry->info != NULL &&
+            !status_print(call, entry->info, list->status_items, err))
+            return false;
+    }
+    return true;
+}
+
+enum next imap_list(struct call *call, struct args *args)
+{
+    struct list_args *list = ARENA_NEW(&call->arena, struct list_args);
+    size_t start;
+    struct error err;
+
+    if (!take_list(args, list))
+        return reply_syntax(call, args);
+    if (status_wants_modseq(list->status_items))
+        condstore_enable(call);
+    start = call->out.len;
+    if (list->root && !list->extended) {
+        buf_add_text(&call->out, "* LIST (\\Noselect) \"/\" \"\"\r\n");
+    } else if (!print_list(call, list, &err)) {
+        buf_truncate(&call->out, start);
+        return reply_error(call, &err);
+    }
+    return reply_ok(call, "LIST completed");
+}
+
+static void print_subscribed(struct call *call, const struct list_entry *entry)
+{
+    buf_add_text(&call->out, entry->subscribed ? "* LSUB () \"/\" " : "* LSUB (\\Noselect) \"/\" ");
+    reply_mailbox(client_of(call), &call->out, entry->name);
+    buf_add_text(&call->out, "\r\n");
+}
+
+/* With "%" at the end, a level above a subscribed name is told too (RFC 3501 section 6.3.9). */
+static bool is_listed(const struct list_args *list, const struct list_entry *entry)
+{
+    struct slice pattern = list->patterns[0];
+    bool above = pattern.len > 0 && pattern.data[pattern.len - 1] == '%';
+
+    return (entry->subscribed || (above && entry->child_subscribed)) && matches(list, entry->name);
+}
+
+/* lsub = "LSUB" SP mailbox SP list-mailbox */
+enum next imap_lsub(struct call *call, struct args *args)
+{
+    struct list_args *list = ARENA_NEW(&call->arena, struct list_args);
+    struct list_tree tree;
+    struct slice reference;
+    struct error err;
+
+    if (!args_space(args) || !args_mailbox(args, &reference) || !args_space(args) ||
+        !take_pattern(args, reference, list) || !args_end(args))
+        return reply_syntax(call, args);
+    if (list->root)
+        buf_add_text(&call->out, "* LSUB (\\Noselect) \"/\" \"\"\r\n");
+    else if (!list_tree_build(call, &tree, &err))
+        return reply_error(call, &err);
+    for (size_t i = 0; !list->root && i < tree.count; i++)
+        if (is_listed(list, &tree.entries[i]))
+            print_subscribed(call, &tree.entries[i]);
+    return reply_ok(call, "LSUB completed");
+}

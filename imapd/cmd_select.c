@@ -1,0 +1,186 @@
+/* cmd_select.c - SELECT, EXAMINE (RFC 3501 section 6.3.1; CONDSTORE and QRESYNC: RFC 7162), CLOSE,
+ * UNSELECT (RFC 3691), CHECK. What QRESYNC adds is in resync.c. */
+#include "imapd/args.h"
+#include "imapd/command.h"
+#include "imapd/condstore.h"
+#include "imapd/reply.h"
+#include "imapd/resync.h"
+
+struct select_args {
+    struct slice name;
+    bool condstore, has_resync;
+    struct resync_args resync;
+};
+
+static bool take_param(struct args *args, struct select_args *select)
+{
+    if (args_try_word(args, "CONDSTORE")) {
+        select->condstore = true;
+        return true;
+    }
+    if (args_try_word(args, "QRESYNC")) {
+        select->has_resync = true;
+        return args_space(args) && resync_take(args, &select->resync);
+    }
+    return args_fail(args, "there is no such parameter");
+}
+
+/* select-params = "(" select-param *(SP select-param) ")" */
+static bool take_params(struct args *args, struct select_args *select)
+{
+    if (!args_open(args))
+        return false;
+    do {
+        if (!take_param(args, select))
+            return false;
+    } while (args_try_byte(args, ' '));
+    return args_close(args);
+}
+
+static bool take_select(struct args *args, struct select_args *select, bool qresync)
+{
+    if (!args_space(args) || !args_mailbox(args, &select->name))
+        return false;
+    if (!args_at_end(args) && (!args_space(args) || !take_params(args, select)))
+        return false;
+    if (select->has_resync && !qresync)
+        return args_fail(args, "QRESYNC is not enabled"); /* RFC 7162 section 3.2.5 */
+    return args_end(args);
+}
+
+/* Reads the whole mailbox into the view; `recent` is claimed unless we only look. */
+static bool open_view(struct client *client, uint64_t mailbox, bool read_only, struct error *err)
+{
+    AUTO(changes_free) struct changes changes = { 0 };
+    AUTO(view_news_free) struct view_news news = { 0 };
+    struct view *view = &client->view;
+    uint32_t first;
+
+    if (!mailbox_changes(client->account, mailbox, 0, NULL, &changes, err) ||
+        !mailbox_recent(client->account, mailbox, !read_only, &first, err) ||
+        !keywords_load(&client->keywords, client->account, err))
+        return false;
+    *view = (struct view){ .mailbox = mailbox,
+                           .read_only = read_only,
+                           .tells_modseq = client->condstore };
+    view_apply(view, &changes, false, &news);
+    if (first < view->uidnext)
+        uidset_add(&view->recent, MAX(first, 1), view->uidnext - 1);
+    client->state = CLIENT_SELECTED;
+    return true;
+}
+
+static void tell_permanent_flags(struct call *call)
+{
+    const struct client *client = client_of(call);
+    struct buf *out = &call->out;
+
+    if (client->view.read_only) {
+        reply_untagged(call, "OK [PERMANENTFLAGS ()] Read-only");
+        return;
+    }
+    buf_add_text(out, "* OK [PERMANENTFLAGS ");
+    flags_print(&client->keywords, MAIL_SYSTEM_FLAGS | client->keywords.known, false, out);
+    buf_truncate(out, out->len - 1);
+    buf_add_text(out, " \\*)] Keywords can be made\r\n");
+}
+
+/* RFC 3501 section 7.3.1, 7.3.2, 7.1. */
+static void tell_view(struct call *call)
+{
+    const struct view *view = &client_of(call)->view;
+    size_t unseen = view_first_unseen(view);
+
+    reply_flags(call);
+    tell_permanent_flags(call);
+    reply_untagged(call, "%zu EXISTS", view->count);
+    reply_untagged(call, "%zu RECENT", view_count_recent(view));
+    if (unseen < view->count)
+        reply_untagged(call, "OK [UNSEEN %zu] First unseen", unseen + 1);
+    reply_untagged(call, "OK [UIDVALIDITY %u] UIDs valid", view->uidvalidity);
+    reply_untagged(call, "OK [UIDNEXT %u] Next UID", view->uidnext);
+    reply_untagged(call, "OK [HIGHESTMODSEQ %llu] Highest", (unsigned long long)view->modseq);
+}
+
+static enum next finish_select(struct call *call)
+{
+    if (client_of(call)->view.read_only)
+        return reply_ok_code(call, "READ-ONLY", "EXAMINE completed");
+    return reply_ok_code(call, "READ-WRITE", "SELECT completed");
+}
+
+/* A mailbox that was selected is left, even if the new one cannot be (RFC 3501 section 6.3.1). */
+static void leave(struct call *call)
+{
+    struct client *client = client_of(call);
+
+    if (client->state != CLIENT_SELECTED)
+        return;
+    client_unselect(client);
+    reply_untagged(call, "OK [CLOSED] Previous mailbox is closed"); /* RFC 7162 section 3.2.11 */
+}
+
+static enum next select_mailbox(struct call *call, struct args *args, bool read_only)
+{
+    struct select_args *select = ARENA_NEW(&call->arena, struct select_args);
+    struct client *client = client_of(call);
+    struct mailbox_info info;
+    struct error err;
+
+    if (!take_select(args, select, client->qresync))
+        return reply_syntax(call, args);
+    leave(call);
+    if (select->condstore)
+        condstore_enable(call);
+    if (!mailbox_by_name(client->account, &call->arena, select->name, &info, &err) ||
+        !open_view(client, info.id, read_only, &err))
+        return reply_error(call, &err);
+    tell_view(call);
+    if (!select->has_resync || select->resync.uidvalidity != client->view.uidvalidity)
+        return finish_select(call);
+    return resync(call, &select->resync, finish_select);
+}
+
+enum next imap_select(struct call *call, struct args *args)
+{
+    return select_mailbox(call, args, false);
+}
+
+enum next imap_examine(struct call *call, struct args *args)
+{
+    return select_mailbox(call, args, true);
+}
+
+enum next imap_unselect(struct call *call, struct args *args)
+{
+    if (!args_end(args))
+        return reply_syntax(call, args);
+    client_unselect(client_of(call));
+    return reply_ok(call, "UNSELECT completed");
+}
+
+/* Removes \Deleted messages without telling; HIGHESTMODSEQ may not be told either (RFC 7162 section
+ * 3.2.8). */
+enum next imap_close(struct call *call, struct args *args)
+{
+    AUTO(uidset_free) struct uidset expunged = { 0 };
+    struct client *client = client_of(call);
+    struct error err;
+    uint64_t modseq;
+
+    if (!args_end(args))
+        return reply_syntax(call, args);
+    if (!client->view.read_only &&
+        !mailbox_expunge(client->account, client->view.mailbox, NULL, false, &expunged, &modseq,
+                         &err) &&
+        err.kind != ERROR_NOT_FOUND)
+        return reply_error(call, &err);
+    client_unselect(client);
+    return reply_ok(call, "CLOSE completed");
+}
+
+/* There is nothing to check: what was answered is on disk. */
+enum next imap_check(struct call *call, struct args *args)
+{
+    return args_end(args) ? reply_ok(call, "CHECK completed") : reply_syntax(call, args);
+}

@@ -1,0 +1,162 @@
+/* cmd_status.c - STATUS (RFC 3501 section 6.3.10) with SIZE (RFC 8438), HIGHESTMODSEQ (RFC 7162),
+ * APPENDLIMIT (RFC 7889), DELETED and DELETED-STORAGE (RFC 9208). */
+#include "imapd/args.h"
+#include "imapd/command.h"
+#include "imapd/condstore.h"
+#include "imapd/reply.h"
+#include "imapd/status.h"
+
+/* Most are columns of the mailbox's row; some are counted. */
+typedef bool (*status_value)(struct client *client, const struct mailbox_info *info,
+                             uint64_t *value_out, struct error *err);
+
+#define COLUMN(function, expression)                                                               \
+    static bool function(struct client *client, const struct mailbox_info *info,                   \
+                         uint64_t *value_out, struct error *err)                                   \
+    {                                                                                              \
+        *value_out = (expression);                                                                 \
+        return true;                                                                               \
+    }
+
+COLUMN(value_messages, info->n_total)
+COLUMN(value_uidnext, info->uidnext)
+COLUMN(value_uidvalidity, info->uidvalidity)
+COLUMN(value_unseen, info->n_unseen)
+COLUMN(value_deleted, info->n_deleted)
+COLUMN(value_size, info->bytes)
+COLUMN(value_modseq, info->modseq)
+COLUMN(value_appendlimit, client->imap->settings->literal)
+
+/* UIDs may have gaps, so the recent ones are counted where there can be any. */
+static bool value_recent(struct client *client, const struct mailbox_info *info,
+                         uint64_t *value_out, struct error *err)
+{
+    AUTO(changes_free) struct changes changes = { 0 };
+    AUTO(uidset_free) struct uidset recent = { 0 };
+
+    *value_out = 0;
+    if (info->recent_from >= info->uidnext)
+        return true;
+    uidset_add(&recent, MAX(info->recent_from, 1), info->uidnext - 1);
+    if (!mailbox_changes(client->account, info->id, 0, &recent, &changes, err))
+        return false;
+    *value_out = changes.count;
+    return true;
+}
+
+/* In units of 1024 bytes, RFC 9208 section 5.1. */
+static bool value_deleted_storage(struct client *client, const struct mailbox_info *info,
+                                  uint64_t *value_out, struct error *err)
+{
+    AUTO(changes_free) struct changes changes = { 0 };
+    uint64_t bytes = 0;
+
+    if (info->n_deleted > 0 && !mailbox_changes(client->account, info->id, 0, NULL, &changes, err))
+        return false;
+    for (size_t i = 0; i < changes.count; i++)
+        if ((changes.mails[i].flags & MAIL_DELETED) != 0)
+            bytes += changes.mails[i].size;
+    *value_out = (bytes + 1023) / 1024;
+    return true;
+}
+
+static const struct {
+    const char *name;
+    status_value value;
+} status_items[] = {
+    { "MESSAGES", value_messages },
+    { "RECENT", value_recent },
+    { "UIDNEXT", value_uidnext },
+    { "UIDVALIDITY", value_uidvalidity },
+    { "UNSEEN", value_unseen },
+    { "DELETED", value_deleted },
+    { "SIZE", value_size },
+    { "HIGHESTMODSEQ", value_modseq },
+    { "APPENDLIMIT", value_appendlimit },
+    { "DELETED-STORAGE", value_deleted_storage },
+};
+
+static bool take_item(struct args *args, unsigned *items)
+{
+    struct slice name;
+
+    if (!args_atom(args, &name))
+        return false;
+    for (size_t i = 0; i < COUNT_OF(status_items); i++) {
+        if (!slice_is(name, status_items[i].name))
+            continue;
+        *items |= 1u << i;
+        return true;
+    }
+    return args_fail(args, "there is no such status item");
+}
+
+bool status_take_items(struct args *args, unsigned *items_out)
+{
+    *items_out = 0;
+    if (!args_open(args))
+        return false;
+    do {
+        if (!take_item(args, items_out))
+            return false;
+    } while (args_try_byte(args, ' '));
+    return args_close(args);
+}
+
+bool status_wants_modseq(unsigned items)
+{
+    for (size_t i = 0; i < COUNT_OF(status_items); i++)
+        if ((items & 1u << i) != 0 && status_items[i].value == value_modseq)
+            return true;
+    return false;
+}
+
+bool status_print(struct call *call, const struct mailbox_info *info, unsigned items,
+                  struct error *err)
+{
+    struct client *client = client_of(call);
+    struct buf *out = &call->out;
+    uint64_t value;
+    char before = '(';
+
+    buf_add_text(out, "* STATUS ");
+    reply_mailbox(client, out, info->name);
+    buf_add_byte(out, ' ');
+    for (size_t i = 0; i < COUNT_OF(status_items); i++) {
+        if ((items & 1u << i) == 0)
+            continue;
+        if (!status_items[i].value(client, info, &value, err))
+            return false;
+        buf_add_byte(out, before);
+        before = ' ';
+        buf_add_text(out, status_items[i].name);
+        buf_add_byte(out, ' ');
+        buf_add_number(out, value);
+    }
+    buf_add_text(out, ")\r\n");
+    return true;
+}
+
+/* status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")" */
+enum next imap_status(struct call *call, struct args *args)
+{
+    struct mailbox_info info;
+    struct slice name;
+    struct error err;
+    unsigned items;
+    size_t start;
+
+    if (!args_space(args) || !args_mailbox(args, &name) || !args_space(args) ||
+        !status_take_items(args, &items) || !args_end(args))
+        return reply_syntax(call, args);
+    if (status_wants_modseq(items))
+        condstore_enable(call);
+    if (!mailbox_by_name(client_of(call)->account, &call->arena, name, &info, &err))
+        return reply_error(call, &err);
+    start = call->out.len;
+    if (!status_print(call, &info, items, &err)) {
+        buf_truncate(&call->out, start);
+        return reply_error(call, &err);
+    }
+    return reply_ok(call, "STATUS completed");
+}

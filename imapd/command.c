@@ -1,0 +1,97 @@
+/* command.c - see command.h. */
+#include "imapd/command.h"
+#include "imapd/args.h"
+#include "imapd/reply.h"
+
+static enum next imap_unknown(struct call *call, struct args *args)
+{
+    return reply_bad(call, "There is no such command");
+}
+
+static enum next imap_wrong_state(struct call *call, struct args *args)
+{
+    switch (client_of(call)->state) {
+    case CLIENT_NOT_AUTHENTICATED:
+        return reply_bad(call, "Log in first");
+    case CLIENT_AUTHENTICATED:
+        return reply_bad(call, "Not now: is a mailbox selected?");
+    case CLIENT_SELECTED:
+    case CLIENT_LOGOUT:
+        break;
+    }
+    return reply_bad(call, "Not in this state");
+}
+
+#define STRANGER CLIENT_NOT_AUTHENTICATED
+#define KNOWN    (CLIENT_AUTHENTICATED | CLIENT_SELECTED)
+#define ANY      (STRANGER | KNOWN)
+#define SELECTED CLIENT_SELECTED
+
+#define HAS_UID   COMMAND_HAS_UID
+#define KEEPS_SEQ COMMAND_KEEPS_SEQ
+#define NO_SYNC   COMMAND_NO_SYNC
+
+static const struct command commands[] = {
+    { "CAPABILITY", imap_capability, ANY, 0, NULL },
+    { "NOOP", imap_noop, ANY, 0, NULL },
+    { "LOGOUT", imap_logout, ANY, NO_SYNC, NULL },
+    { "ID", imap_id, ANY, 0, NULL },
+    { "STARTTLS", imap_starttls, STRANGER, 0, NULL },
+    { "AUTHENTICATE", imap_authenticate, STRANGER, 0, NULL },
+    { "LOGIN", imap_login, STRANGER, 0, NULL },
+    { "ENABLE", imap_enable, KNOWN, 0, NULL },
+    { "SELECT", imap_select, KNOWN, NO_SYNC, NULL },
+    { "EXAMINE", imap_examine, KNOWN, NO_SYNC, NULL },
+    { "CREATE", imap_create, KNOWN, 0, NULL },
+    { "DELETE", imap_delete, KNOWN, 0, NULL },
+    { "RENAME", imap_rename, KNOWN, 0, NULL },
+    { "SUBSCRIBE", imap_subscribe, KNOWN, 0, NULL },
+    { "UNSUBSCRIBE", imap_unsubscribe, KNOWN, 0, NULL },
+    { "LIST", imap_list, KNOWN, 0, NULL },
+    { "LSUB", imap_lsub, KNOWN, 0, NULL },
+    { "NAMESPACE", imap_namespace, KNOWN, 0, NULL },
+    { "STATUS", imap_status, KNOWN, 0, NULL },
+    { "GETQUOTA", imap_getquota, KNOWN, 0, NULL },
+    { "GETQUOTAROOT", imap_getquotaroot, KNOWN, 0, NULL },
+    { "SETQUOTA", imap_setquota, KNOWN, 0, NULL },
+    { "APPEND", imap_append, KNOWN, 0, &imap_append_sink },
+    { "IDLE", imap_idle, KNOWN, 0, NULL },
+    { "CHECK", imap_check, SELECTED, 0, NULL },
+    { "CLOSE", imap_close, SELECTED, NO_SYNC, NULL },
+    { "UNSELECT", imap_unselect, SELECTED, NO_SYNC, NULL },
+    { "EXPUNGE", imap_expunge, SELECTED, HAS_UID, NULL },
+    { "SEARCH", imap_search, SELECTED, HAS_UID | KEEPS_SEQ, NULL },
+    { "FETCH", imap_fetch, SELECTED, HAS_UID | KEEPS_SEQ, NULL },
+    { "STORE", imap_store, SELECTED, HAS_UID | KEEPS_SEQ, NULL },
+    { "COPY", imap_copy, SELECTED, HAS_UID, NULL },
+    { "MOVE", imap_move, SELECTED, HAS_UID, NULL },
+};
+
+static const struct command unknown = { "", imap_unknown, ANY, 0, NULL };
+static const struct command wrong_state = { "", imap_wrong_state, ANY, 0, NULL };
+
+const struct command *command_find(enum client_state state, struct slice name, bool uid)
+{
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        if (!slice_is(name, commands[i].name))
+            continue;
+        if (uid && (commands[i].flags & COMMAND_HAS_UID) == 0)
+            return &unknown;
+        return (commands[i].states & state) != 0 ? &commands[i] : &wrong_state;
+    }
+    return &unknown;
+}
+
+bool command_head(struct args *args, struct slice *tag_out, struct slice *name_out, bool *uid_out)
+{
+    *name_out = (struct slice){ 0 };
+    *uid_out = false;
+    if (!args_tag(args, tag_out))
+        return false;
+    if (!args_space(args) || !args_atom(args, name_out))
+        return true;
+    *uid_out = slice_is(*name_out, "UID") && args_space(args);
+    if (*uid_out && !args_atom(args, name_out))
+        *name_out = (struct slice){ 0 };
+    return true;
+}

@@ -42,7 +42,7 @@ struct literal_sink {
     enum literal_plan (*plan)(struct call *call, struct args *args, const struct literal *literal);
     /* The next bytes. What goes wrong is kept by the sink until the command runs. */
     void (*add)(struct call *call, struct slice bytes);
-    /* The command will not run: it was refused, or the session ends. */
+    /* The command is over, or the session ends: frees what is left. May be called twice. */
     void (*drop)(struct call *call);
 };
 

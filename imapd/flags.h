@@ -9,7 +9,8 @@
 #include "common/mem.h"
 #include "storage/mail.h"
 
-#define FLAG_LIST_MAX 128
+#define FLAG_LIST_MAX     128
+#define MAIL_SYSTEM_FLAGS (MAIL_SEEN | MAIL_ANSWERED | MAIL_FLAGGED | MAIL_DELETED | MAIL_DRAFT)
 
 /* Flags as the client named them. */
 struct flag_list {

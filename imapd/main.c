@@ -1,0 +1,76 @@
+/* main.c - imapd: IMAP on ports 143 (STARTTLS) and 993 (TLS).
+ *
+ * Its sockets come from `postane serve` or systemd (common/daemon.h). Reading order of this folder:
+ * client.h, session.c, input.c, args.h, command.c, reply.h, view.h, news.c, then the cmd_*.c.
+ *
+ * A change of mail wakes the IDLE sessions of its account: the notice comes by datagram, and a lost
+ * one (they are rare: a full socket) is made up for by waking everybody once in a while.
+ */
+#include "imapd/client.h"
+#include "storage/service.h"
+
+#include <stdlib.h>
+
+#define LOOK_AGAIN_MS (5 * 60 * 1000)
+
+static void on_notice(struct service *service, const struct notice *notice)
+{
+    if (notice->kind == NOTICE_ACCOUNT)
+        server_notify(service->daemon.server, notice->id);
+}
+
+struct keys {
+    uint64_t *items;
+    size_t count, room;
+};
+
+static void note_key(const struct session_info *info, void *context)
+{
+    struct keys *keys = context;
+
+    keys->items = mem_grow(keys->items, &keys->room, keys->count + 1, sizeof(*keys->items));
+    keys->items[keys->count++] = info->key;
+}
+
+/* First the list, then the notices: a notice may end a session. */
+static void look_again(struct daemon *daemon)
+{
+    struct keys keys = { 0 };
+
+    server_each(daemon->server, note_key, &keys);
+    for (size_t i = 0; i < keys.count; i++)
+        server_notify(daemon->server, keys.items[i]);
+    free(keys.items);
+}
+
+static bool on_start(struct service *service, struct error *err)
+{
+    daemon_every(&service->daemon, LOOK_AGAIN_MS, look_again);
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct imap imap;
+    struct protocol protocol = imap_protocol;
+    const struct daemon_listener listeners[] = {
+        { "imap", &protocol, false },
+        { "imaps", &protocol, true },
+    };
+    struct service service;
+    int code;
+
+    if (!service_init(&service, "imapd", "the IMAP server of Postane", argc, argv, &code))
+        return code;
+    imap = (struct imap){ .settings = &service.settings,
+                          .store = service.store,
+                          .login = service.login };
+    protocol.context = &imap;
+    service.daemon.idle_ms = service.settings.idle_imap;
+    service.daemon.busy_reply = "* BYE [UNAVAILABLE] Too many connections, try again later\r\n";
+    service.daemon.listeners = listeners;
+    service.daemon.n_listeners = COUNT_OF(listeners);
+    service.on_notice = on_notice;
+    service.on_start = on_start;
+    return service_run(&service);
+}

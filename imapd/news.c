@@ -1,0 +1,123 @@
+/* news.c - what happened in the selected mailbox, told to its client (RFC 3501 section 7.3, 7.4,
+ * RFC 7162 section 3.1.4, 3.2.10). The other part of reply.h.
+ *
+ * EXPUNGE first, then EXISTS and RECENT, then FETCH with the numbers that hold by then.
+ */
+#include "imapd/command.h"
+#include "imapd/reply.h"
+
+bool reply_may_expunge(const struct client *client)
+{
+    const struct command *command = client->command;
+
+    return command == NULL || client->uid || (command->flags & COMMAND_KEEPS_SEQ) == 0;
+}
+
+/* FETCH is hot with 100,000 messages: no format strings here. */
+void reply_fetch_flags(struct call *call, size_t index)
+{
+    const struct client *client = client_of(call);
+    const struct view *view = &client->view;
+    struct buf *out = &call->out;
+
+    buf_add_text(out, "* ");
+    buf_add_number(out, index + 1);
+    buf_add_text(out, " FETCH (");
+    if (client->uid || client->qresync) {
+        buf_add_text(out, "UID ");
+        buf_add_number(out, view->uids[index]);
+        buf_add_byte(out, ' ');
+    }
+    buf_add_text(out, "FLAGS ");
+    flags_print(&client->keywords, view->flags[index], view_is_recent(view, index), out);
+    if (client->condstore) {
+        buf_add_text(out, " MODSEQ (");
+        buf_add_number(out, view->modseqs[index]);
+        buf_add_byte(out, ')');
+    }
+    buf_add_text(out, ")\r\n");
+}
+
+static void tell_expunged(struct call *call, const struct view_news *news)
+{
+    struct buf *out = &call->out;
+
+    if (news->n_expunged == 0)
+        return;
+    if (client_of(call)->qresync) {
+        buf_add_text(out, "* VANISHED ");
+        uidset_print(&news->expunged, out);
+        buf_add_text(out, "\r\n");
+        return;
+    }
+    for (size_t i = 0; i < news->n_expunged; i++) {
+        buf_add_text(out, "* ");
+        buf_add_number(out, news->expunged_seqs[i]);
+        buf_add_text(out, " EXPUNGE\r\n");
+    }
+}
+
+void reply_flags(struct call *call)
+{
+    struct client *client = client_of(call);
+
+    buf_add_text(&call->out, "* FLAGS ");
+    flags_print(&client->keywords, MAIL_SYSTEM_FLAGS | client->keywords.known, false, &call->out);
+    buf_add_text(&call->out, "\r\n");
+    client->view.keywords_told = client->keywords.known;
+}
+
+void reply_news(struct call *call, const struct view_news *news)
+{
+    struct client *client = client_of(call);
+
+    tell_expunged(call, news);
+    if (news->grown) {
+        reply_untagged(call, "%zu EXISTS", client->view.count);
+        reply_untagged(call, "%zu RECENT", view_count_recent(&client->view));
+    }
+    if ((client->keywords.known & ~client->view.keywords_told) != 0)
+        reply_flags(call);
+    for (size_t i = 0; i < news->n_changed; i++)
+        reply_fetch_flags(call, news->changed[i]);
+}
+
+/* The first session that is told of a new message has it as \Recent (RFC 3501 section 2.3.2). */
+static bool claim_recent(struct call *call, struct error *err)
+{
+    struct client *client = client_of(call);
+    struct view *view = &client->view;
+    uint32_t first;
+
+    if (!mailbox_recent(client->account, view->mailbox, !view->read_only, &first, err))
+        return false;
+    if (first < view->uidnext)
+        uidset_add(&view->recent, first, view->uidnext - 1);
+    return true;
+}
+
+static bool learn_keywords(struct client *client, const struct changes *changes, struct error *err)
+{
+    uint64_t flags = 0;
+
+    for (size_t i = 0; i < changes->count; i++)
+        flags |= changes->mails[i].flags;
+    return keywords_learn(&client->keywords, client->account, flags, err);
+}
+
+bool reply_sync(struct call *call, bool may_expunge, struct error *err)
+{
+    AUTO(changes_free) struct changes changes = { 0 };
+    AUTO(view_news_free) struct view_news news = { 0 };
+    struct client *client = client_of(call);
+    struct view *view = &client->view;
+
+    if (!mailbox_changes(client->account, view->mailbox, view->modseq, NULL, &changes, err) ||
+        !learn_keywords(client, &changes, err))
+        return false;
+    view_apply(view, &changes, may_expunge, &news);
+    if (news.grown && !claim_recent(call, err))
+        return false;
+    reply_news(call, &news);
+    return true;
+}

@@ -29,7 +29,7 @@ enum next reply_end(struct call *call);
 
 void reply_untagged(struct call *call, const char *format, ...) PRINTF_LIKE(2, 3); /* "* ", CRLF */
 void reply_continue(struct call *call, const char *text);                          /* "+ " */
-/* Says BYE and ends the session. */
+/* Says BYE and ends the session; `code` may be NULL. */
 enum next reply_bye(struct call *call, const char *code, const char *text);
 
 /* Strings of the wire: quoted where that is possible, else a literal. */
@@ -43,6 +43,9 @@ void reply_fetch_flags(struct call *call, size_t index);
 
 /* EXPUNGE or VANISHED, EXISTS and RECENT, FETCH, as far as there is news. */
 void reply_news(struct call *call, const struct view_news *news);
+
+/* The FLAGS response: all there are. Sent by itself when a keyword is new. */
+void reply_flags(struct call *call);
 
 /* Asks the store for news and tells them. False when it could not be asked. */
 bool reply_sync(struct call *call, bool may_expunge, struct error *err) MUST_CHECK;

@@ -11,7 +11,7 @@
 #define SEQSET_STAR 0 /* in lo or hi; zero cannot be a number here */
 
 struct seq_range {
-    uint32_t lo, hi; /* lo <= hi unless one is SEQSET_STAR */
+    uint32_t lo, hi; /* lo <= hi, or hi is SEQSET_STAR; lo only if hi is too */
 };
 
 struct seqset {

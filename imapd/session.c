@@ -1,0 +1,137 @@
+/* session.c - one session: takes commands, runs them, goes on with those that take longer. */
+#include "common/session.h"
+#include "imapd/args.h"
+#include "imapd/capability.h"
+#include "imapd/client.h"
+#include "imapd/command.h"
+#include "imapd/reply.h"
+
+#include <stdlib.h>
+
+bool client_lend_account(struct call *call, struct error *err)
+{
+    struct client *client = client_of(call);
+
+    return desk_account(call->desk, client->account_id, &client->account, err);
+}
+
+void client_unselect(struct client *client)
+{
+    view_free(&client->view);
+    if (client->state == CLIENT_SELECTED)
+        client->state = CLIENT_AUTHENTICATED;
+}
+
+static void *open_client(struct call *call, void *context)
+{
+    struct client *client = NEW(struct client);
+
+    client->imap = context;
+    client->state = CLIENT_NOT_AUTHENTICATED;
+    return client;
+}
+
+static void close_client(struct call *call)
+{
+    struct client *client = client_of(call);
+
+    if (client->abandon != NULL)
+        client->abandon(call);
+    if (client->sink != NULL)
+        client->sink->drop(call);
+    login_free(&client->login);
+    view_free(&client->view);
+    keywords_free(&client->keywords);
+    input_free(&client->input);
+    free(client);
+}
+
+static enum next greet(struct call *call)
+{
+    buf_add_text(&call->out, "* OK [CAPABILITY ");
+    capability_print(call, &call->out);
+    buf_add_text(&call->out, "] Postane is ready\r\n");
+    return NEXT_COMMAND;
+}
+
+static enum next dispatch(struct call *call)
+{
+    struct client *client = client_of(call);
+    struct args args = {
+        .rest = buf_slice(&client->input.command),
+        .arena = &call->arena,
+        .utf8 = client->utf8,
+    };
+    struct slice name;
+    bool has_tag = command_head(&args, &client->tag, &name, &client->uid);
+
+    client->command = command_find(client->state, name, client->uid);
+    if (!has_tag)
+        return reply_syntax(call, &args);
+    if (client->input.nul)
+        return reply_bad(call, "NUL is not allowed");
+    return client->command->run(call, &args);
+}
+
+static enum next take_command(struct call *call)
+{
+    switch (input_collect(call)) {
+    case INPUT_MORE:
+        return NEXT_INPUT;
+    case INPUT_COMPLETE:
+        return dispatch(call);
+    case INPUT_ANSWERED:
+        break;
+    }
+    return NEXT_COMMAND;
+}
+
+/* The account was removed, or its store cannot be opened: there is nothing to be done here. */
+static enum next lose_account(struct call *call, const struct error *err)
+{
+    log_error(&call->log, "account", F_ERR(err));
+    if (err->kind == ERROR_NOT_FOUND)
+        return reply_bye(call, NULL, "Account was removed");
+    return reply_bye(call, reply_error_code(err->kind), "Account cannot be opened");
+}
+
+static enum next go_on(struct call *call)
+{
+    struct client *client = client_of(call);
+    struct error err;
+    enum next next;
+
+    if (client->account_id != 0 && !client_lend_account(call, &err))
+        return lose_account(call, &err);
+    next = client->resume != NULL ? client->resume(call) : take_command(call);
+    client->account = NULL;
+    return client->state == CLIENT_LOGOUT ? NEXT_CLOSE : next;
+}
+
+static enum next run(struct call *call)
+{
+    switch (call->why) {
+    case WHY_START:
+        return greet(call);
+    case WHY_SECURED:
+        return NEXT_COMMAND;
+    case WHY_INPUT:
+    case WHY_AGAIN:
+    case WHY_NOTICE:
+        return go_on(call);
+    case WHY_TIMEOUT:
+        return reply_bye(call, NULL, "Silent for too long");
+    case WHY_STOP:
+        return reply_bye(call, NULL, "Server is going down");
+    case WHY_ENDED:
+        break;
+    }
+    return NEXT_CLOSE;
+}
+
+const struct protocol imap_protocol = {
+    .name = "imap",
+    .open = open_client,
+    .run = run,
+    .close = close_client,
+};

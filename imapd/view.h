@@ -15,8 +15,8 @@
 
 struct view {
     uint64_t mailbox;
-    bool read_only;      /* EXAMINE */
-    bool condstore_told; /* HIGHESTMODSEQ was given at SELECT */
+    bool read_only;    /* EXAMINE */
+    bool tells_modseq; /* CONDSTORE is enabled: a new modseq is news, too */
     uint32_t uidvalidity, uidnext;
     uint64_t modseq;        /* the store's state that the arrays reflect */
     uint64_t keywords_told; /* bits of keywords named in FLAGS */
@@ -64,7 +64,8 @@ void view_set(struct view *view, size_t index, uint64_t flags, uint64_t modseq);
 void view_remove(struct view *view, const struct uidset *uids, struct view_news *news);
 
 /* The messages a set names, as UIDs; gaps between UIDs may be included, UIDs over the last one are
- * not. False: a sequence number that is not there (BAD). With `by_uid` it cannot fail. */
+ * not. False: a sequence number that is not there (BAD), `uids_out` is empty then. With `by_uid` it
+ * cannot fail. Free `uids_out`. */
 bool view_resolve(const struct view *view, const struct seqset *set, bool by_uid,
                   struct uidset *uids_out) MUST_CHECK;
 

@@ -1,0 +1,78 @@
+/* capability.c - see capability.h. A new extension has its row here. */
+#include "imapd/capability.h"
+#include "imapd/client.h"
+
+static const struct {
+    const char *name;
+    bool before_login; /* worth telling a stranger */
+} capabilities[] = {
+    { "IMAP4rev1", true },
+    { "LITERAL+", true },
+    { "SASL-IR", true },
+    { "ID", true },
+    { "ENABLE", true },
+    { "IDLE", true },
+    { "NAMESPACE", false },
+    { "CHILDREN", false },
+    { "UNSELECT", false },
+    { "UIDPLUS", false },
+    { "MOVE", false },
+    { "SPECIAL-USE", false },
+    { "CREATE-SPECIAL-USE", false },
+    { "LIST-EXTENDED", false },
+    { "LIST-STATUS", false },
+    { "STATUS=SIZE", false },
+    { "CONDSTORE", false },
+    { "QRESYNC", false },
+    { "ESEARCH", false },
+    { "SEARCHRES", false },
+    { "UTF8=ACCEPT", false },
+    { "QUOTA", false },
+    { "QUOTA=RES-STORAGE", false },
+    { "QUOTA=RES-MESSAGE", false },
+};
+
+static const enum sasl_mechanism mechanisms[] = { SASL_SCRAM_SHA_256_PLUS, SASL_SCRAM_SHA_256,
+                                                  SASL_PLAIN, SASL_LOGIN };
+
+bool passwords_are_on(const struct call *call)
+{
+    return call->secure || client_of(call)->imap->settings->plaintext;
+}
+
+bool mechanism_is_on(const struct call *call, enum sasl_mechanism mechanism)
+{
+    if (mechanism == SASL_SCRAM_SHA_256_PLUS)
+        return call->binding_exporter.len > 0 || call->binding_end_point.len > 0;
+    return !sasl_sends_password(mechanism) || passwords_are_on(call);
+}
+
+static void print_login_ways(const struct call *call, struct buf *out)
+{
+    if (call->tls_offered && !call->secure)
+        buf_add_text(out, " STARTTLS");
+    if (!passwords_are_on(call))
+        buf_add_text(out, " LOGINDISABLED");
+    for (size_t i = 0; i < COUNT_OF(mechanisms); i++)
+        if (mechanism_is_on(call, mechanisms[i]))
+            buf_fmt(out, " AUTH=%s", sasl_name(mechanisms[i]));
+}
+
+void capability_print(const struct call *call, struct buf *out)
+{
+    const struct client *client = client_of(call);
+    bool stranger = client->state == CLIENT_NOT_AUTHENTICATED;
+
+    for (size_t i = 0; i < COUNT_OF(capabilities); i++) {
+        if (stranger && !capabilities[i].before_login)
+            continue;
+        if (i > 0)
+            buf_add_byte(out, ' ');
+        buf_add_text(out, capabilities[i].name);
+    }
+    if (stranger)
+        print_login_ways(call, out);
+    else
+        buf_fmt(out, " APPENDLIMIT=%llu",
+                (unsigned long long)client->imap->settings->literal); /* RFC 7889 */
+}

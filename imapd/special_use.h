@@ -1,0 +1,7 @@
+/* special_use.h - the attributes of RFC 6154, between wire and store. */
+#pragma once
+
+#include "storage/account.h"
+
+const char *special_use_name(enum special_use use); /* "\\Drafts"; NULL for SPECIAL_NONE */
+bool special_use_by_name(struct slice name, enum special_use *use_out) MUST_CHECK;
