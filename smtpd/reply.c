@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+PRINTF_LIKE(2, 0)
 static void add_line(struct smtp *smtp, const char *format, va_list args)
 {
     buf_vfmt(&smtp->call->out, format, args);
