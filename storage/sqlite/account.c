@@ -114,7 +114,7 @@ static bool one_number(struct account *account, enum account_slot slot, uint64_t
 static bool migrate(struct account *account, const char *const *steps, size_t n_steps,
                     struct error *err)
 {
-    uint64_t version;
+    uint64_t version = 0;
 
     if (!one_number(account, SQL_VERSION, &version, err))
         return false;
@@ -278,7 +278,7 @@ static bool make_folders(struct account *account, struct error *err)
 
 static bool make_default_mailboxes(struct account *account, struct error *err)
 {
-    uint64_t n_mailboxes;
+    uint64_t n_mailboxes = 0;
 
     if (!one_number(account, SQL_MAILBOX_COUNT, &n_mailboxes, err))
         return false;
