@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-bool error_set(struct error *err, enum error_kind kind, const char *format, ...)
+void error_fill(struct error *err, enum error_kind kind, const char *format, ...)
 {
     struct error set = { .kind = kind }; /* the arguments may point into *err */
     va_list args;
@@ -19,7 +19,6 @@ bool error_set(struct error *err, enum error_kind kind, const char *format, ...)
     vsnprintf(set.text, sizeof(set.text), format, args);
     va_end(args);
     *err = set;
-    return false;
 }
 
 static void add_behind(struct error *err, const char *text)
@@ -64,7 +63,7 @@ static enum error_kind kind_of(int code)
     }
 }
 
-bool error_errno(struct error *err, const char *format, ...)
+void error_fill_errno(struct error *err, const char *format, ...)
 {
     int code = errno;
     struct error set = { .kind = kind_of(code) };
@@ -75,10 +74,9 @@ bool error_errno(struct error *err, const char *format, ...)
     va_end(args);
     add_behind(&set, strerrordesc_np(code) != NULL ? strerrordesc_np(code) : "unknown error");
     *err = set;
-    return false;
 }
 
-bool error_wrap(struct error *err, const char *format, ...)
+void error_fill_context(struct error *err, const char *format, ...)
 {
     struct error wrapped = { .kind = err->kind };
     va_list args;
@@ -88,7 +86,6 @@ bool error_wrap(struct error *err, const char *format, ...)
     va_end(args);
     add_behind(&wrapped, err->text);
     *err = wrapped;
-    return false;
 }
 
 const char *error_kind_name(enum error_kind kind)

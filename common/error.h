@@ -28,7 +28,13 @@ struct error {
     char text[244];
 };
 
-bool error_set(struct error *err, enum error_kind kind, const char *format, ...) PRINTF_LIKE(3, 4);
-bool error_errno(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3); /* from errno */
-bool error_wrap(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3); /* "context: text" */
+void error_fill(struct error *err, enum error_kind kind, const char *format, ...) PRINTF_LIKE(3, 4);
+void error_fill_errno(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);
+void error_fill_context(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Macros, so that the compiler sees that they are false and what follows from it. */
+#define error_set(err, kind, ...) (error_fill((err), (kind), __VA_ARGS__), false)
+#define error_errno(err, ...)     (error_fill_errno((err), __VA_ARGS__), false) /* from errno */
+#define error_wrap(err, ...)      (error_fill_context((err), __VA_ARGS__), false) /* "context: text" */
+
 const char *error_kind_name(enum error_kind kind);
