@@ -11,6 +11,7 @@
 #include "common/mem.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -42,23 +43,21 @@ static void on_accepted(int fd, void *owner)
                   socket->row->tls_at_once);
 }
 
-static const struct daemon_listener *find_row(const struct daemon *daemon, const char *name,
-                                              struct error *err)
+static bool find_row(const struct daemon *daemon, const char *name,
+                     const struct daemon_listener **row_out, struct error *err)
 {
     char known[128] = "";
     size_t len = 0;
 
     for (size_t i = 0; i < daemon->n_listeners; i++) {
-        const char *row_name = daemon->listeners[i].name;
-
-        if (strcmp(row_name, name) == 0)
-            return &daemon->listeners[i];
+        *row_out = &daemon->listeners[i];
+        if (strcmp((*row_out)->name, name) == 0)
+            return true;
         if (len < sizeof(known))
-            len += (size_t)snprintf(known + len, sizeof(known) - len, " %s", row_name);
+            len += (size_t)snprintf(known + len, sizeof(known) - len, " %s", (*row_out)->name);
     }
-    error_set(err, ERROR_INVALID, "LISTEN_FDNAMES has a socket \"%s\"; %s knows:%s", name,
-              daemon->name, known);
-    return NULL;
+    return error_set(err, ERROR_INVALID, "LISTEN_FDNAMES has a socket \"%s\"; %s knows:%s", name,
+                     daemon->name, known);
 }
 
 /* Looks all sockets up before the first one is accepted from. */
@@ -71,9 +70,9 @@ static bool assign_sockets(struct daemon *daemon, struct error *err)
     if (!listener_inherit(sockets, SOCKETS_MAX, &count, err))
         return false;
     for (size_t i = 0; i < count; i++) {
-        const struct daemon_listener *row = find_row(daemon, sockets[i].name, err);
+        const struct daemon_listener *row;
 
-        if (row == NULL)
+        if (!find_row(daemon, sockets[i].name, &row, err))
             return false;
         if (row->tls_at_once && state->tls == NULL)
             return error_set(err, ERROR_INVALID,
