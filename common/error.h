@@ -32,9 +32,15 @@ void error_fill(struct error *err, enum error_kind kind, const char *format, ...
 void error_fill_errno(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);
 void error_fill_context(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* Macros, so that the compiler sees that they are false and what follows from it. */
-#define error_set(err, kind, ...) (error_fill((err), (kind), __VA_ARGS__), false)
-#define error_errno(err, ...)     (error_fill_errno((err), __VA_ARGS__), false) /* from errno */
-#define error_wrap(err, ...)      (error_fill_context((err), __VA_ARGS__), false) /* "context: text" */
+static inline bool error_false(void)
+{
+    return false;
+}
+
+/* Macros, so that the compiler sees that they are false and what follows from it. error_errno()
+ * takes the kind and text of errno; error_wrap() puts "context: " before what is there. */
+#define error_set(err, kind, ...) (error_fill((err), (kind), __VA_ARGS__), error_false())
+#define error_errno(err, ...)     (error_fill_errno((err), __VA_ARGS__), error_false())
+#define error_wrap(err, ...)      (error_fill_context((err), __VA_ARGS__), error_false())
 
 const char *error_kind_name(enum error_kind kind);
