@@ -40,7 +40,7 @@ int fixture_set_up(void **state)
     return 0;
 }
 
-static void close_all(struct fixture *f)
+void fixture_close(struct fixture *f)
 {
     desk_close(&f->desk);
     store_close(&f->store);
@@ -50,22 +50,27 @@ int fixture_tear_down(void **state)
 {
     struct fixture *f = *state;
 
-    close_all(f);
+    fixture_close(f);
     must(tree_remove(f->path, &f->err));
     arena_free(&f->arena);
     free(f);
     return 0;
 }
 
-void fixture_open_again(struct fixture *f, const struct store_options *changed)
+void fixture_open(struct fixture *f, const struct store_options *changed)
 {
     struct store_options options = changed != NULL ? *changed : fixture_options(f);
 
     options.path = f->path;
-    close_all(f);
     must(store_open(&options, &f->store, &f->err));
     must(desk_open(f->store, &f->desk, &f->err));
     open_account(f);
+}
+
+void fixture_open_again(struct fixture *f, const struct store_options *changed)
+{
+    fixture_close(f);
+    fixture_open(f, changed);
 }
 
 struct body *new_body(struct fixture *f, struct slice text)

@@ -26,7 +26,9 @@ struct fixture {
 int fixture_set_up(void **state);
 int fixture_tear_down(void **state);
 
-/* A second look at the same store, as another process has: open it in a child after fork(). */
+/* Apart, because SQLite's handles may not live through a fork(). `changed` options, or NULL. */
+void fixture_close(struct fixture *fixture);
+void fixture_open(struct fixture *fixture, const struct store_options *changed);
 void fixture_open_again(struct fixture *fixture, const struct store_options *changed);
 
 #define FIXTURE_TEST(function)                                                                     \

@@ -1,0 +1,104 @@
+/* test_migrate.c - stores of older and newer versions. */
+#include "tests/unit/storage/mail_fixture.h"
+
+#include <unistd.h>
+
+static const char next_step[] =
+    "ALTER TABLE mailbox ADD COLUMN colour TEXT NOT NULL DEFAULT 'grey';"
+    "UPDATE mailbox SET colour = 'red' WHERE name = 'Junk'";
+static const char broken_step[] = "CREATE TABLE half(x); ALTER TABLE nothing ADD COLUMN y";
+
+/* Opens the account beside the desk's handle, to a schema of these steps. */
+static bool open_to(struct fixture *f, const char *const *steps, size_t n_steps)
+{
+    struct account *account = NULL;
+    bool ok = account_handle_open_schema(f->desk, f->id, steps, n_steps, &account, &f->err);
+
+    account_handle_close(&account);
+    return ok;
+}
+
+static void test_version(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(count_rows(f, "PRAGMA user_version"), account_schema_version);
+}
+
+/* The store of this version is the artificial older one: a later schema finds it, and its data. */
+static void test_migrates_when_opened(void **state)
+{
+    const char *later[] = { account_schema[0], next_step };
+    struct fixture *f = *state;
+
+    add_mail(f, f->inbox, "kept", 10);
+    must(open_to(f, later, 2));
+    assert_int_equal(count_rows(f, "PRAGMA user_version"), 2);
+    assert_int_equal(count_rows(f, "SELECT count(*) FROM mailbox WHERE colour = 'red'"), 1);
+    assert_int_equal(look(f, f->inbox).n_total, 1);
+    must(open_to(f, later, 2)); /* only once */
+}
+
+/* One that was just being made when the process died: tables of another day, version 0. */
+static void test_migrates_from_nothing(void **state)
+{
+    AUTO(buf_free) struct buf path = { 0 };
+    AUTO(buf_free) struct buf wal = { 0 };
+    struct fixture *f = *state;
+    struct sql_db old = { 0 };
+    struct mailbox_list list;
+
+    store_account_path(f->store, f->id, "mail.db", &path);
+    store_account_path(f->store, f->id, "mail.db-wal", &wal);
+    fixture_close(f);
+    unlink(buf_text(&path));
+    unlink(buf_text(&wal));
+    must(sql_open(&old, buf_text(&path), true, SQL_FULL, NULL, 0, &f->err));
+    must(sql_script(&old, "CREATE TABLE remark(text); INSERT INTO remark VALUES('old')", &f->err));
+    sql_close(&old);
+
+    struct store_options options = fixture_options(f);
+    must(store_open(&options, &f->store, &f->err));
+    must(desk_open(f->store, &f->desk, &f->err));
+    must(desk_account(f->desk, f->id, &f->account, &f->err));
+    must(mailbox_all(f->account, &f->arena, &list, &f->err));
+    assert_int_equal(list.count, 0);
+    assert_int_equal(count_rows(f, "SELECT count(*) FROM remark"), 1);
+    must(account_store_create(f->store, f->id, &f->err)); /* finishes what was begun */
+    must(mailbox_all(f->account, &f->arena, &list, &f->err));
+    assert_int_equal(list.count, 6);
+}
+
+static void test_refuses_newer(void **state)
+{
+    struct fixture *f = *state;
+
+    run_sql(f, "PRAGMA user_version = 99");
+    fails(open_to(f, account_schema, account_schema_version), ERROR_NEWER);
+    assert_int_equal(count_rows(f, "PRAGMA user_version"), 99);
+}
+
+/* A step that fails leaves everything as it was, and the lock free. */
+static void test_all_or_nothing(void **state)
+{
+    const char *later[] = { account_schema[0], next_step, broken_step };
+    struct fixture *f = *state;
+
+    assert_false(open_to(f, later, 3));
+    assert_int_equal(count_rows(f, "PRAGMA user_version"), 1);
+    assert_int_equal(count_rows(f, "SELECT count(*) FROM sqlite_schema WHERE name = 'half'"), 0);
+    add_mail(f, f->inbox, "works", 10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(test_version),
+        FIXTURE_TEST(test_migrates_when_opened),
+        FIXTURE_TEST(test_migrates_from_nothing),
+        FIXTURE_TEST(test_refuses_newer),
+        FIXTURE_TEST(test_all_or_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
