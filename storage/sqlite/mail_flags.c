@@ -193,7 +193,7 @@ static bool keyword_insert(struct account *account, struct slice name, unsigned 
 
 bool keyword_bit(struct account *account, struct slice name, unsigned *bit_out, struct error *err)
 {
-    bool found;
+    bool found = false;
 
     if (name.len == 0 || name.len > KEYWORD_LEN_MAX)
         return error_set(err, ERROR_INVALID, "keyword is empty or too long");
