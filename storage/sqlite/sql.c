@@ -359,7 +359,7 @@ static bool migrate_steps(struct sql_db *db, const char *const *steps, size_t co
                           struct error *err)
 {
     char set_version[64];
-    int64_t version;
+    int64_t version = 0;
 
     /* Again, now that nobody else can write: another process may have been faster. */
     if (!read_version(db, &version, err))
@@ -374,7 +374,7 @@ static bool migrate_steps(struct sql_db *db, const char *const *steps, size_t co
 
 bool sql_migrate(struct sql_db *db, const char *const *steps, size_t count, struct error *err)
 {
-    int64_t version;
+    int64_t version = 0;
 
     if (!read_version(db, &version, err))
         return false;
