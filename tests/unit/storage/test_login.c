@@ -1,0 +1,377 @@
+/* test_login.c - logging in: right and wrong, slow and remembered, PLAIN, LOGIN and SCRAM. */
+#include "common/codec.h"
+#include "storage/login.h"
+#include "storage/login_cache.h"
+#include "tests/unit/storage/place.h"
+#include "tests/unit/support/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct password_cost cheap = { .memory_bytes = 8192,
+                                            .passes = 1,
+                                            .scram_iterations = 4096 };
+static const struct sasl_binding no_binding;
+
+struct users {
+    struct place *place;
+    struct login_options options;
+    uint64_t bob, eve;
+};
+
+static void hash(const char *password, struct buf *argon, struct buf *scram)
+{
+    struct error err = { 0 };
+
+    check_ok(password_hash(slice_of(password), &cheap, argon, scram, &err), &err);
+}
+
+static uint64_t add_user(struct place *place, const char *address, const char *password)
+{
+    AUTO(buf_free) struct buf argon = { 0 };
+    AUTO(buf_free) struct buf scram = { 0 };
+    struct error err = { 0 };
+    uint64_t id = 0;
+
+    hash(password, &argon, &scram);
+    check_ok(account_add(place->desk, slice_of(address), SLICE(""), buf_slice(&argon),
+                         buf_slice(&scram), &id, &err),
+             &err);
+    return id;
+}
+
+static int set_up(void **state)
+{
+    struct users *users = NEW(struct users);
+    struct error err = { 0 };
+
+    place_open((void **)&users->place);
+    users->options = (struct login_options){ login_cache_new(64), cheap, "example.org" };
+    check_ok(domain_add(users->place->desk, SLICE("example.org"), &err), &err);
+    users->bob = add_user(users->place, "bob@example.org", "secret");
+    users->eve = add_user(users->place, "eve@example.org", "other");
+    check_ok(account_set_disabled(users->place->desk, users->eve, true, &err), &err);
+    *state = users;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct users *users = *state;
+
+    login_cache_free(&users->options.cache);
+    place_close((void **)&users->place);
+    free(users);
+    return 0;
+}
+
+struct outcome {
+    enum login_result result;
+    bool slow; /* Argon2 was needed */
+    uint64_t account;
+    char address[64], reason[64];
+};
+
+/* Goes through the slow lane if it must, and notes how it ended. */
+static struct outcome finish(struct users *users, struct login *login, enum login_result result)
+{
+    AUTO(buf_free) struct buf out = { 0 };
+    struct error err = { 0 };
+    struct outcome outcome = { .slow = result == LOGIN_SLOW };
+
+    if (result == LOGIN_SLOW) {
+        login_slow(login);
+        result = login_finish(login, users->place->desk, &out, &err);
+    }
+    outcome.result = result;
+    outcome.account = login->account;
+    snprintf(outcome.address, sizeof(outcome.address), "%s", buf_text(&login->address));
+    snprintf(outcome.reason, sizeof(outcome.reason), "%s", login->reason ? login->reason : "");
+    login_free(login);
+    return outcome;
+}
+
+static struct outcome try_password(struct users *users, const char *user, const char *password)
+{
+    struct error err = { 0 };
+    struct login login;
+    enum login_result result = login_password(&login, &users->options, users->place->desk,
+                                              slice_of(user), slice_of(password), &err);
+
+    return finish(users, &login, result);
+}
+
+static const struct {
+    const char *user, *password;
+    enum login_result result;
+    const char *reason, *address;
+} attempts[] = {
+    { "bob@example.org", "secret", LOGIN_OK, "", "bob@example.org" },
+    { "BOB@Example.ORG", "secret", LOGIN_OK, "", "bob@example.org" },
+    { "bob", "secret", LOGIN_OK, "", "bob@example.org" },
+    { "bob", "Secret", LOGIN_REFUSED, "wrong password", "bob@example.org" },
+    { "bob", "", LOGIN_REFUSED, "wrong password", "bob@example.org" },
+    { "bob@example.net", "secret", LOGIN_REFUSED, "unknown user", "bob@example.net" },
+    { "nobody", "secret", LOGIN_REFUSED, "unknown user", "nobody@example.org" },
+    { "eve", "other", LOGIN_REFUSED, "disabled", "eve@example.org" },
+    { "eve", "wrong", LOGIN_REFUSED, "disabled", "eve@example.org" },
+    { "", "", LOGIN_REFUSED, "unknown user", "@example.org" },
+};
+
+static void passwords(void **state)
+{
+    struct users *users = *state;
+
+    for (size_t i = 0; i < COUNT_OF(attempts); i++) {
+        struct outcome outcome = try_password(users, attempts[i].user, attempts[i].password);
+
+        if (outcome.result != attempts[i].result)
+            fail_msg("%s %s: %d", attempts[i].user, attempts[i].password, outcome.result);
+        assert_string_equal(outcome.reason, attempts[i].reason);
+        assert_string_equal(outcome.address, attempts[i].address);
+        if (outcome.result == LOGIN_OK)
+            assert_int_equal(outcome.account, users->bob);
+        else
+            assert_true(
+                outcome.slow); /* whoever is refused waits as long as for a wrong password */
+    }
+}
+
+static void right_ones_are_remembered(void **state)
+{
+    struct users *users = *state;
+
+    assert_true(try_password(users, "bob", "secret").slow);
+    for (int i = 0; i < 3; i++) {
+        struct outcome outcome = try_password(users, "bob@example.org", "secret");
+
+        assert_int_equal(outcome.result, LOGIN_OK);
+        assert_false(outcome.slow);
+        assert_int_equal(outcome.account, users->bob);
+    }
+    assert_true(try_password(users, "bob", "secret2").slow); /* wrong ones are not */
+    assert_true(try_password(users, "bob", "secret2").slow);
+}
+
+static void changes_take_effect_at_once(void **state)
+{
+    struct users *users = *state;
+    AUTO(buf_free) struct buf argon = { 0 };
+    AUTO(buf_free) struct buf scram = { 0 };
+    struct desk *desk = users->place->desk;
+    struct error err = { 0 };
+
+    assert_int_equal(try_password(users, "bob", "secret").result, LOGIN_OK);
+    hash("new", &argon, &scram);
+    check_ok(account_set_password(desk, users->bob, buf_slice(&argon), buf_slice(&scram), &err),
+             &err);
+    assert_int_equal(try_password(users, "bob", "secret").result, LOGIN_REFUSED);
+    assert_int_equal(try_password(users, "bob", "new").result, LOGIN_OK);
+    check_ok(account_set_disabled(desk, users->bob, true, &err), &err);
+    assert_int_equal(try_password(users, "bob", "new").result, LOGIN_REFUSED);
+    check_ok(account_set_disabled(desk, users->bob, false, &err), &err);
+    assert_int_equal(try_password(users, "bob", "new").result, LOGIN_OK);
+    check_ok(account_remove(desk, users->bob, &err), &err);
+    assert_int_equal(try_password(users, "bob", "new").result, LOGIN_REFUSED);
+}
+
+/* The account changes while the password is being hashed. */
+static void changes_meanwhile_count(void **state)
+{
+    struct users *users = *state;
+    AUTO(buf_free) struct buf out = { 0 };
+    struct desk *desk = users->place->desk;
+    struct error err = { 0 };
+    struct login login;
+
+    assert_int_equal(
+        login_password(&login, &users->options, desk, SLICE("bob"), SLICE("secret"), &err),
+        LOGIN_SLOW);
+    login_slow(&login);
+    check_ok(account_set_disabled(desk, users->bob, true, &err), &err);
+    assert_int_equal(login_finish(&login, desk, &out, &err), LOGIN_REFUSED);
+    login_free(&login);
+}
+
+static struct outcome try_sasl(struct users *users, enum sasl_mechanism mechanism,
+                               struct slice initial, const char *const *answers)
+{
+    AUTO(buf_free) struct buf out = { 0 };
+    struct error err = { 0 };
+    struct login login;
+    enum login_result result = login_start(&login, &users->options, users->place->desk, mechanism,
+                                           &no_binding, initial, &out, &err);
+
+    while (result == LOGIN_CHALLENGE && *answers != NULL) {
+        buf_clear(&out);
+        result = login_step(&login, users->place->desk, slice_of(*answers++), &out, &err);
+    }
+    return finish(users, &login, result);
+}
+
+static void plain_and_login(void **state)
+{
+    struct users *users = *state;
+    const struct slice none = { NULL, 0 };
+    const char *const nothing[] = { NULL };
+    const char *const right[] = { "bob", "secret", NULL };
+    const char *const wrong[] = { "bob", "wrong", NULL };
+
+    assert_int_equal(try_sasl(users, SASL_PLAIN, SLICE("\0bob\0secret"), nothing).result, LOGIN_OK);
+    assert_int_equal(try_sasl(users, SASL_PLAIN, SLICE("bob\0bob\0secret"), nothing).result,
+                     LOGIN_OK);
+    assert_int_equal(try_sasl(users, SASL_PLAIN, SLICE("eve\0bob\0secret"), nothing).result,
+                     LOGIN_REFUSED);
+    assert_int_equal(try_sasl(users, SASL_PLAIN, SLICE("\0bob\0wrong"), nothing).result,
+                     LOGIN_REFUSED);
+    assert_int_equal(try_sasl(users, SASL_PLAIN, SLICE("nonsense"), nothing).result, LOGIN_BAD);
+    assert_int_equal(try_sasl(users, SASL_PLAIN, none, nothing).result, LOGIN_CHALLENGE);
+    assert_int_equal(try_sasl(users, SASL_LOGIN, none, right).result, LOGIN_OK);
+    assert_int_equal(try_sasl(users, SASL_LOGIN, none, wrong).result, LOGIN_REFUSED);
+    assert_int_equal(try_sasl(users, SASL_LOGIN, SLICE("bob"), right + 1).result, LOGIN_OK);
+}
+
+/* The client's side of RFC 5802 section 3, for SCRAM-SHA-256 without channel binding. */
+struct scram_client {
+    struct buf auth_message, final;
+};
+
+static struct slice attribute(struct slice message, char name)
+{
+    struct slice part = { 0 };
+
+    while (slice_split(&message, ',', &part)) {
+        if (part.len >= 2 && part.data[0] == name)
+            return slice_from(part, 2);
+    }
+    fail_msg("no %c= in the server's message", name);
+    return part;
+}
+
+static void client_proof(struct scram_client *client, struct slice first_bare, struct slice server,
+                         const char *password)
+{
+    AUTO(buf_free) struct buf salt = { 0 };
+    unsigned char salted[SHA256_SIZE], key[SHA256_SIZE], stored[SHA256_SIZE], mark[SHA256_SIZE];
+    uint64_t iterations = 0;
+
+    assert_true(base64_decode(attribute(server, 's'), &salt));
+    assert_true(slice_number(attribute(server, 'i'), 1000000, &iterations));
+    buf_fmt(&client->final, "c=biws,r=" SLICE_FMT, SLICE_ARG(attribute(server, 'r')));
+    buf_fmt(&client->auth_message, SLICE_FMT "," SLICE_FMT "," SLICE_FMT, SLICE_ARG(first_bare),
+            SLICE_ARG(server), SLICE_ARG(buf_slice(&client->final)));
+
+    pbkdf2_sha256(slice_of(password), buf_slice(&salt), (unsigned)iterations, salted);
+    hmac_sha256(slice_make(salted, sizeof(salted)), SLICE("Client Key"), key);
+    sha256(slice_make(key, sizeof(key)), stored);
+    hmac_sha256(slice_make(stored, sizeof(stored)), buf_slice(&client->auth_message), mark);
+    for (size_t i = 0; i < sizeof(key); i++)
+        key[i] ^= mark[i];
+    buf_add_text(&client->final, ",p=");
+    base64_encode(slice_make(key, sizeof(key)), &client->final);
+}
+
+static struct outcome try_scram(struct users *users, const char *user, const char *password,
+                                struct buf *server_first)
+{
+    struct scram_client client = { 0 };
+    AUTO(buf_free) struct buf first = { 0 };
+    AUTO(buf_free) struct buf out = { 0 };
+    struct error err = { 0 };
+    struct login login;
+    enum login_result result;
+
+    buf_fmt(&first, "n,,n=%s,r=fyko+d2lbbFgONRv9qkxdawL", user);
+    result = login_start(&login, &users->options, users->place->desk, SASL_SCRAM_SHA_256,
+                         &no_binding, buf_slice(&first), server_first, &err);
+    assert_int_equal(result, LOGIN_CHALLENGE);
+    client_proof(&client, slice_from(buf_slice(&first), 3), buf_slice(server_first), password);
+    result = login_step(&login, users->place->desk, buf_slice(&client.final), &out, &err);
+    if (result == LOGIN_OK)
+        assert_true(slice_starts(buf_slice(&out), "v="));
+    buf_free(&client.final);
+    buf_free(&client.auth_message);
+    return finish(users, &login, result);
+}
+
+static const struct {
+    const char *user, *password;
+    enum login_result result;
+    const char *reason;
+} scram_attempts[] = {
+    { "bob", "secret", LOGIN_OK, "" },
+    { "bob@example.org", "secret", LOGIN_OK, "" },
+    { "bob", "wrong", LOGIN_REFUSED, "wrong password" },
+    { "nobody", "secret", LOGIN_REFUSED, "unknown user" },
+    { "eve", "other", LOGIN_REFUSED, "disabled" },
+};
+
+static void scram(void **state)
+{
+    struct users *users = *state;
+
+    for (size_t i = 0; i < COUNT_OF(scram_attempts); i++) {
+        AUTO(buf_free) struct buf server = { 0 };
+        struct outcome outcome =
+            try_scram(users, scram_attempts[i].user, scram_attempts[i].password, &server);
+
+        if (outcome.result != scram_attempts[i].result)
+            fail_msg("%s %s: %d %s", scram_attempts[i].user, scram_attempts[i].password,
+                     outcome.result, outcome.reason);
+        assert_string_equal(outcome.reason, scram_attempts[i].reason);
+        assert_false(outcome.slow);
+        if (outcome.result == LOGIN_OK)
+            assert_int_equal(outcome.account, users->bob);
+    }
+}
+
+/* An unknown user has a salt, and it is the same each time, as a known one's is. */
+static void unknown_users_have_steady_salts(void **state)
+{
+    struct users *users = *state;
+    AUTO(buf_free) struct buf one = { 0 };
+    AUTO(buf_free) struct buf two = { 0 };
+
+    try_scram(users, "nobody", "x", &one);
+    place_reopen(users->place);
+    try_scram(users, "nobody", "x", &two);
+    assert_true(slice_equal(attribute(buf_slice(&one), 's'), attribute(buf_slice(&two), 's')));
+}
+
+static void the_cache_is_exact(void **state)
+{
+    struct login_cache *cache = login_cache_new(8);
+
+    crypto_init();
+    login_cache_add(cache, 1, SLICE("argon"), SLICE("password"));
+    assert_true(login_cache_has(cache, 1, SLICE("argon"), SLICE("password")));
+    assert_false(login_cache_has(cache, 2, SLICE("argon"), SLICE("password")));
+    assert_false(login_cache_has(cache, 1, SLICE("argon2"), SLICE("password")));
+    assert_false(login_cache_has(cache, 1, SLICE("argonp"), SLICE("assword")));
+    assert_false(login_cache_has(cache, 1, SLICE("argon"), SLICE("passwor")));
+    for (uint64_t id = 2; id < 200; id++) {
+        login_cache_add(cache, id, SLICE("a"), SLICE("p"));
+        assert_true(login_cache_has(cache, id, SLICE("a"), SLICE("p")));
+    }
+    login_cache_free(&cache);
+    assert_null(cache);
+    login_cache_free(&cache);
+}
+
+#define WITH_USERS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_cache_is_exact),
+        WITH_USERS(passwords),
+        WITH_USERS(right_ones_are_remembered),
+        WITH_USERS(changes_take_effect_at_once),
+        WITH_USERS(changes_meanwhile_count),
+        WITH_USERS(plain_and_login),
+        WITH_USERS(scram),
+        WITH_USERS(unknown_users_have_steady_salts),
+    };
+
+    return cmocka_run_group_tests_name("login", tests, NULL, NULL);
+}
