@@ -310,12 +310,14 @@ static void end_group(struct parser *parser)
     add_item(parser, (struct address){ .kind = ADDRESS_GROUP_END });
 }
 
-/* Groups do not nest: one inside a group ends it. */
+/* Groups do not nest: one inside a group ends it. One that does not fit ends the list. */
 static void start_group(struct parser *parser, struct slice name)
 {
     end_group(parser);
-    if (!has_room(parser, 2))
+    if (!has_room(parser, 2)) {
+        parser->rest.len = 0;
         return;
+    }
     add_item(parser, (struct address){ .kind = ADDRESS_GROUP_START, .name = name });
     parser->in_group = true;
 }

@@ -107,11 +107,35 @@ static void add_guessed(struct slice bytes, struct buf *out)
         add_latin1(bytes, out);
 }
 
+/* Some conversions let through what UTF-8 must not have. */
+static void clean_from(struct buf *out, size_t start)
+{
+    AUTO(buf_free) struct buf raw = { 0 };
+
+    if (u8_check((const uint8_t *)out->data + start, out->len - start) == NULL)
+        return;
+    buf_add(&raw, out->data + start, out->len - start);
+    buf_truncate(out, start);
+    add_utf8(buf_slice(&raw), out);
+}
+
+/* What a stateful charset holds back. */
+static void add_held_back(iconv_t iconv_handle, struct buf *out)
+{
+    size_t room = 64;
+    char *start = buf_reserve(out, room);
+    char *to = start;
+
+    iconv(iconv_handle, NULL, NULL, &to, &room);
+    buf_wrote(out, (size_t)(to - start));
+}
+
 /* Every round takes a byte at least or fails for want of room, of which there is more next time. */
 static void add_iconv(iconv_t iconv_handle, struct slice bytes, struct buf *out)
 {
     char *in = (char *)bytes.data;
     size_t left = bytes.len;
+    size_t first = out->len;
 
     while (left > 0) {
         size_t room = left * 4 + 64;
@@ -129,12 +153,8 @@ static void add_iconv(iconv_t iconv_handle, struct slice bytes, struct buf *out)
             left--;
         }
     }
-    char *start = buf_reserve(out, 64);
-    char *to = start;
-    size_t room = 64;
-
-    iconv(iconv_handle, NULL, NULL, &to, &room); /* what a stateful charset holds back */
-    buf_wrote(out, (size_t)(to - start));
+    add_held_back(iconv_handle, out);
+    clean_from(out, first);
 }
 
 bool charset_known(struct slice charset)

@@ -1,7 +1,7 @@
 /* text.c - the text of a message, decoded, folded, searched.
  *
- * Folding a character (RFC 5051): title case, then its decomposition, canonical or not, again and
- * again until there is none. ASCII, which is most of what there is, only gets upper case.
+ * Folding a character as in RFC 5051: title case, then its decomposition, canonical or not, and so
+ * on with each part of that. ASCII, which is most of what there is, only gets upper case.
  */
 #include "message/text.h"
 
@@ -97,11 +97,12 @@ static void add_character(ucs4_t character, struct buf *out)
 static void fold_character(ucs4_t character, size_t depth, struct buf *out)
 {
     ucs4_t parts[UC_DECOMPOSITION_MAX_LENGTH];
+    ucs4_t title = uc_totitle(character);
     int tag;
-    int count = depth < DECOMPOSE_DEPTH ? uc_decomposition(character, &tag, parts) : -1;
+    int count = depth < DECOMPOSE_DEPTH ? uc_decomposition(title, &tag, parts) : -1;
 
     if (count <= 0) {
-        add_character(character, out);
+        add_character(title, out);
         return;
     }
     for (int i = 0; i < count; i++)
@@ -118,7 +119,7 @@ static size_t fold_next(struct slice text, struct buf *out)
         buf_add_byte(out, text.data[0]);
         return 1;
     }
-    fold_character(uc_totitle(character), 0, out);
+    fold_character(character, 0, out);
     return (size_t)len;
 }
 

@@ -1,0 +1,110 @@
+/* test_text.c - text for searching: decoded, folded, found. */
+#include "message/text.h"
+
+#include "tests/unit/message/exact.h"
+
+static void test_walk(void **state)
+{
+    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(buf_free) struct buf text = { 0 };
+    AUTO(buf_free) struct buf all = { 0 };
+    struct slice message =
+        SLICE("Subject: not this\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+              "Content-Type: text/plain; charset=iso-8859-1\r\n"
+              "Content-Transfer-Encoding: quoted-printable\r\n\r\ncaf=E9\r\n--b\r\n"
+              "Content-Type: image/png\r\n\r\nnot this\r\n--b\r\nContent-Type: text/html\r\n"
+              "Content-Transfer-Encoding: base64\r\n\r\nPGI+Yg==\r\n--b\r\n"
+              "Content-Type: message/rfc822\r\n\r\nSubject: "
+              "=?utf-8?q?=C3=A4?=\r\n\r\ninside\r\n--b--\r\n");
+    struct text_walk walk;
+
+    text_walk_start(&walk, message, mime_parse(&arena, message));
+    while (text_walk_next(&walk, &text)) {
+        buf_add_slice(&all, buf_slice(&text));
+        buf_add_byte(&all, '|');
+    }
+    check_text("walk", &all, "caf\xc3\xa9|<b>b|Subject: \xc3\xa4\r\ninside|");
+    assert_false(text_walk_next(&walk, &text));
+}
+
+static void test_header(void **state)
+{
+    AUTO(buf_free) struct buf got = { 0 };
+
+    text_of_header(SLICE("A: =?utf-8?q?b?=\r\n c\r\nD:e\r\n\r\nbody"), &got);
+    check_text("header", &got, "A: b c\r\nD: e\r\n");
+}
+
+static const struct {
+    const char *name, *text, *needle;
+    bool want;
+} cases[] = {
+    { "same", "Hello, World", "World", true },
+    { "case", "Hello, World", "hELLO", true },
+    { "not there", "Hello, World", "word", false },
+    { "empty needle", "Hello", "", true },
+    { "empty text", "", "a", false },
+    { "both empty", "", "", true },
+    { "umlauts",
+      "GR\xc3\x9c\xc3\x9f"
+      "E",
+      "gr\xc3\xbc", true },
+    { "cyrillic", "\xd0\x9f\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82", "\xd0\xbf\xd0\xa0\xd0\x98",
+      true },
+    { "greek sigma", "\xce\xa3\xcf\x83\xcf\x82", "\xcf\x82\xcf\x82\xcf\x82", true },
+    { "decomposed text", "cafe\xcc\x81", "caf\xc3\xa9", true },
+    { "decomposed needle", "caf\xc3\xa9", "CAFE\xcc\x81", true },
+    { "ligature", "\xef\xac\x81nal", "final", true },
+    { "bad UTF-8",
+      "a\xff\xfe"
+      "b",
+      "A\xff\xfe"
+      "B",
+      true },
+    { "cut character", "a\xc3", "\xc3\xa9", false },
+};
+
+static void test_contains(void **state)
+{
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(exact_free) struct slice text = exact(slice_of(cases[i].text));
+        AUTO(exact_free) struct slice needle = exact(slice_of(cases[i].needle));
+        AUTO(buf_free) struct buf folded = { 0 };
+
+        text_fold(needle, &folded);
+        if (text_contains(text, buf_slice(&folded)) != cases[i].want)
+            fail_msg("%s", cases[i].name);
+    }
+}
+
+/* Found wherever it lies, also across the windows in which a long text is folded. */
+static void test_long(void **state)
+{
+    static const char needle[] = "Na\xc3\xafve \xd0\x9f";
+    AUTO(buf_free) struct buf folded = { 0 };
+
+    text_fold(slice_of(needle), &folded);
+    for (size_t at = 8150; at < 8210; at++) {
+        AUTO(buf_free) struct buf text = { 0 };
+
+        while (text.len < at)
+            buf_add_byte(&text, 'n');
+        assert_false(text_contains(buf_slice(&text), buf_slice(&folded)));
+        buf_add_text(&text, needle);
+        assert_true(text_contains(buf_slice(&text), buf_slice(&folded)));
+        buf_add_text(&text, "and more");
+        assert_true(text_contains(buf_slice(&text), buf_slice(&folded)));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_walk),
+        cmocka_unit_test(test_header),
+        cmocka_unit_test(test_contains),
+        cmocka_unit_test(test_long),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
