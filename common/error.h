@@ -39,8 +39,20 @@ static inline bool error_false(void)
 
 /* Macros, so that the compiler sees that they are false and what follows from it. error_errno()
  * takes the kind and text of errno; error_wrap() puts "context: " before what is there. */
-#define error_set(err, kind, ...) (error_fill((err), (kind), __VA_ARGS__), error_false())
-#define error_errno(err, ...)     (error_fill_errno((err), __VA_ARGS__), error_false())
-#define error_wrap(err, ...)      (error_fill_context((err), __VA_ARGS__), error_false())
+#define error_set(err, kind, ...)                                                                  \
+    ({                                                                                             \
+        error_fill((err), (kind), __VA_ARGS__);                                                    \
+        false;                                                                                     \
+    })
+#define error_errno(err, ...) /* from errno */                                                     \
+    ({                                                                                             \
+        error_fill_errno((err), __VA_ARGS__);                                                      \
+        false;                                                                                     \
+    })
+#define error_wrap(err, ...) /* "context: text" */                                                 \
+    ({                                                                                             \
+        error_fill_context((err), __VA_ARGS__);                                                    \
+        false;                                                                                     \
+    })
 
 const char *error_kind_name(enum error_kind kind);
