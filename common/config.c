@@ -133,6 +133,7 @@ static bool set_key(struct reading *reading, const char *section, const char *na
 static int on_pair(void *user, const char *section, const char *name, const char *value)
 {
     struct reading *reading = user;
+    struct error why;
 
     if (reading->failed_at != 0)
         return 0;
@@ -141,7 +142,8 @@ static int on_pair(void *user, const char *section, const char *name, const char
     } else {
         if (set_key(reading, section, name, value))
             return 1;
-        error_wrap(reading->err, "[%s]", section);
+        why = *reading->err;
+        error_set(reading->err, why.kind, "[%s] %s", section, why.text);
     }
     fail(reading);
     return 0;

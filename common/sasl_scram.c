@@ -117,6 +117,7 @@ static bool take_first_bare(struct sasl *sasl, struct slice bare)
         return false;
     buf_add_slice(&both, nonce);
     buf_add_slice(&both, buf_slice(&sasl->nonce));
+    buf_clear(&sasl->nonce);
     buf_move(&sasl->nonce, &both);
     return true;
 }
