@@ -168,8 +168,8 @@ static bool decrypt_record(struct conn *conn, unsigned *warnings)
         buf_free(&conn->sealed);
         return false;
     }
-    if (is_waiting((int)len))
-        return false;
+    if (is_waiting((int)len)) /* also after a ticket or a key update, with more to read behind it */
+        return conn->sealed.len + conn->fresh.len > 0;
     /* A second handshake (TLS 1.2) is refused: clients do not need it, attackers like it. */
     if (gnutls_error_is_fatal((int)len) || len == GNUTLS_E_REHANDSHAKE ||
         ++*warnings > WARNINGS_MAX) {

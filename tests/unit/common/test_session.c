@@ -1,6 +1,7 @@
 /* test_session.c - the session machine, connections and TLS against real clients on loopback. */
 #include "toy.h"
 
+#include <gnutls/x509.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -265,6 +266,7 @@ static void test_notice(void **unused)
 
 static void test_delay(void **unused)
 {
+    struct linger reset = { .l_onoff = 1 };
     struct toy toy;
     struct toy_options options = { 0 };
     struct client client;
@@ -278,8 +280,10 @@ static void test_delay(void **unused)
     assert_in_range(now_ms() - start, 190, 2000);
     client_say(&client, "DELAY 60000\r\n");
     usleep(50000);
+    setsockopt(client.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
     client_close(&client); /* nobody waits for a minute */
     toy_end(&toy);
+    assert_true(now_ms() - start < 10000);
 }
 
 static void test_limits(void **unused)
@@ -418,6 +422,66 @@ static void test_reload(void **unused)
     toy_end(&toy);
 }
 
+static void test_certificate_by_name(void **unused)
+{
+    static const struct {
+        const char *asked, *got;
+    } names[] = {
+        { "main.example", "main.example" },
+        { "mail.other.example", "mail.other.example" },
+        { "unknown.example", "main.example" },
+        { NULL, "main.example" },
+    };
+    struct toy toy;
+    struct toy_options options = { .tls_at_once = true };
+
+    toy_start(&toy, &options);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct client client;
+        gnutls_x509_crt_t certificate;
+
+        client_open(&client, &toy);
+        client_shake(&client, names[i].asked);
+        client_expect(&client, "hello\r\n");
+        gnutls_x509_crt_init(&certificate);
+        gnutls_x509_crt_import(certificate,
+                               gnutls_certificate_get_peers(client.session, &(unsigned){ 0 }),
+                               GNUTLS_X509_FMT_DER);
+        assert_true(gnutls_x509_crt_check_hostname(certificate, names[i].got));
+        gnutls_x509_crt_deinit(certificate);
+        client_close(&client);
+    }
+    toy_end(&toy);
+}
+
+static void test_ticket_and_alpn(void **unused)
+{
+    gnutls_datum_t protocol = { (unsigned char *)"toy", 3 }, chosen, ticket;
+    struct toy toy;
+    struct toy_options options = { .tls_at_once = true };
+    struct client first, second;
+
+    toy_start(&toy, &options);
+    client_open(&first, &toy);
+    client_shake(&first, NULL);
+    client_expect(&first, "hello\r\n"); /* the ticket comes before it */
+    assert_int_equal(gnutls_session_get_data2(first.session, &ticket), 0);
+    client_close(&first);
+
+    client_open(&second, &toy);
+    client_prepare_tls(&second, NULL);
+    gnutls_alpn_set_protocols(second.session, &protocol, 1, 0);
+    assert_int_equal(gnutls_session_set_data(second.session, ticket.data, ticket.size), 0);
+    gnutls_free(ticket.data);
+    client_shake(&second, NULL);
+    client_expect(&second, "hello\r\n");
+    assert_true(gnutls_session_is_resumed(second.session));
+    assert_int_equal(gnutls_alpn_get_selected_protocol(second.session, &chosen), 0);
+    assert_true(slice_is(slice_make(chosen.data, chosen.size), "toy"));
+    client_close(&second);
+    toy_end(&toy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -437,6 +501,8 @@ int main(void)
         cmocka_unit_test(test_hang_up_in_mid_command),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_certificate_by_name),
+        cmocka_unit_test(test_ticket_and_alpn),
     };
 
     signal(SIGPIPE, SIG_IGN); /* as daemon_run() does */

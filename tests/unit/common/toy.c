@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -303,13 +304,16 @@ static void *toy_main(void *argument)
 
 static void load_tls(struct toy *toy)
 {
-    char certificate[128], key[128];
+    char certificate[128], key[128], names[128];
     struct error err;
 
     toy_make_certificate(toy->folder, "main", "main.example");
     snprintf(certificate, sizeof(certificate), "%s/main.crt", toy->folder);
     snprintf(key, sizeof(key), "%s/main.key", toy->folder);
-    struct tls_files files = { .certificate = certificate, .key = key };
+    snprintf(names, sizeof(names), "%s/names", toy->folder);
+    assert_int_equal(mkdir(names, 0700), 0);
+    toy_make_certificate(names, "other", "*.other.example");
+    struct tls_files files = { .certificate = certificate, .key = key, .folder = names };
     if (!tls_load(&files, &toy->tls, &err))
         fail_msg("%s", err.text);
 }
@@ -492,10 +496,8 @@ void client_close(struct client *client)
     close(client->fd);
 }
 
-void client_shake(struct client *client, const char *server_name)
+void client_prepare_tls(struct client *client, const char *server_name)
 {
-    int code;
-
     gnutls_init(&client->session, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL);
     gnutls_set_default_priority(client->session);
     gnutls_certificate_allocate_credentials(&client->credentials);
@@ -503,6 +505,14 @@ void client_shake(struct client *client, const char *server_name)
     if (server_name != NULL)
         gnutls_server_name_set(client->session, GNUTLS_NAME_DNS, server_name, strlen(server_name));
     gnutls_transport_set_int(client->session, client->fd);
+}
+
+void client_shake(struct client *client, const char *server_name)
+{
+    int code;
+
+    if (client->session == NULL)
+        client_prepare_tls(client, server_name);
     do
         code = gnutls_handshake(client->session);
     while (code < 0 && !gnutls_error_is_fatal(code));

@@ -18,7 +18,7 @@
 #include <gnutls/gnutls.h>
 
 struct toy_options {
-    bool tls, tls_at_once;
+    bool tls, tls_at_once; /* for main.example and *.other.example */
     uint64_t idle_ms, stall_ms;
     size_t input_max, max_sessions, max_per_address;
 };
@@ -63,6 +63,7 @@ void client_open(struct client *client, const struct toy *toy);
 void client_close(struct client *client);
 void client_send(struct client *client, const void *data, size_t len);
 void client_say(struct client *client, const char *text);
+void client_prepare_tls(struct client *client, const char *server_name);
 void client_shake(struct client *client, const char *server_name); /* TLS from here on */
 size_t client_read(struct client *client, void *data, size_t len); /* 0: end */
 void client_expect(struct client *client, const char *text);       /* exactly these bytes next */
