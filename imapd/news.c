@@ -13,6 +13,25 @@ bool reply_may_expunge(const struct client *client)
     return command == NULL || client->uid || (command->flags & COMMAND_KEEPS_SEQ) == 0;
 }
 
+void reply_flags(struct call *call)
+{
+    struct client *client = client_of(call);
+
+    buf_add_text(&call->out, "* FLAGS ");
+    flags_print(&client->keywords, MAIL_SYSTEM_FLAGS | client->keywords.known, false, &call->out);
+    buf_add_text(&call->out, "\r\n");
+    client->view.keywords_told = client->keywords.known;
+}
+
+/* A keyword that came up since FLAGS was told is told before it is used. */
+static void tell_keywords(struct call *call)
+{
+    const struct client *client = client_of(call);
+
+    if (client->keywords.known != client->view.keywords_told)
+        reply_flags(call);
+}
+
 /* FETCH is hot with 100,000 messages: no format strings here. */
 void reply_fetch_flags(struct call *call, size_t index)
 {
@@ -20,6 +39,7 @@ void reply_fetch_flags(struct call *call, size_t index)
     const struct view *view = &client->view;
     struct buf *out = &call->out;
 
+    tell_keywords(call);
     buf_add_text(out, "* ");
     buf_add_number(out, index + 1);
     buf_add_text(out, " FETCH (");
@@ -57,16 +77,6 @@ static void tell_expunged(struct call *call, const struct view_news *news)
     }
 }
 
-void reply_flags(struct call *call)
-{
-    struct client *client = client_of(call);
-
-    buf_add_text(&call->out, "* FLAGS ");
-    flags_print(&client->keywords, MAIL_SYSTEM_FLAGS | client->keywords.known, false, &call->out);
-    buf_add_text(&call->out, "\r\n");
-    client->view.keywords_told = client->keywords.known;
-}
-
 void reply_news(struct call *call, const struct view_news *news)
 {
     struct client *client = client_of(call);
@@ -76,8 +86,7 @@ void reply_news(struct call *call, const struct view_news *news)
         reply_untagged(call, "%zu EXISTS", client->view.count);
         reply_untagged(call, "%zu RECENT", view_count_recent(&client->view));
     }
-    if ((client->keywords.known & ~client->view.keywords_told) != 0)
-        reply_flags(call);
+    tell_keywords(call);
     for (size_t i = 0; i < news->n_changed; i++)
         reply_fetch_flags(call, news->changed[i]);
 }
