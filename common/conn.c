@@ -15,15 +15,10 @@
 
 #include "common/mem.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #define LINGER_MS 2000
-
-static void update_reading(struct conn *conn);
 
 void conn_wake(struct conn *conn)
 {
@@ -105,7 +100,7 @@ void conn_close(struct conn *conn, const char *reason)
     buf_free(&conn->sealed);
     conn_time_stall(conn, conn->stall_ms);
     conn_flush(conn);
-    update_reading(conn);
+    conn_update_reading(conn);
 }
 
 static void on_written(uv_write_t *request, int status)
@@ -271,7 +266,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *space)
         take_sealed(conn, slice_make(space->base, (size_t)count));
     else
         buf_add(&conn->input, space->base, (size_t)count);
-    update_reading(conn);
+    conn_update_reading(conn);
     conn_wake(conn);
 }
 
@@ -293,7 +288,7 @@ static bool wants_input(const struct conn *conn)
     return false;
 }
 
-static void update_reading(struct conn *conn)
+void conn_update_reading(struct conn *conn)
 {
     bool wants = wants_input(conn);
 
@@ -314,7 +309,7 @@ void conn_resume(struct conn *conn)
         conn_tls_decrypt(conn);
         conn_flush(conn);
     }
-    update_reading(conn);
+    conn_update_reading(conn);
 }
 
 void conn_set_room(struct conn *conn, size_t room)
@@ -327,170 +322,12 @@ void conn_set_room(struct conn *conn, size_t room)
 void conn_pause(struct conn *conn)
 {
     conn->paused = true;
-    update_reading(conn);
+    conn_update_reading(conn);
 }
 
 struct buf *conn_input(struct conn *conn)
 {
     return &conn->input;
-}
-
-static void describe(const struct sockaddr_storage *address, struct conn_peer *peer)
-{
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
-
-    *peer = (struct conn_peer){ .address = "unix" };
-    if (address->ss_family == AF_INET) {
-        inet_ntop(AF_INET, &v4->sin_addr, peer->address, sizeof(peer->address));
-        peer->port = ntohs(v4->sin_port);
-    } else if (address->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
-        inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], peer->address, sizeof(peer->address));
-        peer->port = ntohs(v6->sin6_port);
-    } else if (address->ss_family == AF_INET6) {
-        inet_ntop(AF_INET6, &v6->sin6_addr, peer->address, sizeof(peer->address));
-        peer->port = ntohs(v6->sin6_port);
-    }
-}
-
-void conn_describe(int fd, struct conn_peer *peer_out, struct conn_peer *local_out)
-{
-    struct sockaddr_storage address = { 0 };
-    socklen_t len = sizeof(address);
-
-    getpeername(fd, (struct sockaddr *)&address, &len);
-    describe(&address, peer_out);
-    address = (struct sockaddr_storage){ 0 };
-    len = sizeof(address);
-    getsockname(fd, (struct sockaddr *)&address, &len);
-    describe(&address, local_out);
-}
-
-static struct conn *conn_new(struct net *net, const struct conn_options *options, conn_owner event,
-                             void *owner)
-{
-    struct conn *conn = NEW(struct conn);
-
-    conn->net = net;
-    conn->event = event;
-    conn->owner = owner;
-    conn->tls = options->tls;
-    conn->alpn = options->alpn;
-    conn->tls_at_once = options->tls_at_once;
-    conn->idle_ms = options->idle_ms;
-    conn->stall_ms = options->stall_ms;
-    conn->room = options->input_max;
-    conn->open_handles = 2;
-    conn->reason = "";
-    conn_time_start(conn);
-    return conn;
-}
-
-/* Connected: on to TLS or to the owner. */
-static void conn_opened(struct conn *conn)
-{
-    conn->phase = CONN_OPEN;
-    conn->stall_at = 0;
-    if (conn->tls_at_once)
-        conn_start_tls(conn, NULL);
-    conn_time_arm(conn);
-    conn_flush(conn);
-    update_reading(conn);
-}
-
-static int open_accepted(struct conn *conn, int fd, bool is_unix)
-{
-    int result = is_unix ? uv_pipe_init(conn->net->loop, &conn->socket.pipe, 0)
-                         : uv_tcp_init(conn->net->loop, &conn->socket.tcp);
-
-    if (result < 0)
-        return result;
-    return is_unix ? uv_pipe_open(&conn->socket.pipe, fd) : uv_tcp_open(&conn->socket.tcp, fd);
-}
-
-struct conn *conn_accept(struct net *net, int fd, const struct conn_options *options,
-                         conn_owner event, void *owner)
-{
-    struct conn *conn = conn_new(net, options, event, owner);
-
-    conn_describe(fd, &conn->peer, &conn->local);
-    int result = open_accepted(conn, fd, strcmp(conn->local.address, "unix") == 0);
-    if (result < 0) {
-        close(fd);
-        conn_abort(conn, uv_strerror(result));
-        return conn;
-    }
-    conn_opened(conn);
-    return conn;
-}
-
-static void on_connected(uv_connect_t *request, int status)
-{
-    struct conn *conn = request->data;
-    struct sockaddr_storage local = { 0 };
-    int len = sizeof(local);
-
-    free(request);
-    if (conn->phase == CONN_GONE)
-        return;
-    if (status < 0) {
-        conn_abort(conn, uv_strerror(status));
-        return;
-    }
-    uv_tcp_nodelay(&conn->socket.tcp, 1);
-    uv_tcp_getsockname(&conn->socket.tcp, (struct sockaddr *)&local, &len);
-    describe(&local, &conn->local);
-    conn_opened(conn);
-    conn_wake(conn);
-}
-
-static int parse_address(const char *text, uint16_t port, struct sockaddr_storage *address)
-{
-    *address = (struct sockaddr_storage){ 0 };
-    if (uv_ip4_addr(text, port, (struct sockaddr_in *)address) == 0)
-        return 0;
-    return uv_ip6_addr(text, port, (struct sockaddr_in6 *)address);
-}
-
-struct conn *conn_connect(struct net *net, const char *address, uint16_t port,
-                          const struct conn_options *options, conn_owner event, void *owner)
-{
-    struct conn *conn = conn_new(net, options, event, owner);
-    struct sockaddr_storage remote;
-    uv_connect_t *request = NEW(uv_connect_t);
-
-    conn->outgoing = true;
-    request->data = conn;
-    uv_tcp_init(net->loop, &conn->socket.tcp);
-    int result = parse_address(address, port, &remote);
-    describe(&remote, &conn->peer);
-    if (result == 0)
-        result =
-            uv_tcp_connect(request, &conn->socket.tcp, (struct sockaddr *)&remote, on_connected);
-    if (result < 0) {
-        free(request);
-        conn_abort(conn, uv_strerror(result));
-        return conn;
-    }
-    conn_time_stall(conn, conn->stall_ms);
-    return conn;
-}
-
-void conn_start_tls(struct conn *conn, const char *server_name)
-{
-    if (conn->phase != CONN_OPEN || conn->session != NULL)
-        return;
-    buf_free(&conn->input);
-    if (!conn_tls_start(conn, server_name)) {
-        conn_abort(conn, "TLS cannot be started");
-        return;
-    }
-    conn->phase = CONN_SHAKING;
-    conn_time_stall(conn, conn->stall_ms);
-    if (conn->outgoing)
-        conn_tls_shake(conn); /* the client speaks first */
-    conn_flush(conn);
-    update_reading(conn);
 }
 
 bool conn_is_open(const struct conn *conn)

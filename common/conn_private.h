@@ -1,4 +1,4 @@
-/* conn_private.h - the inside of a connection, shared by conn.c, conn_tls.c and conn_time.c.
+/* conn_private.h - the inside of a connection, shared by the conn*.c files.
  *
  *     CONNECTING --> SHAKING --> OPEN --> FLUSHING --> LINGERING --> GONE
  *          |             |         |          |             |         ^
@@ -89,6 +89,7 @@ struct conn {
 /* conn.c */
 void conn_flush(struct conn *conn);
 void conn_wake(struct conn *conn);
+void conn_update_reading(struct conn *conn); /* after any change of what it depends on */
 
 /* conn_tls.c. All do nothing harmful on a connection that is GONE. */
 bool conn_tls_start(struct conn *conn, const char *server_name);
