@@ -150,6 +150,7 @@ enum next pop3_auth(struct call *call, struct slice args)
     enum sasl_mechanism mechanism;
     struct sasl_binding binding = { call->binding_exporter, call->binding_end_point };
     struct error err;
+    enum login_result result;
 
     slice_split(&args, ' ', &name);
     if (!sasl_by_name(name, &mechanism))
@@ -158,13 +159,12 @@ enum next pop3_auth(struct call *call, struct slice args)
         return pop3_err(call, "[AUTH] Use STLS first: no passwords in clear text");
     if (args.len > 0 && !slice_is(args, "=") && !base64_decode(args, &initial))
         return pop3_err(call, "The response is not base64");
-    return go_on(call,
-                 login_start(&pop->login, &pop->service->login, call->desk, mechanism, &binding,
-                             args.len > 0
-                                 ? slice_make(initial.len > 0 ? initial.data : "", initial.len)
-                                 : (struct slice){ NULL, 0 },
-                             &out, &err),
-                 buf_slice(&out), &err);
+    result = login_start(&pop->login, &pop->service->login, call->desk, mechanism, &binding,
+                         args.len > 0
+                             ? slice_make(initial.len > 0 ? initial.data : "", initial.len)
+                             : (struct slice){ NULL, 0 },
+                         &out, &err);
+    return go_on(call, result, buf_slice(&out), &err);
 }
 
 enum next pop3_sasl_answer(struct call *call, struct slice line)
