@@ -200,6 +200,7 @@ enum next imap_authenticate(struct call *call, struct args *args)
     struct client *client = client_of(call);
     struct sasl_binding binding = { call->binding_exporter, call->binding_end_point };
     enum sasl_mechanism mechanism;
+    enum login_result result;
     struct slice name;
     struct error err;
 
@@ -210,8 +211,7 @@ enum next imap_authenticate(struct call *call, struct args *args)
         return reply_no(call, "CANNOT", "There is no such mechanism");
     if (!mechanism_is_on(call, mechanism))
         return refuse_clear_text(call);
-    return go_on(call,
-                 login_start(&client->login, &client->imap->login, call->desk, mechanism, &binding,
-                             buf_slice(&initial), &out, &err),
-                 buf_slice(&out), &err);
+    result = login_start(&client->login, &client->imap->login, call->desk, mechanism, &binding,
+                         buf_slice(&initial), &out, &err);
+    return go_on(call, result, buf_slice(&out), &err);
 }
