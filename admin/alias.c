@@ -61,8 +61,12 @@ enum outcome alias_remove_command(struct tool *tool)
 
     if (!tool_argument(tool, "ADDRESS", &address) || !tool_end(tool))
         return OUTCOME_USAGE;
-    if (!tool_open(tool) || !alias_remove(tool->desk, address, &tool->err))
+    if (!tool_open(tool))
         return OUTCOME_FAILED;
+    if (!alias_remove(tool->desk, address, &tool->err)) {
+        tool_not_found(tool, "alias", address, "alias list");
+        return OUTCOME_FAILED;
+    }
     printf("The alias " SLICE_FMT " is gone.\n", SLICE_ARG(address));
     return OUTCOME_DONE;
 }

@@ -61,6 +61,7 @@ enum outcome domain_remove_command(struct tool *tool)
                       SLICE_FMT " has accounts; remove them first (`postane account list " SLICE_FMT
                                 "`)",
                       SLICE_ARG(name), SLICE_ARG(name));
+        tool_not_found(tool, "domain", name, "domain list");
         return OUTCOME_FAILED;
     }
     printf("Mail for " SLICE_FMT " is refused now.\n", SLICE_ARG(name));

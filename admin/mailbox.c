@@ -94,9 +94,12 @@ enum outcome mailbox_status_command(struct tool *tool)
         return OUTCOME_USAGE;
     if (!tool_end(tool))
         return OUTCOME_USAGE;
-    if (!open_account(tool, address, &account) ||
-        !mailbox_by_name(account, &tool->arena, name, &mailbox, &tool->err))
+    if (!open_account(tool, address, &account))
         return OUTCOME_FAILED;
+    if (!mailbox_by_name(account, &tool->arena, name, &mailbox, &tool->err)) {
+        tool_not_found(tool, "mailbox", name, "mailbox list ADDRESS");
+        return OUTCOME_FAILED;
+    }
     output_object(tool, columns, COUNT_OF(columns), mailbox_object(&mailbox));
     return OUTCOME_DONE;
 }

@@ -162,12 +162,16 @@ bool tool_confirm(struct tool *tool, const char *question)
     return error_set(&tool->err, ERROR_DENIED, "nothing was changed");
 }
 
+bool tool_not_found(struct tool *tool, const char *what, struct slice name, const char *list)
+{
+    if (tool->err.kind == ERROR_NOT_FOUND)
+        error_set(&tool->err, ERROR_NOT_FOUND, "no %s " SLICE_FMT ": `postane %s` shows all", what,
+                  SLICE_ARG(name), list);
+    return false;
+}
+
 bool tool_account(struct tool *tool, struct slice address, struct account_info *info_out)
 {
-    if (account_by_address(tool->desk, &tool->arena, address, info_out, &tool->err))
-        return true;
-    if (tool->err.kind == ERROR_NOT_FOUND)
-        error_set(&tool->err, ERROR_NOT_FOUND,
-                  "no account " SLICE_FMT ": `postane account list` shows all", SLICE_ARG(address));
-    return false;
+    return account_by_address(tool->desk, &tool->arena, address, info_out, &tool->err) ||
+           tool_not_found(tool, "account", address, "account list");
 }

@@ -67,6 +67,9 @@ bool tool_open(struct tool *tool) MUST_CHECK;
 /* Asks before something that cannot be undone. False without a terminal. */
 bool tool_confirm(struct tool *tool, const char *question) MUST_CHECK;
 
+/* Says which thing was not found and where to look; other errors stay as they are. False. */
+bool tool_not_found(struct tool *tool, const char *what, struct slice name, const char *list);
+
 /* Finds the account by its address. Errors: ERROR_NOT_FOUND. */
 struct account_info;
 bool tool_account(struct tool *tool, struct slice address,

@@ -169,7 +169,7 @@ class Server:
     def imap(self, user, password=PASSWORD):
         imap = imaplib.IMAP4_SSL("localhost", self.ports["imaps"], ssl_context=self.tls,
                                  timeout=PATIENCE)
-        imap.login(user, f'"{password}"' if " " in password else password)
+        imap.login(user, password)
         return imap
 
     def pop3(self, user, password=PASSWORD):
