@@ -15,12 +15,19 @@
 #define BUCKETS       256
 #define SOON_MS       5000
 
+/* An account that gets much mail is written at most this often, so that one commit takes several
+ * messages; the first after a pause goes at once. At 20 accounts and 1000 messages a second, every
+ * second commit is saved. */
+#define REST_MS 50
+
 /* The key of the job that reads the queue: no account has it. */
 #define SCAN_KEY 0
 
-/* What is to be brought to one account; there while its job is submitted or running. */
+/* What is to be brought to one account: its job is submitted or running, or it rests after that. */
 struct box {
     struct box *next; /* in its bucket */
+    struct box *next_resting;
+    uint64_t rested_ms; /* on clock_ms() */
     struct courier *courier;
     uint64_t account;
     struct parcel *first, *last;
@@ -33,6 +40,9 @@ struct courier {
     pthread_cond_t idle; /* the last box or scan has ended */
     struct box *buckets[BUCKETS];
     size_t n_boxes;
+    struct box *first_resting, *last_resting; /* in the order of their time */
+    pthread_t waker;                          /* submits boxes that have rested */
+    pthread_cond_t rests;                     /* there are some now */
     size_t in_hand; /* parcels, until the queue knows what became of them */
     uint64_t bytes_in_hand;
     bool catching_up, scanning, stopping;
@@ -44,6 +54,19 @@ struct courier {
 
 static void run_scan(struct job *job, void *desk);
 static void run_box(struct job *job, void *desk);
+static void *wake_boxes(void *argument);
+
+static void init_locks(struct courier *courier)
+{
+    pthread_condattr_t monotonic;
+
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&courier->lock, NULL);
+    pthread_cond_init(&courier->idle, NULL);
+    pthread_cond_init(&courier->rests, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
 
 struct courier *courier_new(const struct courier_options *options)
 {
@@ -51,8 +74,9 @@ struct courier *courier_new(const struct courier_options *options)
 
     courier->options = *options;
     courier->retry_ms = INT64_MAX;
-    pthread_mutex_init(&courier->lock, NULL);
-    pthread_cond_init(&courier->idle, NULL);
+    init_locks(courier);
+    if (pthread_create(&courier->waker, NULL, wake_boxes, courier) != 0)
+        abort(); /* at the start, where the pool has just got its threads */
     return courier;
 }
 
@@ -62,6 +86,7 @@ void courier_free(struct courier **courier)
 
     if (old == NULL)
         return;
+    pthread_cond_destroy(&old->rests);
     pthread_cond_destroy(&old->idle);
     pthread_mutex_destroy(&old->lock);
     free(old);
@@ -211,17 +236,81 @@ static void let_go(struct courier *courier, struct parcel **parcels, size_t coun
     }
 }
 
-/* The box stays as long as there is something in it; other jobs of the worker come in between. */
-static void end_box_job(struct courier *courier, struct box *box)
+static void remove_box(struct courier *courier, struct box *box)
 {
-    if (box->first != NULL) {
-        pool_submit(courier->options.pool, box->account, &box->job);
-        return;
-    }
     *box_place(courier, box->account) = box->next;
     free(box);
     courier->n_boxes--;
     wake_if_idle(courier);
+}
+
+static void rest(struct courier *courier, struct box *box)
+{
+    box->rested_ms = clock_ms() + REST_MS;
+    box->next_resting = NULL;
+    if (courier->first_resting == NULL)
+        courier->first_resting = box;
+    else
+        courier->last_resting->next_resting = box;
+    courier->last_resting = box;
+    if (courier->first_resting == box)
+        pthread_cond_signal(&courier->rests);
+}
+
+/* A full box goes on at once; other jobs of the worker come in between. */
+static void end_box_job(struct courier *courier, struct box *box, bool was_full)
+{
+    bool may_rest = !courier->catching_up && !courier->stopping && !was_full;
+
+    if (may_rest)
+        rest(courier, box);
+    else if (box->first != NULL)
+        pool_submit(courier->options.pool, box->account, &box->job);
+    else
+        remove_box(courier, box);
+}
+
+static void end_rest(struct courier *courier)
+{
+    struct box *box = courier->first_resting;
+
+    courier->first_resting = box->next_resting;
+    if (box->first != NULL)
+        pool_submit(courier->options.pool, box->account, &box->job);
+    else
+        remove_box(courier, box);
+}
+
+/* Waits until there is a box whose rest is over. */
+static void wait_for_rest(struct courier *courier)
+{
+    struct box *box = courier->first_resting;
+    struct timespec until;
+
+    if (box == NULL) {
+        pthread_cond_wait(&courier->rests, &courier->lock);
+        return;
+    }
+    until.tv_sec = (time_t)(box->rested_ms / 1000);
+    until.tv_nsec = (long)(box->rested_ms % 1000) * 1000000;
+    pthread_cond_timedwait(&courier->rests, &courier->lock, &until);
+}
+
+/* The waker's thread, from courier_new() until we stop; then nobody rests. */
+static void *wake_boxes(void *argument)
+{
+    struct courier *courier = argument;
+
+    pthread_mutex_lock(&courier->lock);
+    while (!courier->stopping || courier->first_resting != NULL) {
+        struct box *box = courier->first_resting;
+        if (box != NULL && (courier->stopping || box->rested_ms <= clock_ms()))
+            end_rest(courier);
+        else
+            wait_for_rest(courier);
+    }
+    pthread_mutex_unlock(&courier->lock);
+    return NULL;
 }
 
 /* On the account's worker, without the lock. */
@@ -249,7 +338,7 @@ static void run_box(struct job *job, void *desk)
     }
 
     pthread_mutex_lock(&courier->lock);
-    end_box_job(courier, box);
+    end_box_job(courier, box, count == DELIVER_BATCH);
     pthread_mutex_unlock(&courier->lock);
 }
 
@@ -345,9 +434,11 @@ void courier_stop(struct courier *courier)
 {
     pthread_mutex_lock(&courier->lock);
     courier->stopping = true;
+    pthread_cond_signal(&courier->rests);
     while (!is_idle(courier))
         pthread_cond_wait(&courier->idle, &courier->lock);
     pthread_mutex_unlock(&courier->lock);
+    pthread_join(courier->waker, NULL);
 }
 
 size_t courier_in_hand(struct courier *courier)

@@ -10,7 +10,8 @@ struct letter *letter_new(void)
     struct letter *letter = NEW(struct letter);
 
     atomic_init(&letter->references, 1);
-    letter->trace_id = random_u64();
+    random_bytes(letter->random, sizeof(letter->random));
+    memcpy(&letter->trace_id, letter->random, sizeof(letter->trace_id));
     return letter;
 }
 
@@ -56,6 +57,16 @@ static void copy_recipient(struct letter *letter, const struct queue_recipient *
     copy->last_reply = slice_copy(&letter->arena, recipient->last_reply);
 }
 
+/* The letter's random bytes, different for each recipient. */
+static void set_delivery_id(struct letter *letter, size_t index)
+{
+    unsigned char *id = letter->message.recipients[index].delivery_id;
+
+    memcpy(id, letter->random, sizeof(letter->random));
+    for (size_t i = 0; i < sizeof(index); i++)
+        id[sizeof(letter->random) - 1 - i] ^= (unsigned char)(index >> (8 * i));
+}
+
 bool letter_add_recipient(struct letter *letter, const struct queue_recipient *recipient)
 {
     struct queue_message *message = &letter->message;
@@ -64,8 +75,7 @@ bool letter_add_recipient(struct letter *letter, const struct queue_recipient *r
         if (is_same(&message->recipients[i], recipient))
             return false;
     copy_recipient(letter, recipient);
-    random_bytes(message->recipients[message->n_recipients - 1].delivery_id,
-                 sizeof(recipient->delivery_id));
+    set_delivery_id(letter, message->n_recipients - 1);
     return true;
 }
 

@@ -17,10 +17,11 @@ struct letter {
     struct arena arena;
     struct queue_message message;
     size_t recipients_room;
-    struct body *body;     /* finished; NULL: it is in the queue only */
-    struct buf prefix;     /* Received */
-    uint64_t trace_id;     /* the id in Received and in the log */
-    bool has_delivered_to; /* the header has such lines, or nobody has looked yet */
+    struct body *body;        /* finished; NULL: it is in the queue only */
+    struct buf prefix;        /* Received */
+    unsigned char random[16]; /* delivery ids are made of it */
+    uint64_t trace_id;        /* the id in Received and in the log */
+    bool has_delivered_to;    /* the header has such lines, or nobody has looked yet */
 };
 
 struct letter *letter_new(void);
