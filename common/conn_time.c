@@ -101,6 +101,7 @@ void conn_time_stall(struct conn *conn, uint64_t ms)
 void conn_set_idle(struct conn *conn, uint64_t idle_ms)
 {
     conn->idle_ms = idle_ms;
+    conn->timed_out = false;
     conn->last_input_at = now(conn);
     conn_time_arm(conn);
 }
