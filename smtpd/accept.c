@@ -3,6 +3,7 @@
 
 #include "common/daemon.h"
 #include "smtpd/courier.h"
+#include "smtpd/policy.h"
 #include "smtpd/reply.h"
 #include "smtpd/trace.h"
 
@@ -139,24 +140,38 @@ static void hand_to_letter(struct transaction *mail)
     letter->message.size = body_size(letter->body) + letter->prefix.len;
 }
 
-enum next accept_message(struct smtp *smtp)
+/* What is wrong with the message, NULL: nothing. */
+static const char *verdict_of(struct smtp *smtp)
 {
     struct transaction *mail = &smtp->mail;
-    const char *fault;
+    const char *verdict;
+    struct error err;
 
     if (mail->data.bare_newline)
         content_fail(&mail->content, CONTENT_BARE_NEWLINE);
     content_finish(&mail->content);
     if (mail->content.fault == CONTENT_STORE)
         log_warn(&smtp->call->log, "store refused", F_ERR(&mail->content.error));
-    fault = accept_fault(&mail->content);
-    if (fault != NULL)
-        return refuse_message(smtp, fault);
+    if (mail->content.fault != CONTENT_GOOD)
+        return accept_fault(&mail->content);
     add_received(smtp);
     hand_to_letter(mail);
+    if (policy_message(smtp, &mail->letter->message, &verdict, &err))
+        return verdict;
+    log_warn(&smtp->call->log, "store refused", F_ERR(&err));
+    return reply_for_error(&err);
+}
+
+enum next accept_message(struct smtp *smtp)
+{
+    struct letter *letter = smtp->mail.letter;
+    const char *verdict = verdict_of(smtp);
+
+    if (verdict != NULL)
+        return refuse_message(smtp, verdict);
     smtp->change = (struct queue_change){
-        .message = &mail->letter->message,
-        .body = mail->letter->body,
+        .message = &letter->message,
+        .body = letter->body,
         .done = on_commit,
     };
     smtp->step = STEP_COMMIT;

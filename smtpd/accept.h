@@ -19,5 +19,5 @@ void accept_late(struct smtp *smtp);
 void accept_begin(struct smtp *smtp);
 enum next accept_message(struct smtp *smtp);
 
-/* The reply to a message that has a fault; false when it has none. */
+/* The reply to a message that has a fault; NULL when it has none. */
 const char *accept_fault(const struct content *content);

@@ -72,6 +72,19 @@ static const char *verdict_of(const struct smtp *smtp, const struct resolved *re
     abort();
 }
 
+static const char *verdict_of_room(enum room_state state)
+{
+    switch (state) {
+    case ROOM_ENOUGH:
+        return NULL;
+    case ROOM_FULL:
+        return "452 4.2.2 Mailbox is full";
+    case ROOM_NEVER:
+        return "552 5.2.2 Message is larger than the mailbox may be";
+    }
+    abort();
+}
+
 /* Refused only when nobody among the targets has room; postmaster's mail is never refused. */
 static bool check_room(struct smtp *smtp, const struct path *path, uint64_t size,
                        const struct resolved *resolved, const char **verdict_out, struct error *err)
@@ -89,10 +102,28 @@ static bool check_room(struct smtp *smtp, const struct path *path, uint64_t size
         if (state == ROOM_ENOUGH)
             return true;
     }
-    if (state == ROOM_FULL)
-        *verdict_out = "452 4.2.2 Mailbox is full";
-    else if (state == ROOM_NEVER)
-        *verdict_out = "552 5.2.2 Message is larger than the mailbox may be";
+    *verdict_out = verdict_of_room(state);
+    return true;
+}
+
+bool policy_message(struct smtp *smtp, const struct queue_message *message,
+                    const char **verdict_out, struct error *err)
+{
+    enum room_state state = ROOM_ENOUGH;
+
+    *verdict_out = NULL;
+    for (size_t i = 0; i < message->n_recipients; i++) {
+        const struct queue_recipient *recipient = &message->recipients[i];
+
+        if (recipient->account == 0 || slice_starts(recipient->original, "postmaster"))
+            return true;
+        if (!room_for(smtp->smtpd->room, smtp->call->desk, recipient->account, message->size,
+                      &state, err))
+            return false;
+        if (state == ROOM_ENOUGH)
+            return true;
+    }
+    *verdict_out = verdict_of_room(state);
     return true;
 }
 

@@ -18,5 +18,10 @@ bool policy_recipient(struct smtp *smtp, const struct path *path, uint64_t size,
                       struct resolved *resolved_out, const char **verdict_out,
                       struct error *err) MUST_CHECK;
 
+/* End of data, when the size is known: refused when there is room for it in no mailbox at all. With
+ * room in some of them it is taken; the others are reported to the sender. */
+bool policy_message(struct smtp *smtp, const struct queue_message *message,
+                    const char **verdict_out, struct error *err) MUST_CHECK;
+
 /* The separator of subaddresses as a byte; 0: none. */
 char policy_separator(const struct settings *settings);

@@ -40,6 +40,7 @@ void smtp_reset(struct smtp *smtp)
     smtp->mail = (struct transaction){ 0 };
     if (smtp->phase != PHASE_START)
         smtp->phase = PHASE_READY;
+    smtp->call->idle_ms = smtp->smtpd->settings->command_timeout;
 }
 
 static enum next greet(struct smtp *smtp)

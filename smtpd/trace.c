@@ -39,14 +39,24 @@ static bool is_plain(struct slice address)
     return address.len > 0;
 }
 
+/* TCP-info; a client on a unix socket has none. */
+static void add_address(const char *address, struct buf *out)
+{
+    if (strchr(address, ':') != NULL)
+        buf_fmt(out, " ([IPv6:%s])\r\n\t", address);
+    else if (strchr(address, '.') != NULL)
+        buf_fmt(out, " ([%s])\r\n\t", address);
+    else
+        buf_add_text(out, " (on this machine)\r\n\t");
+}
+
 void trace_received(const struct trace *trace, struct buf *out)
 {
     buf_add_text(out, "Received: ");
     if (!trace->hide_client) {
         buf_add_text(out, "from ");
         add_clean(trace->helo, out);
-        buf_fmt(out, " ([%s%s])\r\n\t", strchr(trace->address, ':') != NULL ? "IPv6:" : "",
-                trace->address);
+        add_address(trace->address, out);
     }
     buf_fmt(out, "by " SLICE_FMT " (Postane) with ", SLICE_ARG(trace->hostname));
     trace_protocol(trace, out);
