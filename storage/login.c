@@ -146,6 +146,7 @@ static void begin(struct login *login, const struct login_options *options,
 {
     *login = (struct login){ .options = options, .method = sasl_name(mechanism) };
     sasl_start(&login->sasl, mechanism, binding);
+    login->sasl.fake_iterations = options->cost.scram_iterations;
 }
 
 enum login_result login_start(struct login *login, const struct login_options *options,
