@@ -142,9 +142,9 @@ static bool check_temporary(struct check *check, struct desk *desk, const char *
 {
     (void)desk;
     (void)name;
-    (void)err;
     if (is_leftover(path))
-        check_found(check, check->options->repair && unlink(path) == 0, "%s is a leftover", path);
+        check_found(check, check->options->repair && tree_remove(path, err), "%s is a leftover",
+                    path);
     return true;
 }
 
@@ -223,13 +223,26 @@ static bool check_queue(struct check *check, struct desk *desk, struct error *er
     return true;
 }
 
+static bool check_queue_files(struct check *check, struct desk *desk, struct error *err)
+{
+    bool repair = check->options->repair;
+    uint64_t count;
+
+    if (!queue_sweep(desk, storage_time_ms() - LEFTOVER_AGE, repair, &count, err))
+        return false;
+    if (count > 0)
+        check_found(check, repair, "%llu files of no message", (unsigned long long)count);
+    return true;
+}
+
 bool store_check(struct desk *desk, const struct check_options *options, uint64_t *findings_out,
                  struct error *err)
 {
     struct check check = { .options = options };
 
     bool ok = check_accounts(&check, desk, err) && check_folders(&check, desk, err) &&
-              check_queue(&check, desk, err) && check_leftovers(&check, desk, err);
+              check_queue(&check, desk, err) && check_queue_files(&check, desk, err) &&
+              check_leftovers(&check, desk, err);
     *findings_out = check.findings;
     return ok;
 }
@@ -267,5 +280,7 @@ void store_sweep(struct desk *desk)
 
     if (!check_leftovers(&check, desk, &err))
         log_sweep(desk, "tmp", &err);
+    if (!check_queue_files(&check, desk, &err))
+        log_sweep(desk, "queue", &err);
     sweep_accounts(desk);
 }

@@ -25,7 +25,8 @@ static const char *const migrations[] = {
     "  notify INTEGER NOT NULL, delivery_id BLOB NOT NULL, tries INTEGER NOT NULL,"
     "  next_try INTEGER NOT NULL, reply TEXT NOT NULL);"
     "CREATE INDEX recipient_message ON recipient(message, account);"
-    "CREATE INDEX recipient_due ON recipient(next_try, message) WHERE account = 0;",
+    "CREATE INDEX recipient_due ON recipient(next_try, message) WHERE account = 0;"
+    "CREATE INDEX message_file ON message(file) WHERE file <> '';",
 };
 
 static const char *const statements[QUEUE_STATEMENTS] = {
@@ -67,6 +68,7 @@ static const char *const statements[QUEUE_STATEMENTS] = {
     [QUEUE_READ_BODY] = "SELECT body_size, file, hash, data FROM message"
                         "  LEFT JOIN body ON body.message = message.id WHERE id = ?",
     [QUEUE_FIND_FILE] = "SELECT file FROM message WHERE id = ?",
+    [QUEUE_FIND_BY_FILE] = "SELECT 1 FROM message WHERE file = ? AND file <> ''",
 };
 
 bool queue_database_open(const struct store *store, bool create, struct sql_db *db,

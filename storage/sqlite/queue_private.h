@@ -32,6 +32,7 @@ enum queue_statement {
     QUEUE_READ_RECIPIENTS,
     QUEUE_READ_BODY,
     QUEUE_FIND_FILE,
+    QUEUE_FIND_BY_FILE,
     QUEUE_STATEMENTS,
 };
 

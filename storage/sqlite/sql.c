@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,12 +97,24 @@ static bool set_up(struct sql_db *db, enum sql_sync sync, struct error *err)
     return true;
 }
 
+/* SQLite would make the file readable for all, as far as the umask lets it; the files beside it
+ * take over its mode. */
+static void make_private(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd >= 0)
+        close(fd);
+}
+
 bool sql_open(struct sql_db *db, const char *path, bool create, enum sql_sync sync,
               const char *const *texts, size_t n_texts, struct error *err)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
 
     *db = (struct sql_db){ .texts = texts, .n_statements = n_texts };
+    if (create)
+        make_private(path);
     if (!create && access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
         return error_set(err, ERROR_NOT_FOUND, "%s: there is no such database", path);
 

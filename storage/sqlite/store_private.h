@@ -51,6 +51,11 @@ bool directory_database_open(const struct store *store, bool create, struct sql_
 bool queue_database_open(const struct store *store, bool create, struct sql_db *db,
                          struct error *err) MUST_CHECK;
 
+/* queue_sweep.c: files of large bodies that belong to no message and were linked before a time;
+ * counted, and removed if asked to. */
+bool queue_sweep(struct desk *desk, int64_t before_ms, bool remove, uint64_t *count_out,
+                 struct error *err) MUST_CHECK;
+
 /* account.c: one account's open mail.db, as desk_account() keeps it.
  *
  * account_store_create() makes the folder and a mail.db with the mailboxes every new account has,

@@ -540,6 +540,28 @@ static void the_operator_can_remove(void **state)
     assert_int_equal(queue_backlog(queue), 4);
 }
 
+static void crashes_leave_files_that_are_swept(void **state)
+{
+    struct place *place = *state;
+    AUTO(queue_close) struct queue *queue = open_queue(place, 0);
+    AUTO(body_free) struct body *body = make_body(place, 3000);
+    uint64_t id = must_accept(place, queue, 3000, 1), count;
+    char name[QUEUE_FILE_NAME_SIZE];
+    int64_t later = storage_time_ms() + 60000;
+    struct error err = { 0 };
+
+    check_ok(queue_file_link(place->store, body, name, &err), &err); /* and no row follows */
+    check_ok(queue_sweep(place->desk, storage_time_ms() - 60000, true, &count, &err), &err);
+    assert_int_equal(count, 0); /* too young */
+    check_ok(queue_sweep(place->desk, later, false, &count, &err), &err);
+    assert_int_equal(count, 1);
+    assert_int_equal(count_files(place), 2);
+    check_ok(queue_sweep(place->desk, later, true, &count, &err), &err);
+    assert_int_equal(count, 1);
+    assert_int_equal(count_files(place), 1);
+    check_stored_body(place, id, 3000);
+}
+
 static void only_one_process_has_the_queue(void **state)
 {
     struct place *place = *state;
@@ -573,6 +595,7 @@ int main(void)
         IN_PLACE(lazy_changes_come_in_time),
         IN_PLACE(a_full_disk_is_a_temporary_failure),
         IN_PLACE(the_operator_can_remove),
+        IN_PLACE(crashes_leave_files_that_are_swept),
         IN_PLACE(only_one_process_has_the_queue),
     };
 
