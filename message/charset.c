@@ -1,11 +1,13 @@
 /* charset.c - charsets to UTF-8.
  *
- * UTF-8, ASCII and ISO-8859-1 are most of the mail there is and are done here; all else by iconv,
- * opened for each call: glibc keeps its tables loaded, so that this costs a microsecond or two.
+ * UTF-8, ASCII and ISO-8859-1 are most of the mail there is and are done here, the others by iconv.
+ * The table is the whole choice: a sender has no say in which of glibc's modules are loaded.
  */
 #include "message/decode.h"
 
 #include <iconv.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <unistr.h>
 
 #define REPLACEMENT "\xef\xbf\xbd"
@@ -17,55 +19,119 @@ enum charset_kind {
     CHARSET_ICONV,
 };
 
-/* Names that iconv does not know, or that in practice mean the larger set that it names. */
-static const struct {
+/* What mail uses, by the names of IANA and of common programs. Where programs say one charset and
+ * mean a larger one, iconv is told that. */
+static const struct charset {
     const char *name;
     enum charset_kind kind;
-    const char *iconv_name;
+    const char *iconv_name; /* NULL: the same */
 } charsets[] = {
-    { "utf-8", CHARSET_UTF8, NULL },           { "utf8", CHARSET_UTF8, NULL },
-    { "us-ascii", CHARSET_ASCII, NULL },       { "ascii", CHARSET_ASCII, NULL },
-    { "ansi_x3.4-1968", CHARSET_ASCII, NULL }, { "iso-8859-1", CHARSET_LATIN1, NULL },
-    { "latin1", CHARSET_LATIN1, NULL },        { "gb2312", CHARSET_ICONV, "GB18030" },
-    { "gbk", CHARSET_ICONV, "GB18030" },       { "ks_c_5601-1987", CHARSET_ICONV, "CP949" },
-    { "euc-kr", CHARSET_ICONV, "CP949" },      { "shift_jis", CHARSET_ICONV, "CP932" },
-    { "x-sjis", CHARSET_ICONV, "CP932" },      { "unicode-1-1-utf-7", CHARSET_ICONV, "UTF-7" },
+    { "utf-8", CHARSET_UTF8, NULL },
+    { "utf8", CHARSET_UTF8, NULL },
+    { "us-ascii", CHARSET_ASCII, NULL },
+    { "ascii", CHARSET_ASCII, NULL },
+    { "ansi_x3.4-1968", CHARSET_ASCII, NULL },
+    { "iso-8859-1", CHARSET_LATIN1, NULL },
+    { "latin1", CHARSET_LATIN1, NULL },
+    { "iso-8859-2", CHARSET_ICONV, NULL },
+    { "iso-8859-3", CHARSET_ICONV, NULL },
+    { "iso-8859-4", CHARSET_ICONV, NULL },
+    { "iso-8859-5", CHARSET_ICONV, NULL },
+    { "iso-8859-6", CHARSET_ICONV, NULL },
+    { "iso-8859-7", CHARSET_ICONV, NULL },
+    { "iso-8859-8", CHARSET_ICONV, NULL },
+    { "iso-8859-9", CHARSET_ICONV, NULL },
+    { "iso-8859-10", CHARSET_ICONV, NULL },
+    { "iso-8859-11", CHARSET_ICONV, NULL },
+    { "iso-8859-13", CHARSET_ICONV, NULL },
+    { "iso-8859-14", CHARSET_ICONV, NULL },
+    { "iso-8859-15", CHARSET_ICONV, NULL },
+    { "iso-8859-16", CHARSET_ICONV, NULL },
+    { "windows-1250", CHARSET_ICONV, NULL },
+    { "windows-1251", CHARSET_ICONV, NULL },
+    { "windows-1252", CHARSET_ICONV, NULL },
+    { "windows-1253", CHARSET_ICONV, NULL },
+    { "windows-1254", CHARSET_ICONV, NULL },
+    { "windows-1255", CHARSET_ICONV, NULL },
+    { "windows-1256", CHARSET_ICONV, NULL },
+    { "windows-1257", CHARSET_ICONV, NULL },
+    { "windows-1258", CHARSET_ICONV, NULL },
+    { "koi8-r", CHARSET_ICONV, NULL },
+    { "koi8-u", CHARSET_ICONV, NULL },
+    { "big5", CHARSET_ICONV, NULL },
+    { "big5-hkscs", CHARSET_ICONV, NULL },
+    { "gb18030", CHARSET_ICONV, NULL },
+    { "euc-jp", CHARSET_ICONV, NULL },
+    { "euc-tw", CHARSET_ICONV, NULL },
+    { "iso-2022-jp", CHARSET_ICONV, NULL },
+    { "iso-2022-kr", CHARSET_ICONV, NULL },
+    { "iso-2022-cn", CHARSET_ICONV, NULL },
+    { "tis-620", CHARSET_ICONV, NULL },
+    { "viscii", CHARSET_ICONV, NULL },
+    { "utf-7", CHARSET_ICONV, NULL },
+    { "utf-16", CHARSET_ICONV, NULL },
+    { "utf-16be", CHARSET_ICONV, NULL },
+    { "utf-16le", CHARSET_ICONV, NULL },
+    { "utf-32", CHARSET_ICONV, NULL },
+    { "macintosh", CHARSET_ICONV, NULL },
+    { "ibm437", CHARSET_ICONV, NULL },
+    { "ibm850", CHARSET_ICONV, NULL },
+    { "ibm852", CHARSET_ICONV, NULL },
+    { "ibm866", CHARSET_ICONV, NULL },
+    { "iso-8859-6-i", CHARSET_ICONV, "iso-8859-6" },
+    { "iso-8859-8-i", CHARSET_ICONV, "iso-8859-8" },
+    { "latin2", CHARSET_ICONV, "iso-8859-2" },
+    { "latin5", CHARSET_ICONV, "iso-8859-9" },
+    { "latin9", CHARSET_ICONV, "iso-8859-15" },
+    { "cp1250", CHARSET_ICONV, "windows-1250" },
+    { "cp1251", CHARSET_ICONV, "windows-1251" },
+    { "cp1252", CHARSET_ICONV, "windows-1252" },
+    { "cp1254", CHARSET_ICONV, "windows-1254" },
+    { "cp850", CHARSET_ICONV, "ibm850" },
+    { "cp866", CHARSET_ICONV, "ibm866" },
+    { "windows-874", CHARSET_ICONV, "cp874" },
+    { "gb2312", CHARSET_ICONV, "GB18030" },
+    { "gbk", CHARSET_ICONV, "GB18030" },
+    { "cp936", CHARSET_ICONV, "GB18030" },
+    { "ks_c_5601-1987", CHARSET_ICONV, "CP949" },
+    { "euc-kr", CHARSET_ICONV, "CP949" },
+    { "cp949", CHARSET_ICONV, "CP949" },
+    { "shift_jis", CHARSET_ICONV, "CP932" },
+    { "x-sjis", CHARSET_ICONV, "CP932" },
+    { "shift-jis", CHARSET_ICONV, "CP932" },
+    { "windows-31j", CHARSET_ICONV, "CP932" },
+    { "cp932", CHARSET_ICONV, "CP932" },
+    { "iso-2022-jp-1", CHARSET_ICONV, "ISO-2022-JP-2" },
+    { "iso-2022-jp-2", CHARSET_ICONV, "ISO-2022-JP-2" },
+    { "unicode-1-1-utf-7", CHARSET_ICONV, "UTF-7" },
 };
 
-/* A name for iconv_open(), which must not see what it takes for options ("//IGNORE") or for the
- * locale's charset (""). */
-static bool iconv_name(struct slice charset, char name[static 48])
-{
-    if (charset.len == 0 || charset.len >= 48)
-        return false;
-    for (size_t i = 0; i < charset.len; i++) {
-        char c = charset.data[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+/* One handle of each charset that was ever used stays open, so that glibc keeps the module loaded:
+ * loading it takes two milliseconds, and a hostile header names ten thousand charsets by turns.
+ * Global, because the modules are; never read, only kept. */
+static _Atomic(iconv_t) kept_open[COUNT_OF(charsets)];
 
-        if (!letter && (c == '\0' || strchr("-_.:+()", c) == NULL))
-            return false;
-    }
-    memcpy(name, charset.data, charset.len);
-    name[charset.len] = '\0';
-    return true;
+static const struct charset *charset_find(struct slice name)
+{
+    for (size_t i = 0; i < COUNT_OF(charsets); i++)
+        if (slice_is(name, charsets[i].name))
+            return &charsets[i];
+    return NULL;
 }
 
-static bool charset_open(struct slice charset, enum charset_kind *kind_out, iconv_t *iconv_out)
+static bool charset_open(const struct charset *charset, iconv_t *iconv_out)
 {
-    char name[48];
-
-    *kind_out = CHARSET_ICONV;
-    for (size_t i = 0; i < COUNT_OF(charsets); i++)
-        if (slice_is(charset, charsets[i].name)) {
-            *kind_out = charsets[i].kind;
-            if (charsets[i].kind == CHARSET_ICONV)
-                *iconv_out = iconv_open("UTF-8", charsets[i].iconv_name);
-            return charsets[i].kind != CHARSET_ICONV || *iconv_out != (iconv_t)-1;
-        }
-    if (!iconv_name(charset, name))
-        return false;
-    *iconv_out = iconv_open("UTF-8", name);
+    *iconv_out =
+        iconv_open("UTF-8", charset->iconv_name != NULL ? charset->iconv_name : charset->name);
     return *iconv_out != (iconv_t)-1;
+}
+
+static void charset_close(const struct charset *charset, iconv_t handle)
+{
+    iconv_t none = NULL;
+
+    if (!atomic_compare_exchange_strong(&kept_open[charset - charsets], &none, handle))
+        iconv_close(handle);
 }
 
 /* Copies what is valid; each byte that is not becomes U+FFFD. */
@@ -157,41 +223,44 @@ static void add_iconv(iconv_t iconv_handle, struct slice bytes, struct buf *out)
     clean_from(out, first);
 }
 
-bool charset_known(struct slice charset)
+static bool convert(const struct charset *charset, struct slice bytes, struct buf *out)
 {
-    enum charset_kind kind;
     iconv_t handle;
 
-    if (!charset_open(charset, &kind, &handle))
+    if (!charset_open(charset, &handle))
         return false;
-    if (kind == CHARSET_ICONV)
-        iconv_close(handle);
+    add_iconv(handle, bytes, out);
+    charset_close(charset, handle);
     return true;
 }
 
-bool charset_to_utf8(struct slice charset, struct slice bytes, struct buf *out)
+bool charset_known(struct slice name)
 {
-    enum charset_kind kind;
-    iconv_t handle;
+    AUTO(buf_free) struct buf nothing = { 0 };
 
-    if (!charset_open(charset, &kind, &handle))
+    return charset_to_utf8(name, SLICE(""), &nothing);
+}
+
+bool charset_to_utf8(struct slice name, struct slice bytes, struct buf *out)
+{
+    const struct charset *charset = charset_find(name);
+
+    if (charset == NULL)
         return false;
-    switch (kind) {
+    switch (charset->kind) {
     case CHARSET_UTF8:
         add_utf8(bytes, out);
-        break;
+        return true;
     case CHARSET_ASCII:
         add_guessed(bytes, out);
-        break;
+        return true;
     case CHARSET_LATIN1:
         add_latin1(bytes, out);
-        break;
+        return true;
     case CHARSET_ICONV:
-        add_iconv(handle, bytes, out);
-        iconv_close(handle);
-        break;
+        return convert(charset, bytes, out);
     }
-    return true;
+    abort();
 }
 
 void text_to_utf8(struct slice charset, struct slice bytes, struct buf *out)

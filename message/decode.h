@@ -4,7 +4,7 @@
  * Decoding is lenient as a reader must be: what is broken passes through as far as it makes sense.
  * All output is valid UTF-8 where the interface says text; bytes that cannot be converted become
  * U+FFFD. An unknown charset is taken for UTF-8 if it is that, else for ISO-8859-1.
- * Threads: any; nothing is kept between calls. Output is appended.
+ * Threads: any. Output is appended.
  */
 #pragma once
 
@@ -20,7 +20,7 @@ void base64_body_decode(struct slice text, struct buf *out);
 /* By the name of a Content-Transfer-Encoding; unknown ones pass through. */
 void transfer_decode(struct slice encoding, struct slice body, struct buf *out);
 
-bool charset_known(struct slice charset);
+bool charset_known(struct slice charset); /* one that mail uses; case does not matter */
 
 /* False when the charset is not known; *out is untouched then. */
 bool charset_to_utf8(struct slice charset, struct slice bytes, struct buf *out) MUST_CHECK;

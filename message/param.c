@@ -72,17 +72,28 @@ bool param_byte(struct slice *rest, char byte)
     return true;
 }
 
+/* Bytes to the closing quote; all when it is missing. */
+static size_t quoted_length(struct slice text)
+{
+    size_t i = 1;
+
+    while (i < text.len && text.data[i] != '"')
+        i += text.data[i] == '\\' ? 2 : 1;
+    return MIN(i, text.len);
+}
+
 static struct slice quoted_string(struct arena *arena, struct slice *rest)
 {
-    char *text = arena_alloc(arena, rest->len + 1);
-    size_t len = 0, i = 1;
+    size_t end = quoted_length(*rest);
+    char *text = arena_alloc(arena, end);
+    size_t len = 0;
 
-    for (; i < rest->len && rest->data[i] != '"'; i++) {
-        if (rest->data[i] == '\\' && i + 1 < rest->len)
+    for (size_t i = 1; i < end; i++) {
+        if (rest->data[i] == '\\' && i + 1 < end)
             i++;
         text[len++] = rest->data[i];
     }
-    *rest = slice_from(*rest, i + 1);
+    *rest = slice_from(*rest, end + 1);
     return slice_make(text, len);
 }
 

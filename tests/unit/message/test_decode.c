@@ -4,6 +4,8 @@
 #include "common/codec.h"
 #include "tests/unit/message/exact.h"
 
+#include <time.h>
+
 typedef void (*decoder)(struct slice text, struct buf *out);
 
 struct decode_case {
@@ -135,6 +137,45 @@ static void test_hostile_words(void **state)
     assert_int_equal(got.len, text.len);
 }
 
+/* Many charsets by turns, each of which glibc would load and forget again: 20 s without care. */
+static void test_hostile_charsets(void **state)
+{
+    static const char *const names[] = { "koi8-r",     "big5",   "windows-1251",
+                                         "iso-8859-5", "euc-jp", "iso-2022-jp",
+                                         "gb18030",    "ibm866", "windows-1255" };
+    AUTO(buf_free) struct buf text = { 0 };
+    AUTO(buf_free) struct buf got = { 0 };
+    clock_t start = clock();
+
+    for (size_t i = 0; i < 9000; i++)
+        buf_fmt(&text, "=?%s?q?a?= ", names[i % COUNT_OF(names)]);
+    header_decode(buf_slice(&text), &got);
+    assert_int_equal(got.len, 9000);
+    assert_true(clock() - start < 5 * CLOCKS_PER_SEC);
+}
+
+/* Every charset in the table must be one that this machine has. */
+static void test_charsets_are_there(void **state)
+{
+    static const char *const names[] = {
+        "iso-8859-2",    "iso-8859-3",       "iso-8859-4",   "iso-8859-5",     "iso-8859-6",
+        "iso-8859-7",    "iso-8859-8",       "iso-8859-9",   "iso-8859-10",    "iso-8859-11",
+        "iso-8859-13",   "iso-8859-14",      "iso-8859-15",  "iso-8859-16",    "windows-1250",
+        "windows-1251",  "windows-1252",     "windows-1253", "windows-1254",   "windows-1255",
+        "windows-1256",  "windows-1257",     "windows-1258", "koi8-r",         "koi8-u",
+        "big5",          "big5-hkscs",       "gb18030",      "euc-jp",         "euc-tw",
+        "iso-2022-jp",   "iso-2022-kr",      "iso-2022-cn",  "tis-620",        "viscii",
+        "utf-7",         "utf-16",           "utf-16be",     "utf-16le",       "utf-32",
+        "macintosh",     "ibm437",           "ibm850",       "ibm852",         "ibm866",
+        "iso-8859-6-i",  "windows-874",      "gbk",          "ks_c_5601-1987", "shift_jis",
+        "iso-2022-jp-1", "unicode-1-1-utf-7"
+    };
+
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (!charset_known(slice_of(names[i])))
+            fail_msg("%s", names[i]);
+}
+
 static void test_charsets(void **state)
 {
     static const struct {
@@ -227,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_quoted_printable),   cmocka_unit_test(test_base64),
         cmocka_unit_test(test_transfer),           cmocka_unit_test(test_encoded_words),
         cmocka_unit_test(test_hostile_words),      cmocka_unit_test(test_charsets),
+        cmocka_unit_test(test_hostile_charsets),   cmocka_unit_test(test_charsets_are_there),
         cmocka_unit_test(test_charsets_any_bytes), cmocka_unit_test(test_header_encode),
     };
 
