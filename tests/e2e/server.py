@@ -151,7 +151,11 @@ class Server:
         return {row["daemon"]: row["pid"] for row in self.json("status") if "pid" in row}
 
     def kill(self, daemon):
-        os.kill(self.pids()[daemon], signal.SIGKILL)
+        self.kill_pid(self.pids()[daemon])
+
+    @staticmethod
+    def kill_pid(pid):
+        os.kill(pid, signal.SIGKILL)
 
     def __enter__(self):
         return self.start()
