@@ -27,6 +27,7 @@ enum special_use {
     SPECIAL_FLAGGED,
 };
 
+/* Names: UTF-8 without control characters; no level is empty, "." or "..". */
 #define MAILBOX_NAME_MAX   1000 /* bytes of UTF-8 */
 #define MAILBOX_DEPTH_MAX  32
 #define MAILBOX_COUNT_MAX  10000

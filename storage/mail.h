@@ -7,7 +7,8 @@
  * Flag changes and expunges of more than 2000 messages are committed in slices, so that no lock is
  * held for long. The mailbox gets its new modseq with the last slice: who asks for changes in
  * between may see some of them early, under the old modseq, and is told all of them afterwards. If
- * another writer comes in between, the rest has a modseq after its. A crash leaves some of them done.
+ * another writer comes in between, the rest has a modseq after its. A crash or an error in between
+ * leaves some of them done.
  *
  * A message (`msg`) is the immutable bytes and what was computed from them; the same msg may lie in
  * several mailboxes of the account. Its bytes stay readable for a while after the last one is
