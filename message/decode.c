@@ -19,8 +19,7 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The byte of "=XX" at text[at], or -1. */
-static int hex_byte(struct slice text, size_t at)
+int hex_byte_after(struct slice text, size_t at)
 {
     int high, low;
 
@@ -44,7 +43,7 @@ static void decode_line(struct slice line, struct buf *out)
     while (line.len > 0) {
         ptrdiff_t equals = slice_find(line, '=');
         size_t plain = equals < 0 ? line.len : (size_t)equals;
-        int byte = equals < 0 ? -1 : hex_byte(line, plain);
+        int byte = equals < 0 ? -1 : hex_byte_after(line, plain);
 
         buf_add(out, line.data, plain);
         if (byte >= 0)
@@ -160,7 +159,7 @@ static bool parse_encoded_word(struct slice text, struct encoded_word *word, boo
 static void decode_q(struct slice text, struct buf *out)
 {
     for (size_t i = 0; i < text.len; i++) {
-        int byte = text.data[i] == '=' ? hex_byte(text, i) : -1;
+        int byte = text.data[i] == '=' ? hex_byte_after(text, i) : -1;
 
         if (byte >= 0)
             i += 2;

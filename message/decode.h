@@ -11,6 +11,10 @@
 #include "common/buf.h"
 #include "common/mem.h"
 
+/* The byte that the two hex digits behind text[at] stand for ("=C3", "%C3"); -1 if they are none.
+ */
+int hex_byte_after(struct slice text, size_t at);
+
 void quoted_printable_decode(struct slice text, struct buf *out);
 
 /* Skips line ends and rubbish; what follows padding is not read, as it is mostly a footer that a

@@ -164,26 +164,13 @@ static bool next_piece(struct arena *arena, struct slice *rest, struct piece *pi
     return false;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void percent_decode(struct slice text, struct buf *out)
 {
     for (size_t i = 0; i < text.len; i++) {
-        int high = i + 2 < text.len && text.data[i] == '%' ? hex_digit(text.data[i + 1]) : -1;
-        int low = high >= 0 ? hex_digit(text.data[i + 2]) : -1;
+        int byte = text.data[i] == '%' ? hex_byte_after(text, i) : -1;
 
-        if (low >= 0) {
-            buf_add_byte(out, (char)(high << 4 | low));
-            i += 2;
-        } else {
-            buf_add_byte(out, text.data[i]);
-        }
+        buf_add_byte(out, byte >= 0 ? (char)byte : text.data[i]);
+        i += byte >= 0 ? 2 : 0;
     }
 }
 
