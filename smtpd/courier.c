@@ -15,10 +15,11 @@
 #define BUCKETS       256
 #define SOON_MS       5000
 
-/* An account that gets much mail is written at most this often, so that one commit takes several
- * messages; the first after a pause goes at once. At 20 accounts and 1000 messages a second, every
- * second commit is saved. */
-#define REST_MS 50
+/* While there is much to do, an account is written at most this often, so that one commit takes
+ * several messages: with 20 accounts that halves the work. With no more than BUSY_PARCELS in hand
+ * nobody waits. */
+#define REST_MS      50
+#define BUSY_PARCELS 4
 
 /* The key of the job that reads the queue: no account has it. */
 #define SCAN_KEY 0
@@ -260,9 +261,9 @@ static void rest(struct courier *courier, struct box *box)
 /* A full box goes on at once; other jobs of the worker come in between. */
 static void end_box_job(struct courier *courier, struct box *box, bool was_full)
 {
-    bool may_rest = !courier->catching_up && !courier->stopping && !was_full;
+    bool is_busy = courier->in_hand > BUSY_PARCELS && !courier->catching_up && !courier->stopping;
 
-    if (may_rest)
+    if (is_busy && !was_full)
         rest(courier, box);
     else if (box->first != NULL)
         pool_submit(courier->options.pool, box->account, &box->job);

@@ -344,6 +344,71 @@ static void test_aliases_and_doubles(void **state)
     assert_int_equal(atomic_load(&post->n_remote), 1);
 }
 
+static void test_directory_verdicts(void **state)
+{
+    struct post *post = *state;
+    const struct slice loop[] = { SLICE("loop@example.test") };
+    const struct slice everything[] = { SLICE("eve@example.test") };
+    struct error err;
+
+    assert_true(alias_add(post->rig.desk, SLICE("loop@example.test"), loop, 1, &err));
+    assert_true(account_set_disabled(post->rig.desk, post->rig.bob, true, &err));
+    post_start(post, SERVICE_MX);
+    assert_true(replies_are(post_say(post, EHLO "MAIL FROM:<a@far.test>\r\n"
+                                                "RCPT TO:<bob@example.test>\r\n"
+                                                "RCPT TO:<loop@example.test>\r\n"
+                                                "RCPT TO:<any@example.test>\r\n"),
+                            "250|250|550 5.2.1|550 5.4.6|550 5.1.1"));
+    assert_true(alias_add(post->rig.desk, SLICE("*@example.test"), everything, 1, &err));
+    assert_true(replies_are(post_say(post, "RCPT TO:<any@example.test>\r\n"
+                                           "RCPT TO:<bob@example.test>\r\n"),
+                            "250 2.1.5|550 5.2.1"));
+    post_stop(post);
+}
+
+/* A message that fails at delivery, as it was there before: who hears of it is NOTIFY's choice. */
+static void deliver_in_a_loop(struct post *post, const char *parameters)
+{
+    AUTO(buf_free) struct buf text = { 0 };
+
+    buf_fmt(&text, EHLO "MAIL FROM:<eve@example.test>\r\nRCPT TO:<bob@example.test>%s\r\n",
+            parameters);
+    post_start(post, SERVICE_MX);
+    post_say_bytes(post, buf_slice(&text));
+    post_say(post, "DATA\r\n");
+    post_say(post, "Delivered-To: bob@example.test\r\n" TEXT ".\r\n");
+    post_stop(post);
+    post_settle(post);
+}
+
+static void test_notify(void **state)
+{
+    struct post *post = *state;
+
+    deliver_in_a_loop(post, " NOTIFY=NEVER");
+    assert_int_equal(post_count(post, post->rig.eve), 0);
+    deliver_in_a_loop(post, " NOTIFY=SUCCESS");
+    assert_int_equal(post_count(post, post->rig.eve), 0);
+    deliver_in_a_loop(post, " NOTIFY=FAILURE");
+    assert_int_equal(post_count(post, post->rig.eve), 1);
+    assert_int_equal(post_count(post, post->rig.bob), 0);
+}
+
+/* Many at once to few accounts: the boxes fill, rest and empty again; all of it arrives once. */
+static void test_burst(void **state)
+{
+    struct post *post = *state;
+
+    post_start(post, SERVICE_MX);
+    post_say(post, EHLO);
+    for (size_t i = 0; i < 200; i++)
+        post_say(post, ENVELOPE "RCPT TO:<eve@example.test>\r\nDATA\r\n" TEXT ".\r\n");
+    post_stop(post);
+    post_settle(post);
+    assert_int_equal(post_count(post, post->rig.bob), 200);
+    assert_int_equal(post_count(post, post->rig.eve), 200);
+}
+
 static void test_submission_is_mended(void **state)
 {
     struct post *post = *state;
@@ -498,6 +563,9 @@ int main(void)
         TEST(test_loop),
         TEST(test_delivery),
         TEST(test_aliases_and_doubles),
+        TEST(test_directory_verdicts),
+        TEST(test_notify),
+        TEST(test_burst),
         TEST(test_submission_is_mended),
         TEST(test_quota),
         TEST(test_bounce_over_quota),
