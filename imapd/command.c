@@ -22,6 +22,8 @@ static enum next imap_wrong_state(struct call *call, struct args *args)
     return reply_bad(call, "Not in this state");
 }
 
+#define TAG_MAX 256 /* we send it back */
+
 #define STRANGER CLIENT_NOT_AUTHENTICATED
 #define KNOWN    (CLIENT_AUTHENTICATED | CLIENT_SELECTED)
 #define ANY      (STRANGER | KNOWN)
@@ -86,8 +88,10 @@ bool command_head(struct args *args, struct slice *tag_out, struct slice *name_o
 {
     *name_out = (struct slice){ 0 };
     *uid_out = false;
-    if (!args_tag(args, tag_out))
-        return false;
+    if (!args_tag(args, tag_out) || tag_out->len > TAG_MAX) {
+        *tag_out = (struct slice){ 0 };
+        return args_fail(args, "the tag is too long");
+    }
     if (!args_space(args) || !args_atom(args, name_out))
         return true;
     *uid_out = slice_is(*name_out, "UID") && args_space(args);

@@ -174,6 +174,23 @@ static void test_long_line(void **state)
     }
 }
 
+/* It is not sent back, whole or in part. */
+static void test_long_tag(void **state)
+{
+    static const size_t lengths[] = { 257, 20000 };
+
+    for (size_t i = 0; i < COUNT_OF(lengths); i++) {
+        AUTO(buf_free) struct buf line = { 0 };
+
+        while (line.len < lengths[i])
+            buf_add_byte(&line, 'x');
+        buf_add_text(&line, " NOOP\r\nb NOOP\r\n");
+        start();
+        EXPECT(&dialogue.a, buf_text(&line), "* BAD *\nb OK *\n");
+        rig_stop(&dialogue.a);
+    }
+}
+
 static void test_big_literal(void **state)
 {
     AUTO(buf_free) struct buf text = { 0 };
@@ -223,11 +240,12 @@ static void test_events(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_greeting),        cmocka_unit_test(test_clear_text),
-        cmocka_unit_test(test_login),           cmocka_unit_test(test_wrong_passwords),
-        cmocka_unit_test(test_syntax),          cmocka_unit_test(test_nul),
-        cmocka_unit_test(test_long_line),       cmocka_unit_test(test_big_literal),
-        cmocka_unit_test(test_too_many_errors), cmocka_unit_test(test_events),
+        cmocka_unit_test(test_greeting),    cmocka_unit_test(test_clear_text),
+        cmocka_unit_test(test_login),       cmocka_unit_test(test_wrong_passwords),
+        cmocka_unit_test(test_syntax),      cmocka_unit_test(test_nul),
+        cmocka_unit_test(test_long_line),   cmocka_unit_test(test_long_tag),
+        cmocka_unit_test(test_big_literal), cmocka_unit_test(test_too_many_errors),
+        cmocka_unit_test(test_events),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
