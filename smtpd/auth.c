@@ -13,9 +13,24 @@ static bool is_offered(const struct smtp *smtp)
            (smtp->call->secure || smtp->smtpd->settings->plaintext);
 }
 
+/* What ties a login to its TLS session. Nothing where the operator has not asked for it: then the
+ * -PLUS mechanism is not offered, and a client that could do it is not taken for one that was
+ * cheated of it (RFC 5802 section 6). */
+static struct sasl_binding binding_of(const struct smtp *smtp)
+{
+    if (!smtp->smtpd->settings->channel_binding)
+        return (struct sasl_binding){ 0 };
+    return (struct sasl_binding){
+        .exporter = smtp->call->binding_exporter,
+        .end_point = smtp->call->binding_end_point,
+    };
+}
+
 static bool has_binding(const struct smtp *smtp)
 {
-    return smtp->call->binding_exporter.len > 0 || smtp->call->binding_end_point.len > 0;
+    const struct sasl_binding binding = binding_of(smtp);
+
+    return binding.exporter.len > 0 || binding.end_point.len > 0;
 }
 
 void auth_offer(struct smtp *smtp)
@@ -109,10 +124,7 @@ static enum next start(struct smtp *smtp, enum sasl_mechanism mechanism, struct 
 {
     AUTO(buf_free) struct buf out = { 0 };
     struct error err = { 0 };
-    const struct sasl_binding binding = {
-        .exporter = smtp->call->binding_exporter,
-        .end_point = smtp->call->binding_end_point,
-    };
+    const struct sasl_binding binding = binding_of(smtp);
     enum login_result result = login_start(&smtp->auth, &smtp->smtpd->login, smtp->call->desk,
                                            mechanism, &binding, initial, &out, &err);
 

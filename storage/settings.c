@@ -105,6 +105,8 @@ static const struct config_key keys[] = {
     NUMBER("smtp", "errors", errors, "20", 1, 10000,
            "Refused or wrong commands after which a connection is closed."),
     NUMBER("smtp", "hops", hops, "50", 10, 1000, "Received lines that make a loop."),
+    BOOL("smtp", "channel_binding", channel_binding, "no",
+         "Offer SCRAM-SHA-256-PLUS to users who send mail; mutt and neomutt choose it and fail."),
     DURATION("smtp", "command_timeout", command_timeout, "5m", 10 * SECONDS, HOURS,
              "Silence between commands."),
     DURATION("smtp", "data_timeout", data_timeout, "3m", 10 * SECONDS, HOURS,

@@ -33,6 +33,7 @@ struct settings {
     uint64_t bare_newline, retry_first, retry_last, give_up, deliveries;
     char *subaddress_separator, *resolver;
     uint64_t remote_port;
+    bool channel_binding;
     /* [imap] */
     uint64_t literal, command_size, search_slice;
     bool relaxed_flags;
