@@ -155,6 +155,10 @@ void conn_start_tls(struct conn *conn, const char *server_name)
     if (conn->phase != CONN_OPEN || conn->session != NULL)
         return;
     buf_free(&conn->input);
+    if (conn->saw_end) {
+        conn_abort(conn, "the peer hung up before the TLS handshake");
+        return;
+    }
     if (!conn_tls_start(conn, server_name)) {
         conn_abort(conn, "TLS cannot be started");
         return;
