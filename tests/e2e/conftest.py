@@ -1,5 +1,6 @@
 """Fixtures: one server for most tests, an account of its own for each, servers with settings."""
 import itertools
+import tempfile
 
 import pytest
 
@@ -26,8 +27,10 @@ def second_account(server):
 
 
 @pytest.fixture
-def make_server(tmp_path):
-    """make_server(settings) -> a server that is not started yet."""
-    def make(settings=None, **options):
-        return Server(tmp_path / "postane", settings, **options)
-    return make
+def make_server():
+    """make_server(settings) -> a server that is not started yet. Its path is short: unix sockets
+    allow 108 bytes."""
+    with tempfile.TemporaryDirectory(prefix="postane-") as folder:
+        def make(settings=None, **options):
+            return Server(folder, settings, **options)
+        yield make

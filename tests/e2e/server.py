@@ -21,6 +21,9 @@ BUILD = pathlib.Path(os.environ.get("POSTANE_BUILD", ROOT / "build-sanitize"))
 NAMES = ["smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s"]
 DOMAIN = "example.test"
 PASSWORD = "correct horse"
+# Freed memory is given back, so that tests can watch how much is used.
+SANITIZER_OPTIONS = {"ASAN_OPTIONS": "quarantine_size_mb=1:thread_local_quarantine_size_kb=64",
+                     "UBSAN_OPTIONS": "print_stacktrace=1"}
 PATIENCE = 30  # seconds for anything that should take milliseconds
 
 
@@ -123,9 +126,10 @@ class Server:
 
     def start(self):
         self.log_path = self.folder / "log"
-        self.process = subprocess.Popen(
-            [BUILD / "admin/postane", "-c", self.config, "serve"], stdout=subprocess.PIPE,
-            stderr=open(self.log_path, "ab"), start_new_session=True)
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [BUILD / "admin/postane", "-c", self.config, "serve"], stdout=subprocess.PIPE,
+                stderr=log, start_new_session=True, env=os.environ | SANITIZER_OPTIONS)
         ready = self.process.stdout.readline()
         assert ready.startswith(b"ready:"), f"did not start: {self.log()[-2000:]}"
         return self

@@ -1,0 +1,122 @@
+"""Plays a dialogue from tests/wire against a server.
+
+A dialogue is a text file. Blank lines and lines starting with # are left out.
+
+    ON imap [tls]      which port, and whether TLS starts at once
+    TLS                the TLS handshake, after STARTTLS or STLS was accepted
+    C: text            send the line, with CRLF
+    C| text            send exactly this; \\r \\n \\0 \\xHH \\\\ are bytes, * N repeats: C| a * 5000
+    S: text            the next line is exactly this
+    S~ regex           the next line matches this in full
+    S* regex           skip lines until one matches
+    END                the server hangs up
+    WHOLE              not to be played byte by byte: what comes in one packet matters
+
+{user}, {pass}, {plain} (the SASL PLAIN response in base64) stand for the account of the test.
+"""
+import base64
+import re
+import socket
+import ssl
+import time
+
+PATIENCE = 30
+
+
+def parse(path):
+    """[(keyword, text), ...]"""
+    steps = []
+    for line in path.read_text().splitlines():
+        if not line or line.startswith("#"):
+            continue
+        match = re.fullmatch(r"(C:|C\||S:|S~|S\*|ON|TLS|END|WHOLE) ?(.*)", line)
+        assert match, f"{path.name}: what is this? {line}"
+        steps.append(match.groups())
+    return steps
+
+
+def raw_bytes(text):
+    times = 1
+    if repeat := re.fullmatch(r"(.*) \* (\d+)", text):
+        text, times = repeat[1], int(repeat[2])
+    return text.encode().decode("unicode_escape").encode("latin-1") * times
+
+
+class Player:
+    def __init__(self, server, user, password, split):
+        """`split`: send every byte by itself."""
+        self.server, self.split = server, split
+        plain = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
+        self.words = {"{user}": user, "{pass}": password, "{plain}": plain}
+        self.socket = self.stream = None
+
+    def fill_in(self, text, quote=lambda value: value):
+        for word, value in self.words.items():
+            text = text.replace(word, quote(value))
+        return text
+
+    def open(self, port, tls=""):
+        self.socket = socket.create_connection(("localhost", self.server.ports[port]), PATIENCE)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.start_tls()
+        self.stream = self.socket.makefile("rb")
+
+    def start_tls(self):
+        self.socket = self.server.tls.wrap_socket(self.socket, server_hostname="localhost")
+        self.stream = self.socket.makefile("rb")
+
+    def send(self, data):
+        if not self.split:
+            self.socket.sendall(data)
+            return
+        for i in range(len(data)):
+            self.socket.sendall(data[i:i + 1])
+            time.sleep(0.0002)
+
+    def line(self):
+        line = self.stream.readline()
+        assert line, "the server hung up"
+        assert line.endswith(b"\r\n"), f"a line without CRLF: {line!r}"
+        return line[:-2].decode("utf-8", "backslashreplace")
+
+    def expect_end(self):
+        try:
+            rest = self.stream.read()
+        except (ConnectionResetError, ssl.SSLError):
+            rest = b""
+        assert rest == b"", f"instead of hanging up: {rest!r}"
+
+    def step(self, keyword, text):
+        if keyword == "ON":
+            self.open(*text.split())
+        elif keyword == "TLS":
+            self.start_tls()
+        elif keyword == "C:":
+            self.send(self.fill_in(text).encode() + b"\r\n")
+        elif keyword == "C|":
+            self.send(raw_bytes(self.fill_in(text)))
+        elif keyword == "S:":
+            wanted, got = self.fill_in(text), self.line()
+            assert got == wanted, f"got {got!r}, wanted {wanted!r}"
+        elif keyword == "S~":
+            pattern, got = self.fill_in(text, re.escape), self.line()
+            assert re.fullmatch(pattern, got), f"got {got!r}, wanted /{pattern}/"
+        elif keyword == "S*":
+            pattern = self.fill_in(text, re.escape)
+            while not re.fullmatch(pattern, self.line()):
+                pass
+        elif keyword == "END":
+            self.expect_end()
+
+    def play(self, path):
+        try:
+            for number, (keyword, text) in enumerate(parse(path), 1):
+                try:
+                    self.step(keyword, text)
+                except AssertionError as error:
+                    raise AssertionError(f"{path.name}, step {number} ({keyword} {text}): "
+                                         f"{error}") from None
+        finally:
+            if self.socket is not None:
+                self.socket.close()
