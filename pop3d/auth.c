@@ -160,9 +160,8 @@ enum next pop3_auth(struct call *call, struct slice args)
     if (args.len > 0 && !slice_is(args, "=") && !base64_decode(args, &initial))
         return pop3_err(call, "The response is not base64");
     result = login_start(&pop->login, &pop->service->login, call->desk, mechanism, &binding,
-                         args.len > 0
-                             ? slice_make(initial.len > 0 ? initial.data : "", initial.len)
-                             : (struct slice){ NULL, 0 },
+                         args.len > 0 ? slice_make(initial.len > 0 ? initial.data : "", initial.len)
+                                      : (struct slice){ NULL, 0 },
                          &out, &err);
     return go_on(call, result, buf_slice(&out), &err);
 }

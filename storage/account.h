@@ -28,15 +28,15 @@ enum special_use {
 };
 
 /* Names: UTF-8 without control characters; no level is empty, "." or "..". */
-#define MAILBOX_NAME_MAX   1000 /* bytes of UTF-8 */
-#define MAILBOX_DEPTH_MAX  32
-#define MAILBOX_COUNT_MAX  10000
+#define MAILBOX_NAME_MAX  1000 /* bytes of UTF-8 */
+#define MAILBOX_DEPTH_MAX 32
+#define MAILBOX_COUNT_MAX 10000
 
 struct mailbox_info {
     uint64_t id;       /* never reused within the account */
     struct slice name; /* full, UTF-8, "/" between levels; INBOX in capitals */
     uint32_t uidvalidity, uidnext;
-    uint64_t modseq;   /* HIGHESTMODSEQ, at least 1 */
+    uint64_t modseq; /* HIGHESTMODSEQ, at least 1 */
     uint64_t n_total, n_unseen, n_deleted, bytes;
     uint32_t recent_from; /* UIDs from here on are \Recent to the next session that selects it */
     enum special_use special_use;
@@ -80,7 +80,7 @@ bool mailbox_subscriptions(struct account *account, struct arena *arena,
                            struct name_list *names_out, struct error *err) MUST_CHECK;
 
 struct quota {
-    uint64_t bytes, bytes_max;       /* max 0: no limit */
+    uint64_t bytes, bytes_max; /* max 0: no limit */
     uint64_t messages, messages_max;
 };
 bool account_quota(struct account *account, struct quota *quota_out, struct error *err) MUST_CHECK;

@@ -23,11 +23,11 @@
 #include "storage/uidset.h"
 
 /* Flags: system flags, then keywords by their bit in the account's table. */
-#define MAIL_SEEN      (1ull << 0)
-#define MAIL_ANSWERED  (1ull << 1)
-#define MAIL_FLAGGED   (1ull << 2)
-#define MAIL_DELETED   (1ull << 3)
-#define MAIL_DRAFT     (1ull << 4)
+#define MAIL_SEEN          (1ull << 0)
+#define MAIL_ANSWERED      (1ull << 1)
+#define MAIL_FLAGGED       (1ull << 2)
+#define MAIL_DELETED       (1ull << 3)
+#define MAIL_DRAFT         (1ull << 4)
 #define MAIL_KEYWORD_FIRST 8
 #define MAIL_KEYWORD_LAST  62
 
@@ -74,12 +74,12 @@ bool mailbox_recent(struct account *account, uint64_t mailbox, bool claim, uint3
                     struct error *err) MUST_CHECK;
 
 struct append {
-    struct body *body;      /* finished; stays the caller's */
-    struct slice prefix;    /* header lines that go before it; may be empty */
+    struct body *body;   /* finished; stays the caller's */
+    struct slice prefix; /* header lines that go before it; may be empty */
     uint64_t flags;
-    int64_t received_ms;    /* 0: now */
+    int64_t received_ms;           /* 0: now */
     unsigned char delivery_id[16]; /* all zero: none; one that was seen before makes no message */
-    uint32_t uid_out;       /* filled: 0 if it was a replay */
+    uint32_t uid_out;              /* filled: 0 if it was a replay */
 };
 /* All or none. Errors: ERROR_NOT_FOUND, ERROR_OVER_QUOTA (unless over_quota_is_fine). */
 bool mailbox_append(struct account *account, uint64_t mailbox, struct append *items, size_t count,
@@ -91,7 +91,7 @@ enum flag_op { FLAGS_REPLACE, FLAGS_ADD, FLAGS_REMOVE };
 struct flag_change {
     enum flag_op op;
     uint64_t flags;
-    bool guarded;             /* only messages with modseq <= unchanged_since (RFC 7162) */
+    bool guarded; /* only messages with modseq <= unchanged_since (RFC 7162) */
     uint64_t unchanged_since;
 };
 struct flags_result {
@@ -107,9 +107,9 @@ bool mailbox_store_flags(struct account *account, uint64_t mailbox, const struct
 void flags_result_free(struct flags_result *result);
 
 struct copy_result {
-    uint32_t uidvalidity; /* of the target */
+    uint32_t uidvalidity;   /* of the target */
     struct uidset from, to; /* the n-th of one is the n-th of the other */
-    uint64_t modseq;      /* of the source, after a move */
+    uint64_t modseq;        /* of the source, after a move */
 };
 /* Errors: ERROR_NOT_FOUND (target), ERROR_OVER_QUOTA. `move` within one mailbox gives new UIDs. */
 bool mailbox_copy(struct account *account, uint64_t mailbox, const struct uidset *which,
@@ -139,6 +139,6 @@ bool account_cached(struct account *account, const uint64_t *msgs, size_t count,
 bool account_read(struct account *account, uint64_t msg, uint64_t offset, size_t len,
                   struct buf *out, struct error *err) MUST_CHECK;
 
-/* A stable name of the message for POP3's UIDL: 32 hex digits, the same in every mailbox. Two copies
- * in one mailbox share it, as RFC 1939 section 7 allows. */
+/* A stable name of the message for POP3's UIDL: 32 hex digits, the same in every mailbox. Two
+ * copies in one mailbox share it, as RFC 1939 section 7 allows. */
 void account_uidl(struct account *account, uint64_t msg, struct buf *out);

@@ -28,7 +28,7 @@ struct store_options {
     size_t inline_max_bytes; /* bodies up to this lie in the database (128 KB) */
     size_t handles_per_desk; /* open accounts a desk keeps */
     uint64_t quota_bytes, quota_messages; /* where the account has none of its own; 0: no limit */
-    bool relaxed_flags;      /* flag changes commit without an fsync of their own */
+    bool relaxed_flags;                   /* flag changes commit without an fsync of their own */
 };
 
 /* Makes the directories and databases of a new store; fine if they are there already. */

@@ -18,8 +18,8 @@ struct uidset {
 void uidset_add(struct uidset *set, uint32_t lo, uint32_t hi); /* fast when at or past the end */
 void uidset_remove(struct uidset *set, uint32_t lo, uint32_t hi);
 bool uidset_has(const struct uidset *set, uint32_t uid);
-uint64_t uidset_size(const struct uidset *set); /* how many numbers */
-uint32_t uidset_last(const struct uidset *set); /* greatest, 0 if empty */
+uint64_t uidset_size(const struct uidset *set);               /* how many numbers */
+uint32_t uidset_last(const struct uidset *set);               /* greatest, 0 if empty */
 void uidset_print(const struct uidset *set, struct buf *out); /* "1:3,7" */
 void uidset_copy(struct uidset *to, const struct uidset *from);
 void uidset_clear(struct uidset *set); /* empties it, keeps the memory */
