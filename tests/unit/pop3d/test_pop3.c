@@ -50,10 +50,10 @@ static int close_store(void **state)
 static const struct {
     const char *name, *say, *answer;
 } dialogues[] = {
-    { "STAT", "STAT\r\n", "+OK 2 67\r\n" },
-    { "lower case", "stat\r\n", "+OK 2 67\r\n" },
-    { "bare LF", "STAT\n", "+OK 2 67\r\n" },
-    { "LIST", "LIST\r\n", "+OK Messages and their sizes:\r\n1 40\r\n2 27\r\n.\r\n" },
+    { "STAT", "STAT\r\n", "+OK 2 66\r\n" },
+    { "lower case", "stat\r\n", "+OK 2 66\r\n" },
+    { "bare LF", "STAT\n", "+OK 2 66\r\n" },
+    { "LIST", "LIST\r\n", "+OK Messages and their sizes:\r\n1 39\r\n2 27\r\n.\r\n" },
     { "LIST 2", "LIST 2\r\n", "+OK 2 27\r\n" },
     { "LIST 3", "LIST 3\r\n", "-ERR There is no such message\r\n" },
     { "LIST 0", "LIST 0\r\n", "-ERR There is no such message\r\n" },
@@ -72,7 +72,7 @@ static const struct {
     { "DELE and RSET", "DELE 1\r\nLIST 1\r\nDELE 1\r\nSTAT\r\nRSET\r\nSTAT\r\n",
       "+OK Marked; QUIT removes it\r\n-ERR There is no such message\r\n"
       "-ERR There is no such message\r\n+OK 1 27\r\n+OK No message is marked any more\r\n"
-      "+OK 2 67\r\n" },
+      "+OK 2 66\r\n" },
     { "NOOP", "NOOP\r\n", "+OK Nothing done\r\n" },
     { "NOOP with an argument", "NOOP x\r\n", "-ERR This command takes no argument\r\n" },
     { "unknown", "XYZZY\r\n", "-ERR I don't know that command\r\n" },
@@ -134,7 +134,7 @@ static void test_update(void **state)
     log_in(rig);
     rig_say(rig, "STAT\r\nDELE 1\r\nQUIT\r\n");
     assert_string_equal(rig_text(rig),
-                        "+OK 2 67\r\n+OK Marked; QUIT removes it\r\n+OK Goodbye\r\n");
+                        "+OK 2 66\r\n+OK Marked; QUIT removes it\r\n+OK Goodbye\r\n");
     assert_true(rig->closed);
     rig_stop(rig);
 
@@ -156,7 +156,7 @@ static void test_view_is_fixed(void **state)
     log_in(rig);
     rig_append(rig, rig->bob, "INBOX", MAIL_2);
     rig_say(rig, "STAT\r\nRETR 2\r\n");
-    assert_string_equal(rig_text(rig), "+OK 1 40\r\n-ERR There is no such message\r\n");
+    assert_string_equal(rig_text(rig), "+OK 1 39\r\n-ERR There is no such message\r\n");
     rig_stop(rig);
 }
 
