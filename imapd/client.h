@@ -60,6 +60,7 @@ struct client {
     const struct command *command; /* the command in hand; NULL between commands */
     struct slice tag;              /* points into input.command */
     bool uid;                      /* it came as "UID FETCH" and so on */
+    bool keeps_seq;                /* it names sequence numbers, though it is a UID command */
 
     /* The rest of a command in hand: run() calls it instead of taking the next one. Its memory is
      * in call->arena, or freed by abandon(), which runs only when the session ends in mid-command

@@ -43,6 +43,18 @@ static bool take_args(struct call *call, struct args *args, struct uidset *uids,
     return true;
 }
 
+/* Nothing was copied. That is fine when the set names nothing, but a message that the client still
+ * sees and that is gone was not copied for another reason. */
+static enum next reply_nothing(struct call *call, const struct uidset *uids, const char *text)
+{
+    struct view_walk walk = { 0 };
+    size_t index;
+
+    if (view_next(&client_of(call)->view, uids, &walk, &index))
+        return reply_no(call, "EXPUNGEISSUED", "These messages are gone");
+    return reply_ok(call, text);
+}
+
 enum next imap_copy(struct call *call, struct args *args)
 {
     AUTO(uidset_free) struct uidset uids = { 0 };
@@ -57,7 +69,7 @@ enum next imap_copy(struct call *call, struct args *args)
     if (!mailbox_copy(client->account, client->view.mailbox, &uids, target, false, &result, &err))
         return reply_error(call, &err);
     if (result.from.count == 0)
-        return reply_ok(call, "Nothing to copy");
+        return reply_nothing(call, &uids, "Nothing to copy");
     print_copyuid(&result, &code);
     return reply_ok_code(call, buf_text(&code), "COPY completed");
 }
@@ -95,7 +107,7 @@ enum next imap_move(struct call *call, struct args *args)
     if (!mailbox_copy(client->account, client->view.mailbox, &uids, target, true, &result, &err))
         return reply_error(call, &err);
     if (result.from.count == 0)
-        return reply_ok(call, "Nothing to move");
+        return reply_nothing(call, &uids, "Nothing to move");
     print_copyuid(&result, &code);
     reply_untagged(call, "OK [%s] Moved", buf_text(&code));
     return reply_removed(call, &result.from, result.modseq, "MOVE completed");

@@ -240,12 +240,24 @@ static uint32_t number_of(const struct search *search, size_t i)
     return search->client->uid ? search->client->view.uids[index] : index + 1;
 }
 
+/* Is this one of the messages that the client is told of? MIN and MAX alone are just those (RFC 4731
+ * section 3.2, RFC 5182 section 2.4). */
+static bool is_told(const struct search *search, size_t i)
+{
+    if ((search->returns & (RETURN_MIN | RETURN_MAX)) == 0 ||
+        (search->returns & (RETURN_ALL | RETURN_COUNT)) != 0)
+        return true;
+    return (i == 0 && (search->returns & RETURN_MIN) != 0) ||
+           (i + 1 == search->n_found && (search->returns & RETURN_MAX) != 0);
+}
+
 static uint64_t highest_modseq(const struct search *search)
 {
     uint64_t highest = 0;
 
     for (size_t i = 0; i < search->n_found; i++)
-        highest = MAX(highest, search->client->view.modseqs[search->found[i]]);
+        if (is_told(search, i))
+            highest = MAX(highest, search->client->view.modseqs[search->found[i]]);
     return highest;
 }
 
@@ -292,21 +304,14 @@ static void tell_extended(struct call *call, const struct search *search)
     buf_add_text(out, "\r\n");
 }
 
-/* "$": all that was found, or with MIN and MAX alone just those (RFC 5182 section 2.4). */
 static void save(const struct search *search)
 {
     struct view *view = &search->client->view;
-    bool ends_only = (search->returns & (RETURN_MIN | RETURN_MAX)) != 0 &&
-                     (search->returns & (RETURN_ALL | RETURN_COUNT)) == 0;
 
     uidset_clear(&view->saved);
-    for (size_t i = 0; i < search->n_found; i++) {
-        bool is_end = (i == 0 && (search->returns & RETURN_MIN) != 0) ||
-                      (i + 1 == search->n_found && (search->returns & RETURN_MAX) != 0);
-
-        if (!ends_only || is_end)
+    for (size_t i = 0; i < search->n_found; i++)
+        if (is_told(search, i))
             uidset_add(&view->saved, view->uids[search->found[i]], view->uids[search->found[i]]);
-    }
 }
 
 static enum next finish(struct call *call, struct search *search, const struct error *err)
@@ -348,6 +353,8 @@ static enum next go_on(struct call *call)
 static enum next refuse(struct call *call, struct search *search, const struct args *args)
 {
     search_free(&search->program);
+    if (search->program.bad_charset && (search->returns & RETURN_SAVE) != 0)
+        uidset_clear(&search->client->view.saved); /* RFC 5182 section 2.1 */
     if (search->program.bad_charset)
         return reply_no(call, "BADCHARSET (US-ASCII UTF-8)", "I don't know this charset");
     if (search->program.bad_number != NULL)
@@ -365,6 +372,7 @@ enum next imap_search(struct call *call, struct args *args)
     if (!args_space(args) || !take_return(args, search) || !take_charset(args, search) ||
         !search_parse(args, &search->program))
         return refuse(call, search, args);
+    client->keeps_seq = search->program.has_seqs; /* RFC 7162 section 3.2.10.2 */
     if (search->program.has_modseq)
         condstore_enable(call);
     search->open = mem_zero(slice * sizeof(*search->open));

@@ -9,6 +9,8 @@
 #include "imapd/condstore.h"
 #include "imapd/reply.h"
 
+#include <stdlib.h>
+
 struct store_args {
     struct seqset set;
     struct flag_change change;
@@ -56,27 +58,42 @@ static void tell_modseq(struct call *call, size_t index)
     struct client *client = client_of(call);
 
     buf_fmt(&call->out, "* %zu FETCH (", index + 1);
-    if (client->uid || client->qresync)
-        buf_fmt(&call->out, "UID %u ", client->view.uids[index]);
-    buf_fmt(&call->out, "MODSEQ (%llu))\r\n", (unsigned long long)client->view.modseqs[index]);
+    buf_fmt(&call->out, "UID %u MODSEQ (%llu))\r\n", client->view.uids[index],
+            (unsigned long long)client->view.modseqs[index]);
 }
 
-static void tell_result(struct call *call, const struct flags_result *result, bool silent)
+static uint64_t changed_flags(uint64_t flags, const struct flag_change *change)
+{
+    switch (change->op) {
+    case FLAGS_REPLACE:
+        return change->flags;
+    case FLAGS_ADD:
+        return flags | change->flags;
+    case FLAGS_REMOVE:
+        return flags & ~change->flags;
+    }
+    abort();
+}
+
+/* What others did to a message is told with .SILENT too (RFC 3501 section 6.4.6). */
+static void tell_result(struct call *call, const struct flags_result *result,
+                        const struct store_args *store)
 {
     struct client *client = client_of(call);
 
     for (size_t i = 0; i < result->count; i++) {
         const struct mail *mail = &result->mails[i];
         size_t index;
-        bool changed;
+        bool changed, as_expected;
 
         if (!view_find(&client->view, mail->uid, &index))
             continue; /* newer than the client's view: it hears of it with its EXISTS */
         changed = client->view.modseqs[index] != mail->modseq;
+        as_expected = changed_flags(client->view.flags[index], &store->change) == mail->flags;
         view_set(&client->view, index, mail->flags, mail->modseq);
-        if (!silent)
+        if (!store->silent || !as_expected)
             reply_fetch_flags(call, index);
-        else if (client->condstore && changed)
+        else if (client->condstore && (changed || store->change.guarded))
             tell_modseq(call, index);
     }
 }
@@ -117,7 +134,7 @@ enum next imap_store(struct call *call, struct args *args)
                              &err) ||
         !keywords_learn(&client->keywords, client->account, store.change.flags, &err))
         return reply_error(call, &err);
-    tell_result(call, &result, store.silent);
+    tell_result(call, &result, &store);
     if (result.refused.count > 0)
         return reply_modified(call, &result.refused);
     return reply_ok(call, "STORE completed");

@@ -41,6 +41,11 @@ static bool take_modifiers(struct fetch *fetch, struct args *args)
     return args_close(args) && args_end(args);
 }
 
+static bool is_wanted(const struct fetch *fetch, size_t index)
+{
+    return !fetch->changed_only || fetch->client->view.modseqs[index] > fetch->changed_since;
+}
+
 /* Marks the messages as \Seen in one go; their FLAGS are told with their line. */
 static bool set_seen(struct fetch *fetch, struct error *err)
 {
@@ -52,7 +57,7 @@ static bool set_seen(struct fetch *fetch, struct error *err)
     size_t index;
 
     while (view_next(view, &fetch->uids, &walk, &index))
-        if ((view->flags[index] & MAIL_SEEN) == 0)
+        if ((view->flags[index] & MAIL_SEEN) == 0 && is_wanted(fetch, index))
             uidset_add(&unseen, view->uids[index], view->uids[index]);
     if (unseen.count == 0)
         return true;
@@ -110,6 +115,7 @@ static bool tell_vanished(struct fetch *fetch, const struct seqset *set, struct 
                          &changes, err))
         return false;
     intersect(&changes.vanished, &asked, &gone);
+    view_subtract(&client->view, &gone);
     if (gone.count == 0)
         return true;
     buf_add_text(&fetch->call->out, "* VANISHED (EARLIER) ");
@@ -130,6 +136,10 @@ static void keep_texts(const struct cached *cached, void *context)
     kept->structure_at = fetch->texts.len;
     kept->structure_len = cached->body_structure.len;
     buf_add_slice(&fetch->texts, cached->body_structure);
+    kept->body_at = fetch->texts.len;
+    kept->body_len = cached->body.len;
+    buf_add_slice(&fetch->texts, cached->body);
+    kept->header_len = cached->header_len;
 }
 
 /* Takes the next messages of the set, with their stored texts if some item wants them. */
@@ -143,7 +153,7 @@ static bool next_slice(struct fetch *fetch, struct error *err)
     buf_clear(&fetch->texts);
     while (fetch->n_slice < FETCH_SLICE_MAX &&
            view_next(view, &fetch->uids, &fetch->walk, &index)) {
-        if (fetch->changed_only && view->modseqs[index] <= fetch->changed_since)
+        if (!is_wanted(fetch, index))
             continue;
         msgs[fetch->n_slice] = view->msgs[index];
         fetch->slice[fetch->n_slice++] = index;
@@ -160,7 +170,8 @@ static bool has_item(const struct fetch *fetch, const char *name)
     return false;
 }
 
-/* The flags that this FETCH changed are part of its answer (RFC 3501 section 6.4.5). */
+/* The flags that this FETCH changed are part of its answer (RFC 3501 section 6.4.5), with UID and
+ * MODSEQ as RFC 7162 section 3.2.4 has it. */
 static void tell_seen(struct fetch *fetch, size_t index)
 {
     const struct client *client = fetch->client;
@@ -172,6 +183,10 @@ static void tell_seen(struct fetch *fetch, size_t index)
         buf_add_text(out, " FLAGS ");
         flags_print(&client->keywords, client->view.flags[index],
                     view_is_recent(&client->view, index), out);
+    }
+    if (client->condstore && !has_item(fetch, "UID")) {
+        buf_add_text(out, " UID ");
+        buf_add_number(out, client->view.uids[index]);
     }
     if (client->condstore && !has_item(fetch, "MODSEQ"))
         buf_fmt(out, " MODSEQ (%llu)", (unsigned long long)client->view.modseqs[index]);

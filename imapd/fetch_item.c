@@ -5,7 +5,6 @@
 #include "imapd/reply.h"
 #include "message/date.h"
 #include "message/header.h"
-#include "message/summary.h"
 
 #define STREAM_BYTES      (128 * 1024) /* of a message, per call */
 #define HEADER_READ_BYTES (8 * 1024)   /* enough for most headers */
@@ -91,6 +90,15 @@ static enum fetch_result write_structure(struct fetch *fetch, const struct fetch
                       cached != NULL ? cached->structure_len : 0);
 }
 
+static enum fetch_result write_body(struct fetch *fetch, const struct fetch_item *item,
+                                    size_t index, struct error *err)
+{
+    const struct fetch_cached *cached = cached_of(fetch, index);
+
+    return write_text(fetch, cached, cached != NULL ? cached->body_at : 0,
+                      cached != NULL ? cached->body_len : 0);
+}
+
 /* Reads the message up to `len` bytes into fetch->bytes. False with ERROR_NOT_FOUND: it is gone. */
 static bool load(struct fetch *fetch, size_t index, uint64_t len, struct error *err)
 {
@@ -134,19 +142,6 @@ static bool load_header(struct fetch *fetch, size_t index, struct slice *header_
     }
     *header_out = slice_part(buf_slice(&fetch->bytes), 0, len);
     return true;
-}
-
-/* BODY without the extension data: not stored, since clients of today do not ask for it. */
-static enum fetch_result write_body(struct fetch *fetch, const struct fetch_item *item,
-                                    size_t index, struct error *err)
-{
-    AUTO(summary_free) struct summary summary = { 0 };
-
-    if (!load_all(fetch, index, err))
-        return FETCH_FAILED;
-    summary_make(buf_slice(&fetch->bytes), &summary);
-    buf_add_slice(&fetch->call->out, buf_slice(&summary.body));
-    return FETCH_DONE;
 }
 
 /* Message bytes as a client may get them: CHAR8 has no NUL (RFC 3501 section 9). */
@@ -303,7 +298,7 @@ static const struct fetch_kind kinds[] = {
     { "BODYSTRUCTURE", "BODYSTRUCTURE", FETCH_NEEDS_CACHE, write_structure, SECTION_ALL },
     { "BODY", NULL, FETCH_NEEDS_SECTION | FETCH_SETS_SEEN, write_section, SECTION_ALL },
     { "BODY.PEEK", NULL, FETCH_NEEDS_SECTION, write_section, SECTION_ALL },
-    { "BODY", "BODY", 0, write_body, SECTION_ALL },
+    { "BODY", "BODY", FETCH_NEEDS_CACHE, write_body, SECTION_ALL },
     { "RFC822", "RFC822", FETCH_SETS_SEEN, write_section, SECTION_ALL },
     { "RFC822.HEADER", "RFC822.HEADER", 0, write_section, SECTION_HEADER },
     { "RFC822.TEXT", "RFC822.TEXT", FETCH_SETS_SEEN, write_section, SECTION_TEXT },

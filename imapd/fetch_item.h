@@ -13,7 +13,7 @@ struct fetch;
 struct fetch_item;
 
 enum fetch_needs {
-    FETCH_NEEDS_CACHE = 1,   /* the stored ENVELOPE and BODYSTRUCTURE */
+    FETCH_NEEDS_CACHE = 1,   /* the stored ENVELOPE, BODYSTRUCTURE, BODY */
     FETCH_NEEDS_SECTION = 2, /* "[...]" follows the name */
     FETCH_SETS_SEEN = 4,
 };
@@ -41,7 +41,9 @@ struct fetch_item {
 /* The stored texts of the messages of one slice, in order; see fetch_load(). */
 struct fetch_cached {
     size_t index;                                                  /* in the view */
-    size_t envelope_at, envelope_len, structure_at, structure_len; /* in fetch->texts */
+    size_t envelope_at, envelope_len, structure_at, structure_len, body_at,
+        body_len; /* in fetch->texts */
+    uint64_t header_len;
 };
 
 #define FETCH_ITEMS_MAX 100

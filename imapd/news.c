@@ -10,6 +10,8 @@ bool reply_may_expunge(const struct client *client)
 {
     const struct command *command = client->command;
 
+    if (client->keeps_seq)
+        return false;
     return command == NULL || client->uid || (command->flags & COMMAND_KEEPS_SEQ) == 0;
 }
 
@@ -43,7 +45,7 @@ void reply_fetch_flags(struct call *call, size_t index)
     buf_add_text(out, "* ");
     buf_add_number(out, index + 1);
     buf_add_text(out, " FETCH (");
-    if (client->uid || client->qresync) {
+    if (client->uid || client->condstore) { /* RFC 7162 section 3.2.4 */
         buf_add_text(out, "UID ");
         buf_add_number(out, view->uids[index]);
         buf_add_byte(out, ' ');
@@ -114,12 +116,27 @@ static bool learn_keywords(struct client *client, const struct changes *changes,
     return keywords_learn(&client->keywords, client->account, flags, err);
 }
 
+/* While expunges are held back, modseqs beyond theirs may have been told: a client that kept those
+ * would never hear of the expunges, should the connection break (RFC 7162 section 3.2). */
+static void tell_held_modseq(struct call *call, bool was_held)
+{
+    const struct client *client = client_of(call);
+    bool is_held = client->view.gone.count > 0;
+
+    if (client->qresync && (was_held || is_held))
+        reply_untagged(call, "OK [HIGHESTMODSEQ %llu] %s",
+                       (unsigned long long)(is_held ? client->view.held_modseq
+                                                    : client->view.modseq),
+                       is_held ? "VANISHED is delayed" : "Highest");
+}
+
 bool reply_sync(struct call *call, bool may_expunge, struct error *err)
 {
     AUTO(changes_free) struct changes changes = { 0 };
     AUTO(view_news_free) struct view_news news = { 0 };
     struct client *client = client_of(call);
     struct view *view = &client->view;
+    bool was_held = view->gone.count > 0;
 
     if (!mailbox_changes(client->account, view->mailbox, view->modseq, NULL, &changes, err) ||
         !learn_keywords(client, &changes, err))
@@ -128,5 +145,6 @@ bool reply_sync(struct call *call, bool may_expunge, struct error *err)
     if (news.grown && !claim_recent(call, err))
         return false;
     reply_news(call, &news);
+    tell_held_modseq(call, was_held);
     return true;
 }

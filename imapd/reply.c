@@ -76,7 +76,7 @@ static void finish_command(struct call *call)
     client->abandon = NULL;
     client->work = NULL;
     client->tag = (struct slice){ 0 };
-    client->uid = false;
+    client->uid = client->keeps_seq = false;
     input_finish(&client->input);
 }
 

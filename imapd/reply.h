@@ -37,8 +37,8 @@ void reply_string(struct buf *out, struct slice text);
 void reply_nstring(struct buf *out, struct slice text); /* NIL for data == NULL */
 void reply_mailbox(const struct client *client, struct buf *out, struct slice name);
 
-/* "* n FETCH (UID u FLAGS (...) MODSEQ (m))": UID with UID commands and QRESYNC, MODSEQ when
- * CONDSTORE is enabled. */
+/* "* n FETCH (UID u FLAGS (...) MODSEQ (m))": UID with UID commands, UID and MODSEQ once CONDSTORE
+ * is enabled. */
 void reply_fetch_flags(struct call *call, size_t index);
 
 /* EXPUNGE or VANISHED, EXISTS and RECENT, FETCH, as far as there is news. */

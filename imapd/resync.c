@@ -85,18 +85,6 @@ static uint32_t last_match(const struct view *view, const struct resync_args *ar
     return match;
 }
 
-/* What is in the view is not gone, whatever happened since it was read: that is told later. */
-static void remove_present(const struct view *view, struct uidset *vanished)
-{
-    AUTO(uidset_free) struct uidset gone = { 0 };
-    struct view_walk walk = { 0 };
-    size_t index;
-
-    uidset_copy(&gone, vanished);
-    while (view_next(view, &gone, &walk, &index))
-        uidset_remove(vanished, view->uids[index], view->uids[index]);
-}
-
 static bool tell_vanished(struct call *call, const struct resync_args *args,
                           const struct uidset *known, struct error *err)
 {
@@ -109,7 +97,8 @@ static bool tell_vanished(struct call *call, const struct resync_args *args,
         return false;
     if (match > 0)
         uidset_remove(&changes.vanished, 1, match);
-    remove_present(view, &changes.vanished);
+    /* What happened since the view was read is told later. */
+    view_subtract(view, &changes.vanished);
     if (changes.vanished.count == 0)
         return true;
     buf_add_text(&call->out, "* VANISHED (EARLIER) ");

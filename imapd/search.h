@@ -41,7 +41,7 @@ struct search_program {
     struct search_node *root;
     struct search_node **sets; /* nodes that own a uidset */
     size_t n_keys, n_sets;
-    bool has_modseq;
+    bool has_modseq, has_seqs; /* MODSEQ; sequence numbers, not counting "$" */
     /* While parsing: */
     struct client *client;
     struct slice charset;   /* empty: UTF-8 */

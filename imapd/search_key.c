@@ -255,6 +255,7 @@ static bool take_uids(struct args *args, struct search_program *program, struct 
 
     if ((node->kind != &kind_set && !args_space(args)) || !args_seqset(args, &set))
         return false;
+    program->has_seqs = program->has_seqs || (!by_uid && !set.saved);
     program->sets[program->n_sets++] = node;
     if (view_resolve(&program->client->view, &set, by_uid, &node->uids))
         return true;

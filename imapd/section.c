@@ -16,18 +16,21 @@ static const struct {
 /* section-part: numbers with dots; leaves what follows the last dot. */
 static bool take_path(struct args *args, struct slice *spec, struct section *section)
 {
+    const char *end = spec->data + spec->len;
+    bool dot = false;
+
     while (spec->len > 0 && spec->data[0] >= '0' && spec->data[0] <= '9') {
         struct slice number;
         uint64_t value;
 
-        slice_split(spec, '.', &number);
+        dot = slice_split(spec, '.', &number) && number.data + number.len < end;
         if (!slice_number(number, UINT32_MAX, &value) || value == 0)
             return args_fail(args, "expected: the number of a part");
         if (section->depth == COUNT_OF(section->path))
             return args_fail(args, "parts are not nested that deep");
         section->path[section->depth++] = (uint32_t)value;
     }
-    return true;
+    return !dot || spec->len > 0 || args_fail(args, "a section ends with a dot");
 }
 
 static bool take_word(struct args *args, struct slice word, struct section *section)
@@ -78,7 +81,7 @@ static bool take_partial(struct args *args, struct section *section)
         return true;
     section->partial = true;
     if (!args_number(args, &section->from) || !args_try_byte(args, '.') ||
-        !args_number(args, &section->length) || !args_try_byte(args, '>'))
+        !args_nz_number(args, &section->length) || !args_try_byte(args, '>'))
         return args_fail(args, "expected: <from.length>");
     return true;
 }

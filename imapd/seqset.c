@@ -1,6 +1,8 @@
 /* seqset.c - see seqset.h. */
 #include "imapd/seqset.h"
 
+#include <stdlib.h>
+
 /* seq-number = nz-number / "*" */
 static bool take_number(struct slice *rest, uint32_t *number_out)
 {
@@ -60,6 +62,13 @@ static size_t count_ranges(struct slice text)
     return count;
 }
 
+static int compare_ranges(const void *a, const void *b)
+{
+    const struct seq_range *x = a, *y = b;
+
+    return x->lo < y->lo ? -1 : x->lo > y->lo;
+}
+
 enum parse seqset_parse(struct arena *arena, struct slice *rest, struct seqset *set_out)
 {
     *set_out = (struct seqset){ 0 };
@@ -72,6 +81,7 @@ enum parse seqset_parse(struct arena *arena, struct slice *rest, struct seqset *
         if (!take_range(rest, &set_out->ranges[set_out->count++]))
             return PARSE_BAD;
     } while (take_byte(rest, ','));
+    qsort(set_out->ranges, set_out->count, sizeof(set_out->ranges[0]), compare_ranges);
     return PARSE_OK;
 }
 

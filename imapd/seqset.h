@@ -1,7 +1,9 @@
 /* seqset.h - a sequence-set as the client wrote it (RFC 3501 section 9, "$": RFC 5182).
  *
- * What "*" and "$" stand for is known to the view only: see view_resolve(). Ranges stay in the
- * order given, since QRESYNC's seq-match-data matches two lists by position.
+ * What "*" and "$" stand for is known to the view only: see view_resolve(). Ranges are sorted by
+ * their lower end, "*" first: a set of UIDs is built of them in time that does not depend on the
+ * order a client thinks up. The two lists of QRESYNC's seq-match-data ascend anyway (RFC 7162
+ * section 3.2.5.2), so the n-th of one still belongs to the n-th of the other.
  */
 #pragma once
 

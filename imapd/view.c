@@ -168,8 +168,11 @@ void view_apply(struct view *view, const struct changes *changes, bool may_expun
 {
     uint32_t last = view->count > 0 ? view->uids[view->count - 1] : 0;
     size_t i = 0, index;
+    bool was_held = view->gone.count > 0;
 
     note_vanished(view, &changes->vanished);
+    if (!was_held)
+        view->held_modseq = view->modseq;
     if (may_expunge && view->gone.count > 0)
         view_remove(view, NULL, news);
     for (; i < changes->count && changes->mails[i].uid <= last; i++)
@@ -255,6 +258,17 @@ bool view_next(const struct view *view, const struct uidset *uids, struct view_w
         }
     }
     return false;
+}
+
+void view_subtract(const struct view *view, struct uidset *uids)
+{
+    AUTO(uidset_free) struct uidset all = { 0 };
+    struct view_walk walk = { 0 };
+    size_t index;
+
+    uidset_copy(&all, uids);
+    while (view_next(view, &all, &walk, &index))
+        uidset_remove(uids, view->uids[index], view->uids[index]);
 }
 
 void view_free(struct view *view)

@@ -28,6 +28,7 @@ struct view {
     int64_t *received_ms;
 
     struct uidset gone;   /* expunged, the client does not know yet; all are still in `uids` */
+    uint64_t held_modseq; /* the client may know all up to here, but not `gone` */
     struct uidset recent; /* \Recent; may name UIDs that are not there */
     struct uidset saved;  /* "$", RFC 5182 */
 };
@@ -68,6 +69,9 @@ void view_remove(struct view *view, const struct uidset *uids, struct view_news 
  * cannot fail. Free `uids_out`. */
 bool view_resolve(const struct view *view, const struct seqset *set, bool by_uid,
                   struct uidset *uids_out) MUST_CHECK;
+
+/* Takes out of a set what is in the view: what is gone by the store, but not yet for the client. */
+void view_subtract(const struct view *view, struct uidset *uids);
 
 /* Walks the messages of a set in order; start with { 0 }. The view may not change meanwhile (it
  * does not, within one command: news are applied at its end). */
