@@ -32,7 +32,6 @@ static int close_post(void **state)
 /* Codes of all reply lines: "250 " for the last of a reply, "250-" before it; then text by text. */
 static bool replies_are(const char *answer, const char *want)
 {
-    AUTO(buf_free) struct buf wanted = { 0 };
     struct slice rest = slice_of(want), got = slice_of(answer), word, line;
 
     while (slice_split(&rest, '|', &word)) {
