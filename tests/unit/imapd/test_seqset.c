@@ -16,7 +16,8 @@ static const struct {
     { "*:4", "4:*", "" },
     { "*", "*", "" },
     { "*:*", "*", "" },
-    { "3,1", "3,1", "" },
+    { "3,1", "1,3", "" },
+    { "8:9,5:*,*,2,5:6", "*,2,5:*,5:6,8:9", "" },
     { "5:5", "5", "" },
     { "4294967295", "4294967295", "" },
     { "1 FLAGS", "1", " FLAGS" },
@@ -59,9 +60,34 @@ static void test_parse(void **state)
     }
 }
 
+/* Ranges from last to first: each would go in front of all the others. */
+static void test_many_backwards(void **state)
+{
+    const uint32_t count = 150000;
+    struct arena arena = { 0 };
+    struct buf text = { 0 };
+    struct slice rest;
+    struct seqset set;
+
+    for (uint32_t i = count; i > 0; i--) {
+        buf_add_number(&text, i * 2);
+        buf_add_byte(&text, i > 1 ? ',' : ' ');
+    }
+    rest = buf_slice(&text);
+    assert_int_equal(seqset_parse(&arena, &rest, &set), PARSE_OK);
+    assert_int_equal(set.count, count);
+    for (uint32_t i = 0; i < count; i++)
+        assert_int_equal(set.ranges[i].lo, (i + 1) * 2);
+    buf_free(&text);
+    arena_free(&arena);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_parse) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_many_backwards),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
