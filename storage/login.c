@@ -54,7 +54,7 @@ static bool look_up(struct login *login, struct desk *desk, struct arena *arena,
         login->reason = "disabled";
         return true;
     }
-    login->account = info_out->id;
+    login->candidate = info_out->id;
     buf_clear(&login->argon);
     buf_add_slice(&login->argon, info_out->argon);
     return true;
@@ -110,7 +110,7 @@ static enum login_result accept_current(struct login *login, struct desk *desk, 
     AUTO(arena_free) struct arena arena = { 0 };
     struct account_info info;
 
-    if (!account_by_id(desk, &arena, login->account, &info, err))
+    if (!account_by_id(desk, &arena, login->candidate, &info, err))
         return err->kind == ERROR_NOT_FOUND ? refuse(login, "unknown user") : LOGIN_LATER;
     if (info.disabled)
         return refuse(login, "disabled");

@@ -46,7 +46,8 @@ struct login_options {
 struct login {
     const struct login_options *options;
     struct sasl sasl;
-    uint64_t account;   /* valid after LOGIN_OK */
+    uint64_t account;   /* 0 until LOGIN_OK */
+    uint64_t candidate; /* whom the user claims to be: nothing is proved yet */
     struct buf address; /* of the account, after LOGIN_OK; else the user as claimed, for the log */
     struct buf argon;
     bool known, matched;

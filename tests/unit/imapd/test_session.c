@@ -78,6 +78,14 @@ static void test_login(void **state)
           "+ VXNlcm5hbWU6\n+ UGFzc3dvcmQ6\na OK *\n" },
         { "a SELECT INBOX\r\n", "a BAD *\n" },
         { "a FETCH 1 FLAGS\r\n", "a BAD *\n" },
+        /* n,,n=bob,r=abcdefgh: naming a user is no proof */
+        { "a AUTHENTICATE SCRAM-SHA-256 biwsbj1ib2Iscj1hYmNkZWZnaA==\r\n\r\nb SELECT INBOX\r\n",
+          "+ *\na *\nb BAD *\n" },
+        { "a AUTHENTICATE SCRAM-SHA-256 "
+          "biwsbj1ib2Iscj1hYmNkZWZnaA=="
+          "\r\nYz1iaXdzLHI9eCxwPUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE9\r\n"
+          "b SELECT INBOX\r\n",
+          "+ *\na NO [AUTHENTICATIONFAILED] *\nb BAD *\n" },
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

@@ -240,6 +240,30 @@ static void test_sasl(void **state)
     rig_stop(rig);
 }
 
+/* Naming a user is no proof: what comes after a SCRAM challenge must be the right answer to it. */
+static void test_scram_needs_proof(void **state)
+{
+    static const char *const answers[] = {
+        "", "AAAA", "Yz1iaXdzLHI9eCxwPUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE9"
+    };
+    struct rig *rig = *state;
+    struct pop3_service service = service_of(rig);
+
+    for (size_t i = 0; i < COUNT_OF(answers); i++) {
+        AUTO(buf_free) struct buf answer = { 0 };
+
+        start(rig, &service);
+        rig_say(rig, "AUTH SCRAM-SHA-256 biwsbj1ib2Iscj1hYmNkZWZnaA==\r\n"); /* n,,n=bob,r=... */
+        assert_non_null(strstr(rig_text(rig), "+ cj1hYmNkZWZna"));
+        buf_fmt(&answer, "%s\r\n", answers[i]);
+        rig_say(rig, buf_text(&answer));
+        assert_non_null(strstr(rig_text(rig), "-ERR "));
+        rig_say(rig, "STAT\r\n");
+        assert_string_equal(rig_text(rig), "-ERR Log in first\r\n");
+        rig_stop(rig);
+    }
+}
+
 static void test_long_lines(void **state)
 {
     struct rig *rig = *state;
@@ -269,6 +293,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_wrong_passwords, open_store, close_store),
         cmocka_unit_test_setup_teardown(test_no_plaintext, open_store, close_store),
         cmocka_unit_test_setup_teardown(test_sasl, open_store, close_store),
+        cmocka_unit_test_setup_teardown(test_scram_needs_proof, open_store, close_store),
         cmocka_unit_test_setup_teardown(test_long_lines, open_store, close_store),
     };
 

@@ -85,6 +85,7 @@ static struct outcome finish(struct users *users, struct login *login, enum logi
     }
     outcome.result = result;
     outcome.account = login->account;
+    assert_true((login->account != 0) == (result == LOGIN_OK));
     snprintf(outcome.address, sizeof(outcome.address), "%s", buf_text(&login->address));
     snprintf(outcome.reason, sizeof(outcome.reason), "%s", login->reason ? login->reason : "");
     login_free(login);
@@ -285,6 +286,7 @@ static struct outcome try_scram(struct users *users, const char *user, const cha
     result = login_start(&login, &users->options, users->place->desk, SASL_SCRAM_SHA_256,
                          &no_binding, buf_slice(&first), server_first, &err);
     assert_int_equal(result, LOGIN_CHALLENGE);
+    assert_int_equal(login.account, 0); /* nothing is proved yet */
     client_proof(&client, slice_from(buf_slice(&first), 3), buf_slice(server_first), password);
     result = login_step(&login, users->place->desk, buf_slice(&client.final), &out, &err);
     if (result == LOGIN_OK)
