@@ -34,14 +34,19 @@ bool slice_equal_case(struct slice a, struct slice b)
 
 bool slice_is(struct slice a, const char *word)
 {
-    return slice_equal_case(a, slice_of(word));
+    for (size_t i = 0; i < a.len; i++)
+        if (word[i] == '\0' || lower(a.data[i]) != lower(word[i]))
+            return false;
+    return word[a.len] == '\0';
 }
 
 bool slice_starts(struct slice a, const char *prefix)
 {
-    size_t len = strlen(prefix);
+    size_t i = 0;
 
-    return a.len >= len && same_letters(a.data, prefix, len);
+    while (i < a.len && prefix[i] != '\0' && lower(a.data[i]) == lower(prefix[i]))
+        i++;
+    return prefix[i] == '\0';
 }
 
 int slice_compare(struct slice a, struct slice b)

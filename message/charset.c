@@ -113,7 +113,7 @@ static _Atomic(iconv_t) kept_open[COUNT_OF(charsets)];
 
 static const struct charset *charset_find(struct slice name)
 {
-    for (size_t i = 0; i < COUNT_OF(charsets); i++)
+    for (size_t i = 0; name.len > 0 && i < COUNT_OF(charsets); i++)
         if (slice_is(name, charsets[i].name))
             return &charsets[i];
     return NULL;

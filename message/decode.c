@@ -224,6 +224,16 @@ static void decoder_plain(struct decoder *decoder, struct slice text, bool more)
     add_unfolded(text, decoder->out);
 }
 
+/* Most values are: nothing to unfold, to decode, or to guess. */
+static bool is_one_ascii_line(struct slice text)
+{
+    unsigned char all = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        all |= (unsigned char)text.data[i];
+    return all < 0x80 && slice_find(text, '\n') < 0 && slice_search(text, SLICE("=?")) < 0;
+}
+
 void header_decode(struct slice value, struct buf *out)
 {
     struct decoder decoder = { .out = out };
@@ -231,6 +241,10 @@ void header_decode(struct slice value, struct buf *out)
     size_t plain = 0;
     bool ends = true;
 
+    if (is_one_ascii_line(rest)) {
+        buf_add_slice(out, rest);
+        return;
+    }
     while (ends && plain < rest.len) {
         ptrdiff_t found = slice_search(slice_from(rest, plain), SLICE("=?"));
         struct encoded_word word;

@@ -126,7 +126,13 @@ static size_t fold_next(struct slice text, struct buf *out)
 static size_t ascii_length(struct slice text)
 {
     size_t len = 0;
+    uint64_t word;
 
+    for (; len + sizeof(word) <= text.len; len += sizeof(word)) {
+        memcpy(&word, text.data + len, sizeof(word));
+        if ((word & 0x8080808080808080ull) != 0)
+            break;
+    }
     while (len < text.len && (text.data[len] & 0x80) == 0)
         len++;
     return len;
@@ -164,12 +170,42 @@ static struct slice window_of(struct slice text)
     return slice_part(text, 0, len);
 }
 
+static bool is_ascii(struct slice text)
+{
+    return ascii_length(text) == text.len;
+}
+
+/* Looks for a folded ASCII needle in ASCII without folding a copy: Horspool's search. */
+static bool ascii_contains(struct slice text, struct slice needle)
+{
+    unsigned char skip[128];
+    size_t last = needle.len - 1, far = MIN(needle.len, 255);
+
+    memset(skip, (int)far, sizeof(skip));
+    for (size_t i = last > 254 ? last - 254 : 0; i < last; i++)
+        skip[(unsigned char)needle.data[i]] = (unsigned char)(last - i);
+    for (size_t at = last; at < text.len;) {
+        char c = ascii_upper(text.data[at]);
+        size_t same = 0;
+
+        if (c == needle.data[last])
+            while (same < last && ascii_upper(text.data[at - last + same]) == needle.data[same])
+                same++;
+        if (c == needle.data[last] && same == last)
+            return true;
+        at += skip[(unsigned char)c];
+    }
+    return false;
+}
+
 bool text_contains(struct slice text, struct slice folded_needle)
 {
     AUTO(buf_free) struct buf folded = { 0 };
 
     if (folded_needle.len == 0)
         return true;
+    if (is_ascii(text))
+        return is_ascii(folded_needle) && ascii_contains(text, folded_needle);
     while (text.len > 0) {
         struct slice window = window_of(text);
 
