@@ -188,7 +188,8 @@ static bool look_at_message(struct search *search, size_t index, struct error *e
 
     buf_clear(&search->bytes);
     arena_reset(&search->tree);
-    if (!account_cached(account, &msg, 1, keep_envelope, &envelope, err))
+    if ((search->program.needs & SEARCH_NEEDS_ENVELOPE) != 0 &&
+        !account_cached(account, &msg, 1, keep_envelope, &envelope, err))
         return false;
     if (!account_read(account, msg, 0, data.view->sizes[index], &search->bytes, err))
         return err->kind == ERROR_NOT_FOUND;
@@ -197,7 +198,8 @@ static bool look_at_message(struct search *search, size_t index, struct error *e
     data.has_message = true;
     data.message = buf_slice(&search->bytes);
     data.header = slice_part(data.message, 0, header_length(data.message));
-    data.tree = mime_parse(&search->tree, data.message);
+    if ((search->program.needs & SEARCH_NEEDS_BODY) != 0)
+        data.tree = mime_parse(&search->tree, data.message);
     if (search_evaluate(search->program.root, &data) == SEARCH_YES)
         add_found(search, index);
     return true;
@@ -206,16 +208,22 @@ static bool look_at_message(struct search *search, size_t index, struct error *e
 /* Reads open messages until the slice's measure of bytes is full. */
 static bool look_at_messages(struct search *search, struct error *err)
 {
+    struct account *account = search->client->account;
     uint64_t bytes = 0;
+    bool ok = true;
 
-    while (search->n_looked < search->n_open && bytes < SLICE_BYTES) {
+    if (search->n_looked == search->n_open)
+        return true;
+    if (!account_hold_reads(account, err))
+        return false;
+    while (ok && search->n_looked < search->n_open && bytes < SLICE_BYTES) {
         size_t index = search->open[search->n_looked++];
 
         bytes += search->client->view.sizes[index];
-        if (!look_at_message(search, index, err))
-            return false;
+        ok = look_at_message(search, index, err);
     }
-    return true;
+    account_release_reads(account);
+    return ok;
 }
 
 static bool begin_slice(struct search *search, struct error *err)
@@ -225,7 +233,10 @@ static bool begin_slice(struct search *search, struct error *err)
 
     look_at_view(search, MIN(left, search->client->imap->settings->search_slice));
     n_open = search->n_open;
-    search->n_open = search->n_looked = 0;
+    search->n_looked = 0;
+    if ((search->program.needs & SEARCH_NEEDS_ENVELOPE) == 0)
+        return true;
+    search->n_open = 0;
     if (n_open > 0 && !account_cached(search->client->account, search->msgs, n_open,
                                       look_at_envelope, search, err))
         return false;
@@ -240,8 +251,8 @@ static uint32_t number_of(const struct search *search, size_t i)
     return search->client->uid ? search->client->view.uids[index] : index + 1;
 }
 
-/* Is this one of the messages that the client is told of? MIN and MAX alone are just those (RFC 4731
- * section 3.2, RFC 5182 section 2.4). */
+/* Is this one of the messages that the client is told of? MIN and MAX alone are just those (RFC
+ * 4731 section 3.2, RFC 5182 section 2.4). */
 static bool is_told(const struct search *search, size_t i)
 {
     if ((search->returns & (RETURN_MIN | RETURN_MAX)) == 0 ||

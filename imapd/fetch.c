@@ -219,6 +219,33 @@ static enum fetch_result write_message(struct fetch *fetch, size_t index, struct
     return FETCH_DONE;
 }
 
+/* The messages of the slice that go into one reply. */
+static enum fetch_result write_messages(struct fetch *fetch, struct error *err)
+{
+    enum fetch_result result = FETCH_DONE;
+
+    while (result == FETCH_DONE && fetch->at < fetch->n_slice &&
+           fetch->call->out.len < REPLY_BYTES) {
+        result = write_message(fetch, fetch->slice[fetch->at], err);
+        fetch->at += result == FETCH_DONE;
+    }
+    return result;
+}
+
+static bool write_slice(struct fetch *fetch, struct error *err)
+{
+    struct account *account = fetch->client->account;
+    bool hold = (fetch->needs & FETCH_NEEDS_BYTES) != 0 && fetch->at + 1 < fetch->n_slice;
+    enum fetch_result result;
+
+    if (hold && !account_hold_reads(account, err))
+        return false;
+    result = write_messages(fetch, err);
+    if (hold)
+        account_release_reads(account);
+    return result != FETCH_FAILED;
+}
+
 static void abandon(struct call *call)
 {
     fetch_free(client_of(call)->work);
@@ -250,20 +277,14 @@ static enum next go_on(struct call *call)
     struct error err;
 
     fetch->call = call;
-    while (call->out.len < REPLY_BYTES) {
-        enum fetch_result result;
-
+    do {
         if (fetch->at == fetch->n_slice && !next_slice(fetch, &err))
             return finish(call, fetch, &err);
         if (fetch->n_slice == 0)
             return finish(call, fetch, NULL);
-        result = write_message(fetch, fetch->slice[fetch->at], &err);
-        if (result == FETCH_FAILED)
+        if (!write_slice(fetch, &err))
             return finish(call, fetch, &err);
-        if (result == FETCH_MORE)
-            break;
-        fetch->at++;
-    }
+    } while (fetch->at == fetch->n_slice && call->out.len < REPLY_BYTES);
     client->resume = go_on;
     return NEXT_AGAIN;
 }

@@ -296,12 +296,14 @@ static const struct fetch_kind kinds[] = {
     { "MODSEQ", "MODSEQ", 0, write_modseq, SECTION_ALL },
     { "ENVELOPE", "ENVELOPE", FETCH_NEEDS_CACHE, write_envelope, SECTION_ALL },
     { "BODYSTRUCTURE", "BODYSTRUCTURE", FETCH_NEEDS_CACHE, write_structure, SECTION_ALL },
-    { "BODY", NULL, FETCH_NEEDS_SECTION | FETCH_SETS_SEEN, write_section, SECTION_ALL },
-    { "BODY.PEEK", NULL, FETCH_NEEDS_SECTION, write_section, SECTION_ALL },
+    { "BODY", NULL, FETCH_NEEDS_SECTION | FETCH_NEEDS_BYTES | FETCH_SETS_SEEN, write_section,
+      SECTION_ALL },
+    { "BODY.PEEK", NULL, FETCH_NEEDS_SECTION | FETCH_NEEDS_BYTES, write_section, SECTION_ALL },
     { "BODY", "BODY", FETCH_NEEDS_CACHE, write_body, SECTION_ALL },
-    { "RFC822", "RFC822", FETCH_SETS_SEEN, write_section, SECTION_ALL },
-    { "RFC822.HEADER", "RFC822.HEADER", 0, write_section, SECTION_HEADER },
-    { "RFC822.TEXT", "RFC822.TEXT", FETCH_SETS_SEEN, write_section, SECTION_TEXT },
+    { "RFC822", "RFC822", FETCH_NEEDS_BYTES | FETCH_SETS_SEEN, write_section, SECTION_ALL },
+    { "RFC822.HEADER", "RFC822.HEADER", FETCH_NEEDS_BYTES, write_section, SECTION_HEADER },
+    { "RFC822.TEXT", "RFC822.TEXT", FETCH_NEEDS_BYTES | FETCH_SETS_SEEN, write_section,
+      SECTION_TEXT },
 };
 
 static const struct {

@@ -16,6 +16,7 @@ enum fetch_needs {
     FETCH_NEEDS_CACHE = 1,   /* the stored ENVELOPE, BODYSTRUCTURE, BODY */
     FETCH_NEEDS_SECTION = 2, /* "[...]" follows the name */
     FETCH_SETS_SEEN = 4,
+    FETCH_NEEDS_BYTES = 8, /* of the message */
 };
 
 enum fetch_result {
@@ -40,7 +41,7 @@ struct fetch_item {
 
 /* The stored texts of the messages of one slice, in order; see fetch_load(). */
 struct fetch_cached {
-    size_t index;                                                  /* in the view */
+    size_t index; /* in the view */
     size_t envelope_at, envelope_len, structure_at, structure_len, body_at,
         body_len; /* in fetch->texts */
     uint64_t header_len;

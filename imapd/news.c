@@ -124,10 +124,10 @@ static void tell_held_modseq(struct call *call, bool was_held)
     bool is_held = client->view.gone.count > 0;
 
     if (client->qresync && (was_held || is_held))
-        reply_untagged(call, "OK [HIGHESTMODSEQ %llu] %s",
-                       (unsigned long long)(is_held ? client->view.held_modseq
-                                                    : client->view.modseq),
-                       is_held ? "VANISHED is delayed" : "Highest");
+        reply_untagged(
+            call, "OK [HIGHESTMODSEQ %llu] %s",
+            (unsigned long long)(is_held ? client->view.held_modseq : client->view.modseq),
+            is_held ? "VANISHED is delayed" : "Highest");
 }
 
 bool reply_sync(struct call *call, bool may_expunge, struct error *err)

@@ -28,6 +28,13 @@ struct search_data {
 
 struct search_kind;
 
+/* What keys look at beyond the view. */
+enum search_needs {
+    SEARCH_NEEDS_ENVELOPE = 1,
+    SEARCH_NEEDS_HEADER = 2,
+    SEARCH_NEEDS_BODY = 4, /* and its tree */
+};
+
 struct search_node {
     const struct search_kind *kind;
     struct search_node *child, *next; /* children of AND, OR, NOT; next sibling */
@@ -41,6 +48,7 @@ struct search_program {
     struct search_node *root;
     struct search_node **sets; /* nodes that own a uidset */
     size_t n_keys, n_sets;
+    unsigned needs;            /* enum search_needs of all keys */
     bool has_modseq, has_seqs; /* MODSEQ; sequence numbers, not counting "$" */
     /* While parsing: */
     struct client *client;

@@ -25,6 +25,7 @@ struct search_kind {
     enum argument argument;
     uint64_t number; /* preset of node->number: flags, or the envelope's field */
     enum search_answer (*match)(const struct search_node *node, const struct search_data *data);
+    unsigned needs;
 };
 
 static enum search_answer answer(bool yes)
@@ -177,48 +178,52 @@ static enum search_answer match_not(const struct search_node *node, const struct
     return inner == SEARCH_OPEN ? SEARCH_OPEN : answer(inner == SEARCH_NO);
 }
 
+#define ENVELOPE SEARCH_NEEDS_ENVELOPE
+#define HEADER   SEARCH_NEEDS_HEADER
+#define BODY     SEARCH_NEEDS_BODY
+
 /* The numbers of address keys are the places in ENVELOPE (RFC 3501 section 7.4.2). */
 static const struct search_kind kinds[] = {
-    { "ALL", ARG_NONE, 0, match_all },
-    { "ANSWERED", ARG_NONE, MAIL_ANSWERED, match_has },
-    { "BCC", ARG_STRING, 7, search_addresses },
-    { "BEFORE", ARG_DATE, 0, match_before },
-    { "BODY", ARG_STRING, 0, search_body },
-    { "CC", ARG_STRING, 6, search_addresses },
-    { "DELETED", ARG_NONE, MAIL_DELETED, match_has },
-    { "DRAFT", ARG_NONE, MAIL_DRAFT, match_has },
-    { "FLAGGED", ARG_NONE, MAIL_FLAGGED, match_has },
-    { "FROM", ARG_STRING, 2, search_addresses },
-    { "HEADER", ARG_HEADER, 0, search_header },
-    { "KEYWORD", ARG_KEYWORD, 0, match_has },
-    { "LARGER", ARG_NUMBER, 0, match_larger },
-    { "MODSEQ", ARG_MODSEQ, 0, match_modseq },
-    { "NEW", ARG_NONE, 0, match_new },
-    { "NOT", ARG_ONE_KEY, 0, match_not },
-    { "OLD", ARG_NONE, 0, match_old },
-    { "ON", ARG_DATE, 0, match_on },
-    { "OR", ARG_TWO_KEYS, 0, match_or },
-    { "RECENT", ARG_NONE, 0, match_recent },
-    { "SEEN", ARG_NONE, MAIL_SEEN, match_has },
-    { "SENTBEFORE", ARG_DATE, 0, match_sent_before },
-    { "SENTON", ARG_DATE, 0, match_sent_on },
-    { "SENTSINCE", ARG_DATE, 0, match_sent_since },
-    { "SINCE", ARG_DATE, 0, match_since },
-    { "SMALLER", ARG_NUMBER, 0, match_smaller },
-    { "SUBJECT", ARG_STRING, 0, search_subject },
-    { "TEXT", ARG_STRING, 0, search_whole_text },
-    { "TO", ARG_STRING, 5, search_addresses },
-    { "UID", ARG_UIDS, 0, match_uids },
-    { "UNANSWERED", ARG_NONE, MAIL_ANSWERED, match_lacks },
-    { "UNDELETED", ARG_NONE, MAIL_DELETED, match_lacks },
-    { "UNDRAFT", ARG_NONE, MAIL_DRAFT, match_lacks },
-    { "UNFLAGGED", ARG_NONE, MAIL_FLAGGED, match_lacks },
-    { "UNKEYWORD", ARG_KEYWORD, 0, match_lacks },
-    { "UNSEEN", ARG_NONE, MAIL_SEEN, match_lacks },
+    { "ALL", ARG_NONE, 0, match_all, 0 },
+    { "ANSWERED", ARG_NONE, MAIL_ANSWERED, match_has, 0 },
+    { "BCC", ARG_STRING, 7, search_addresses, ENVELOPE },
+    { "BEFORE", ARG_DATE, 0, match_before, 0 },
+    { "BODY", ARG_STRING, 0, search_body, BODY },
+    { "CC", ARG_STRING, 6, search_addresses, ENVELOPE },
+    { "DELETED", ARG_NONE, MAIL_DELETED, match_has, 0 },
+    { "DRAFT", ARG_NONE, MAIL_DRAFT, match_has, 0 },
+    { "FLAGGED", ARG_NONE, MAIL_FLAGGED, match_has, 0 },
+    { "FROM", ARG_STRING, 2, search_addresses, ENVELOPE },
+    { "HEADER", ARG_HEADER, 0, search_header, HEADER },
+    { "KEYWORD", ARG_KEYWORD, 0, match_has, 0 },
+    { "LARGER", ARG_NUMBER, 0, match_larger, 0 },
+    { "MODSEQ", ARG_MODSEQ, 0, match_modseq, 0 },
+    { "NEW", ARG_NONE, 0, match_new, 0 },
+    { "NOT", ARG_ONE_KEY, 0, match_not, 0 },
+    { "OLD", ARG_NONE, 0, match_old, 0 },
+    { "ON", ARG_DATE, 0, match_on, 0 },
+    { "OR", ARG_TWO_KEYS, 0, match_or, 0 },
+    { "RECENT", ARG_NONE, 0, match_recent, 0 },
+    { "SEEN", ARG_NONE, MAIL_SEEN, match_has, 0 },
+    { "SENTBEFORE", ARG_DATE, 0, match_sent_before, ENVELOPE },
+    { "SENTON", ARG_DATE, 0, match_sent_on, ENVELOPE },
+    { "SENTSINCE", ARG_DATE, 0, match_sent_since, ENVELOPE },
+    { "SINCE", ARG_DATE, 0, match_since, 0 },
+    { "SMALLER", ARG_NUMBER, 0, match_smaller, 0 },
+    { "SUBJECT", ARG_STRING, 0, search_subject, ENVELOPE },
+    { "TEXT", ARG_STRING, 0, search_whole_text, BODY },
+    { "TO", ARG_STRING, 5, search_addresses, ENVELOPE },
+    { "UID", ARG_UIDS, 0, match_uids, 0 },
+    { "UNANSWERED", ARG_NONE, MAIL_ANSWERED, match_lacks, 0 },
+    { "UNDELETED", ARG_NONE, MAIL_DELETED, match_lacks, 0 },
+    { "UNDRAFT", ARG_NONE, MAIL_DRAFT, match_lacks, 0 },
+    { "UNFLAGGED", ARG_NONE, MAIL_FLAGGED, match_lacks, 0 },
+    { "UNKEYWORD", ARG_KEYWORD, 0, match_lacks, 0 },
+    { "UNSEEN", ARG_NONE, MAIL_SEEN, match_lacks, 0 },
 };
 
-static const struct search_kind kind_and = { "(", ARG_NONE, 0, match_and };
-static const struct search_kind kind_set = { "set", ARG_UIDS, 0, match_uids };
+static const struct search_kind kind_and = { "(", ARG_NONE, 0, match_and, 0 };
+static const struct search_kind kind_set = { "set", ARG_UIDS, 0, match_uids, 0 };
 
 enum search_answer search_evaluate(const struct search_node *node, const struct search_data *data)
 {
@@ -397,6 +402,7 @@ static bool take_key(struct args *args, struct search_program *program, unsigned
     if (node->kind == NULL)
         return args_fail(args, "I don't know this search key");
     node->number = node->kind->number;
+    program->needs |= node->kind->needs;
     return take_argument(args, program, depth, node);
 }
 

@@ -139,6 +139,12 @@ bool account_cached(struct account *account, const uint64_t *msgs, size_t count,
 bool account_read(struct account *account, uint64_t msg, uint64_t offset, size_t len,
                   struct buf *out, struct error *err) MUST_CHECK;
 
+/* Between the two, all reads of this handle share one snapshot, which saves the locks that each takes
+ * otherwise. Only account_read() and account_cached() may be called meanwhile, and whoever holds
+ * must release before it waits for anything, since no checkpoint gets past a snapshot. */
+bool account_hold_reads(struct account *account, struct error *err) MUST_CHECK;
+void account_release_reads(struct account *account);
+
 /* A stable name of the message for POP3's UIDL: 32 hex digits, the same in every mailbox. Two
  * copies in one mailbox share it, as RFC 1939 section 7 allows. */
 void account_uidl(struct account *account, uint64_t msg, struct buf *out);

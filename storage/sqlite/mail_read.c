@@ -64,6 +64,16 @@ bool account_read(struct account *account, uint64_t msg, uint64_t offset, size_t
     return read_file(account, msg, offset + part.len - inline_bytes, len - part.len, out, err);
 }
 
+bool account_hold_reads(struct account *account, struct error *err)
+{
+    return sql_begin_read(&account->db, err);
+}
+
+void account_release_reads(struct account *account)
+{
+    sql_rollback(&account->db);
+}
+
 void account_uidl(struct account *account, uint64_t msg, struct buf *out)
 {
     buf_fmt(out, "%016llx%016llx", (unsigned long long)account->id, (unsigned long long)msg);
@@ -136,7 +146,8 @@ static bool store_all(struct account *account, const struct rebuilt *rebuilt, st
     return true;
 }
 
-/* Only saves time later: when it does not work now, they are made again. */
+/* Only saves time later: when it does not work now, or within account_hold_reads(), they are made
+ * again. */
 static void store_rebuilt(struct reader *reader)
 {
     struct rebuilt *rebuilt = reader->rebuilt;
@@ -145,7 +156,8 @@ static void store_rebuilt(struct reader *reader)
 
     if (rebuilt == NULL || rebuilt->count == 0)
         return;
-    if (account_try_begin(reader->account, SQL_NORMAL, &busy, &ignored) && !busy) {
+    if (!sql_in_transaction(&reader->account->db) &&
+        account_try_begin(reader->account, SQL_NORMAL, &busy, &ignored) && !busy) {
         if (!store_all(reader->account, rebuilt, &ignored) ||
             !account_commit_quietly(reader->account, &ignored))
             account_rollback(reader->account);
