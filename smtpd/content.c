@@ -50,8 +50,8 @@ static void take_header(struct content *content, struct slice header)
     keep(content, buf_slice(&fixed));
 }
 
-/* Length of the header with its empty line; 0 while that has not come. */
-static size_t complete_header(struct slice head, size_t from)
+/* Where the first empty line ends; 0 while it has not come. */
+static size_t empty_line_end(struct slice head, size_t from)
 {
     const char *end;
 
@@ -63,26 +63,38 @@ static size_t complete_header(struct slice head, size_t from)
     return end == NULL ? 0 : (size_t)(end - head.data) + 4;
 }
 
+/* Finds the length of the header, with its empty line; false while that cannot be known. A header
+ * can end earlier, at a line that is no field: what follows is the body. */
+static bool find_header_end(struct slice head, size_t from, size_t *length_out)
+{
+    size_t end = empty_line_end(head, from);
+    struct slice lines =
+        slice_part(head, 0, end > 0 ? end : (size_t)(slice_find_last(head, '\n') + 1));
+
+    if (end == 0 && head.len <= CONTENT_HEADER_MAX)
+        return false;
+    *length_out = header_length(lines);
+    if (end == 0 && *length_out == lines.len)
+        *length_out = head.len; /* and it goes on */
+    return true;
+}
+
 /* In the usual case the first bytes hold the whole header, and nothing is copied. */
 static void add_to_head(struct content *content, struct slice bytes)
 {
     struct buf *head = &content->head;
-    size_t before = head->len;
-    size_t length = before == 0 ? complete_header(bytes, 0) : 0;
+    size_t before = head->len, length;
 
-    if (length == 0) {
+    if (before > 0 || !find_header_end(bytes, 0, &length)) {
         buf_add_slice(head, bytes);
-        length = complete_header(buf_slice(head), before > 3 ? before - 3 : 0);
         bytes = buf_slice(head);
+        if (!find_header_end(bytes, before > 3 ? before - 3 : 0, &length))
+            return;
     }
-    if (length == 0 && head->len > CONTENT_HEADER_MAX)
-        length = header_length(bytes); /* perhaps it ended at a line that is no field */
     if (length > CONTENT_HEADER_MAX) {
         content_fail(content, CONTENT_HEADER_TOO_BIG);
         return;
     }
-    if (length == 0)
-        return;
     take_header(content, slice_part(bytes, 0, length));
     if (content->fault == CONTENT_GOOD)
         keep(content, slice_from(bytes, length));
