@@ -2,9 +2,10 @@
  *
  * Its sockets come from `postane serve` or systemd (common/daemon.h). Reading order of this folder:
  * session.h, command.c, transaction.c, policy.c, data.h, content.c, accept.c, courier.h, deliver.c,
- * settle.c, bounce.c.
+ * settle.c, bounce.c; and outwards: remote.h, route.h, client.h, settle_remote.c.
  */
 #include "smtpd/courier.h"
+#include "smtpd/remote.h"
 #include "smtpd/room.h"
 #include "smtpd/session.h"
 #include "storage/check.h"
@@ -15,6 +16,7 @@
 
 struct main {
     struct smtpd smtpd;
+    struct remote *remote;
     struct job sweep;
     atomic_bool is_sweeping;
 };
@@ -56,6 +58,7 @@ static void on_notice(struct service *service, const struct notice *notice)
     switch (notice->kind) {
     case NOTICE_QUEUE:
         courier_catch_up(me->smtpd.courier);
+        remote_wake(me->remote);
         return;
     case NOTICE_DIRECTORY:
         room_forget(me->smtpd.room);
@@ -67,16 +70,43 @@ static void on_notice(struct service *service, const struct notice *notice)
 
 static void on_report(struct service *service, struct buf *out)
 {
-    struct smtpd *smtpd = &((struct main *)service->context)->smtpd;
+    struct main *me = service->context;
+    struct smtpd *smtpd = &me->smtpd;
     struct smtpd_counters *counters = &smtpd->counters;
 
     buf_fmt(out,
-            ",\"queue\":%llu,\"in_hand\":%zu,\"accepted\":%llu,\"refused\":%llu,"
+            ",\"queue\":%llu,\"in_hand\":%zu,\"outgoing\":%zu,\"accepted\":%llu,\"refused\":%llu,"
             "\"delivered\":%llu,\"bounced\":%llu,\"retried\":%llu",
             (unsigned long long)queue_backlog(smtpd->queue), courier_in_hand(smtpd->courier),
-            atomic_load(&counters->accepted), atomic_load(&counters->refused),
-            atomic_load(&counters->delivered), atomic_load(&counters->bounced),
-            atomic_load(&counters->retried));
+            remote_in_hand(me->remote), atomic_load(&counters->accepted),
+            atomic_load(&counters->refused), atomic_load(&counters->delivered),
+            atomic_load(&counters->bounced), atomic_load(&counters->retried));
+}
+
+/* Both couriers; the remote one first, because the local one wakes it. */
+static bool start_couriers(struct service *service, struct error *err)
+{
+    struct main *me = service->context;
+    const struct remote_options remote = {
+        .smtpd = &me->smtpd,
+        .loop = service->daemon.loop,
+        .server = service->daemon.server,
+        .pool = service->daemon.pool,
+        .log = service->daemon.log,
+    };
+
+    if (!remote_new(&remote, &me->remote, err))
+        return false;
+    const struct courier_options courier = {
+        .smtpd = &me->smtpd,
+        .pool = service->daemon.pool,
+        .log = service->daemon.log,
+        .remote_due = remote_wake,
+        .remote_context = me->remote,
+    };
+    me->smtpd.courier = courier_new(&courier);
+    courier_catch_up(me->smtpd.courier);
+    return true;
 }
 
 static bool on_start(struct service *service, struct error *err)
@@ -86,29 +116,33 @@ static bool on_start(struct service *service, struct error *err)
         .store = service->store,
         .recipients_max = service->settings.backlog,
     };
-    const struct courier_options courier = {
-        .smtpd = &me->smtpd,
-        .pool = service->daemon.pool,
-        .log = service->daemon.log,
-    };
 
     if (!queue_open(&queue, &me->smtpd.queue, err))
         return false;
-    me->smtpd.courier = courier_new(&courier);
-    courier_catch_up(me->smtpd.courier);
+    if (!start_couriers(service, err)) {
+        queue_close(&me->smtpd.queue);
+        return false;
+    }
     daemon_every(&service->daemon, TICK_MS, on_tick);
     daemon_every(&service->daemon, SWEEP_MS, on_sweep);
     return true;
 }
 
-/* Sessions are gone; the workers still run, and must not need the queue after it is closed. */
+static void on_stop(struct daemon *daemon)
+{
+    remote_pause(main_of(daemon)->remote);
+}
+
+/* Sessions are gone; the workers still run, and must not need the queue after it is closed. Until
+ * it is, its writer may wake the remote courier. */
 static void on_end(struct daemon *daemon)
 {
-    struct smtpd *smtpd = &main_of(daemon)->smtpd;
+    struct main *me = main_of(daemon);
 
-    if (smtpd->courier != NULL)
-        courier_stop(smtpd->courier);
-    queue_close(&smtpd->queue);
+    remote_stop(me->remote);
+    courier_stop(me->smtpd.courier);
+    queue_close(&me->smtpd.queue);
+    remote_close(me->remote);
 }
 
 int main(int argc, char **argv)
@@ -141,12 +175,14 @@ int main(int argc, char **argv)
     service.on_start = on_start;
     service.on_notice = on_notice;
     service.on_report = on_report;
+    service.daemon.on_stop = on_stop;
     service.daemon.on_end = on_end;
     service.daemon.listeners = listeners;
     service.daemon.n_listeners = COUNT_OF(listeners);
     service.daemon.idle_ms = service.settings.command_timeout;
     service.daemon.busy_reply = "421 4.7.0 Too many connections, try again later\r\n";
     code = service_run(&service);
+    remote_free(&me.remote);
     courier_free(&me.smtpd.courier);
     room_free(&me.smtpd.room);
     return code;

@@ -1,0 +1,424 @@
+/* client.c - the dialogue; see client.h. */
+#include "smtpd/client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* RFC 5321 section 4.5.3.2; the blocks of the message have the session's time for a stall. */
+#define MINUTE     (60 * 1000u)
+#define COMMAND_MS (5 * MINUTE)
+#define DATA_MS    (2 * MINUTE)
+#define SENT_MS    (10 * MINUTE)
+#define GOODBYE_MS (10 * 1000u) /* everything is decided */
+
+void *client_open(struct call *call, void *context)
+{
+    struct client *client = NEW(struct client);
+
+    client->task = context;
+    client->shipment = client->task->shipment;
+    client->phase = CLIENT_GREETING;
+    for (size_t i = 0; i < client->shipment->n_errands; i++)
+        client->shipment->errands[i].accepted = false; /* by another server */
+    client->task->tls_failed = false;
+    snprintf(client->task->status, sizeof(client->task->status), "4.4.2");
+    snprintf(client->task->text, sizeof(client->task->text), "The connection was lost");
+    return client;
+}
+
+/* The server is of no use: who has no outcome yet keeps none. */
+static enum next give_up(struct client *client, const char *status, const char *text)
+{
+    struct client_task *task = client->task;
+
+    snprintf(task->status, sizeof(task->status), "%s", status);
+    snprintf(task->text, sizeof(task->text), "%s", text);
+    return NEXT_CLOSE;
+}
+
+static enum next say(struct client *client, enum client_phase phase, const char *command)
+{
+    client->phase = phase;
+    buf_add_text(&client->call->out, command);
+    client->n_unanswered++;
+    return NEXT_INPUT;
+}
+
+static enum next say_quit(struct client *client)
+{
+    return say(client, CLIENT_QUIT, "QUIT\r\n");
+}
+
+static enum next give_up_by_answer(struct client *client, const struct answer *answer)
+{
+    answer_status(answer, client->task->status);
+    answer_print(answer, client->task->text, sizeof(client->task->text));
+    return say_quit(client);
+}
+
+static enum next say_hello(struct client *client, enum client_phase phase)
+{
+    client->extensions = 0;
+    client->size_max = 0;
+    buf_fmt(&client->call->out, "%s %s\r\n", phase == CLIENT_EHLO ? "EHLO" : "HELO",
+            client->task->hostname);
+    return say(client, phase, "");
+}
+
+/* What a refusal means for a recipient; anything unheard of is worth another try. */
+static enum outcome outcome_of(const struct answer *answer)
+{
+    return answer->code / 100 == 5 ? OUTCOME_FAILED : OUTCOME_LATER;
+}
+
+static void refuse_open(struct client *client, const struct answer *answer)
+{
+    for (size_t i = 0; i < client->shipment->n_errands; i++)
+        if (client->shipment->errands[i].outcome == OUTCOME_OPEN)
+            errand_end_by_answer(&client->shipment->errands[i], outcome_of(answer), answer);
+}
+
+/* Whether the greeting bears our own name: we would send the message in a circle. */
+static bool is_myself(const struct client *client, const struct answer *answer)
+{
+    struct slice lines = answer->lines, text, name;
+
+    return answer_line(&lines, &text) && slice_split(&text, ' ', &name) &&
+           slice_is(name, client->task->hostname);
+}
+
+static enum next on_greeting(struct client *client, const struct answer *answer)
+{
+    if (answer->code != 220)
+        return give_up_by_answer(client, answer);
+    if (is_myself(client, answer)) {
+        shipment_end(client->shipment, OUTCOME_FAILED, "5.4.6",
+                     "Mail for this domain would come back to this server");
+        return say_quit(client);
+    }
+    return say_hello(client, CLIENT_EHLO);
+}
+
+static void learn_extension(struct client *client, struct slice line)
+{
+    static const struct {
+        const char *name;
+        enum extension bit;
+    } known[] = {
+        { "PIPELINING", EXTENSION_PIPELINING }, { "8BITMIME", EXTENSION_8BITMIME },
+        { "SMTPUTF8", EXTENSION_SMTPUTF8 },     { "DSN", EXTENSION_DSN },
+        { "STARTTLS", EXTENSION_STARTTLS },     { "SIZE", EXTENSION_SIZE },
+        { "CHUNKING", EXTENSION_CHUNKING },     { "BINARYMIME", EXTENSION_BINARYMIME },
+    };
+    struct slice name;
+
+    if (!slice_split(&line, ' ', &name))
+        return;
+    for (size_t i = 0; i < COUNT_OF(known); i++)
+        if (slice_is(name, known[i].name))
+            client->extensions |= known[i].bit;
+    if (slice_is(name, "SIZE") && !slice_number(slice_trim(line), UINT64_MAX, &client->size_max))
+        client->size_max = 0;
+}
+
+/* Reads the body, once for all servers that are asked. */
+static bool read_body(struct client *client, struct error *err)
+{
+    struct shipment *shipment = client->shipment;
+    const struct queue_message *message = &shipment->letter->message;
+
+    if (shipment->body == NULL &&
+        !queue_body(client->call->desk, message->id, &shipment->body, err))
+        return false;
+    client->parts[0] = message->prefix;
+    return body_bytes(shipment->body, &client->parts[1], err);
+}
+
+static void say_all_rcpt(struct client *client)
+{
+    struct shipment *shipment = client->shipment;
+
+    for (size_t i = 0; i < shipment->n_errands; i++)
+        if (shipment->errands[i].outcome == OUTCOME_OPEN)
+            client_say_rcpt(client, shipment->errands[i].to);
+}
+
+static enum next begin_transaction(struct client *client)
+{
+    struct error err;
+
+    if (!read_body(client, &err)) {
+        if (err.kind == ERROR_NOT_FOUND) /* the operator has removed it */
+            shipment_end(client->shipment, OUTCOME_DROPPED, "", "");
+        else
+            shipment_end(client->shipment, OUTCOME_LATER, "4.3.0", err.text);
+        return say_quit(client);
+    }
+    if (!client_may_send(client))
+        return say_quit(client);
+    client->pipelines = (client->extensions & EXTENSION_PIPELINING) != 0;
+    client->shipment->host_knows_dsn = (client->extensions & EXTENSION_DSN) != 0;
+    client_say_mail(client);
+    if (client->pipelines)
+        say_all_rcpt(client);
+    client->phase = CLIENT_MAIL;
+    return NEXT_INPUT;
+}
+
+static enum next on_ehlo(struct client *client, const struct answer *answer)
+{
+    struct slice lines = answer->lines, text;
+
+    if (answer->code / 100 == 5)
+        return say_hello(client, CLIENT_HELO);
+    if (answer->code != 250)
+        return give_up_by_answer(client, answer);
+    (void)answer_line(&lines, &text); /* the server's name */
+    while (answer_line(&lines, &text))
+        learn_extension(client, text);
+    if ((client->extensions & EXTENSION_STARTTLS) != 0 && client->call->tls_offered &&
+        !client->task->no_tls)
+        return say(client, CLIENT_STARTTLS, "STARTTLS\r\n");
+    return begin_transaction(client);
+}
+
+static enum next on_helo(struct client *client, const struct answer *answer)
+{
+    return answer->code == 250 ? begin_transaction(client) : give_up_by_answer(client, answer);
+}
+
+static enum next on_starttls(struct client *client, const struct answer *answer)
+{
+    if (answer->code != 220)
+        return begin_transaction(client);
+    client->phase = CLIENT_SHAKING;
+    client->call->server_name = client->task->host;
+    return NEXT_TLS;
+}
+
+static struct errand *next_errand(struct client *client)
+{
+    struct shipment *shipment = client->shipment;
+
+    while (client->next_rcpt < shipment->n_errands) {
+        struct errand *errand = &shipment->errands[client->next_rcpt];
+        if (errand->outcome == OUTCOME_OPEN && !errand->accepted)
+            return errand;
+        client->next_rcpt++;
+    }
+    return NULL;
+}
+
+static bool is_any_accepted(const struct client *client)
+{
+    for (size_t i = 0; i < client->shipment->n_errands; i++)
+        if (client->shipment->errands[i].accepted)
+            return true;
+    return false;
+}
+
+static enum next begin_body(struct client *client)
+{
+    client_begin_body(client);
+    client->phase = CLIENT_BODY;
+    return NEXT_AGAIN;
+}
+
+/* The next RCPT, or what follows the last one. */
+static enum next go_on(struct client *client)
+{
+    struct errand *errand = next_errand(client);
+
+    client->phase = CLIENT_RCPT;
+    if (errand != NULL) {
+        if (!client->pipelines)
+            client_say_rcpt(client, errand->to);
+        return NEXT_INPUT;
+    }
+    if (!is_any_accepted(client))
+        return say_quit(client);
+    if (client->shipment->letter->message.binary)
+        return begin_body(client);
+    return say(client, CLIENT_DATA, "DATA\r\n");
+}
+
+static enum next on_mail(struct client *client, const struct answer *answer)
+{
+    if (answer->code / 100 == 2)
+        return go_on(client);
+    refuse_open(client, answer);
+    return say_quit(client);
+}
+
+static enum next on_rcpt(struct client *client, const struct answer *answer)
+{
+    struct errand *errand = next_errand(client);
+
+    if (answer->code / 100 == 2)
+        errand->accepted = true;
+    else
+        errand_end_by_answer(errand, outcome_of(answer), answer);
+    client->next_rcpt++;
+    return go_on(client);
+}
+
+static enum next on_data(struct client *client, const struct answer *answer)
+{
+    if (answer->code == 354)
+        return begin_body(client);
+    refuse_open(client, answer);
+    return say_quit(client);
+}
+
+static enum next on_sent(struct client *client, const struct answer *answer)
+{
+    struct shipment *shipment = client->shipment;
+
+    if (answer->code / 100 != 2)
+        refuse_open(client, answer);
+    for (size_t i = 0; i < shipment->n_errands; i++)
+        if (shipment->errands[i].outcome == OUTCOME_OPEN)
+            errand_end_by_answer(&shipment->errands[i], OUTCOME_DELIVERED, answer);
+    return say_quit(client);
+}
+
+static enum next on_quit(struct client *client, const struct answer *answer)
+{
+    return client->n_unanswered == 0 ? NEXT_CLOSE : NEXT_INPUT; /* some of what was pipelined */
+}
+
+/* A reply that nobody has asked for. */
+static enum next on_surprise(struct client *client, const struct answer *answer)
+{
+    return give_up_by_answer(client, answer);
+}
+
+static enum next on_answer(struct client *client, const struct answer *answer)
+{
+    static enum next (*const handlers[])(struct client *, const struct answer *) = {
+        [CLIENT_GREETING] = on_greeting, [CLIENT_EHLO] = on_ehlo,
+        [CLIENT_HELO] = on_helo,         [CLIENT_STARTTLS] = on_starttls,
+        [CLIENT_SHAKING] = on_surprise,  [CLIENT_MAIL] = on_mail,
+        [CLIENT_RCPT] = on_rcpt,         [CLIENT_DATA] = on_data,
+        [CLIENT_BODY] = on_surprise,     [CLIENT_SENT] = on_sent,
+        [CLIENT_QUIT] = on_quit,
+    };
+    /* RFC 5321 section 3.8: the server closes the connection. */
+    bool ends = answer->code == 421 && client->phase != CLIENT_QUIT;
+
+    log_debug(&client->call->log, "answer", F_NUM("phase", client->phase),
+              F_NUM("code", answer->code));
+    if (client->n_unanswered > 0)
+        client->n_unanswered--;
+    return ends ? give_up_by_answer(client, answer) : handlers[client->phase](client, answer);
+}
+
+static uint64_t patience_ms(enum client_phase phase)
+{
+    switch (phase) {
+    case CLIENT_DATA:
+        return DATA_MS;
+    case CLIENT_SENT:
+        return SENT_MS;
+    case CLIENT_QUIT:
+        return GOODBYE_MS;
+    case CLIENT_GREETING:
+    case CLIENT_EHLO:
+    case CLIENT_HELO:
+    case CLIENT_STARTTLS:
+    case CLIENT_SHAKING:
+    case CLIENT_MAIL:
+    case CLIENT_RCPT:
+    case CLIENT_BODY:
+        return COMMAND_MS;
+    }
+    abort();
+}
+
+/* All replies that are there. */
+static enum next take_answers(struct client *client)
+{
+    struct call *call = client->call;
+    enum next next = NEXT_INPUT;
+    struct answer answer;
+
+    while (next == NEXT_INPUT) {
+        switch (answer_parse(buf_slice(&call->in), &answer)) {
+        case PARSE_MORE:
+            call->idle_ms = patience_ms(client->phase);
+            return NEXT_INPUT;
+        case PARSE_BAD:
+            return give_up(client, "4.5.0", "The other server's reply is not SMTP");
+        case PARSE_OK:
+            break;
+        }
+        next = on_answer(client, &answer);
+        buf_drop(&call->in, answer.lines.len);
+    }
+    return next;
+}
+
+static enum next send_body(struct client *client)
+{
+    if (client_send_body(client))
+        return NEXT_AGAIN;
+    client->phase = CLIENT_SENT;
+    return take_answers(client);
+}
+
+/* The connection is open, or could not be opened: then call->in says why. */
+static enum next start(struct client *client)
+{
+    struct call *call = client->call;
+
+    if (atomic_load(&call->closing)) {
+        buf_add_byte(&call->in, '\0');
+        return give_up(client, "4.4.1", call->in.data);
+    }
+    return take_answers(client);
+}
+
+/* No more input comes, or we may not wait for it. */
+static enum next end(struct client *client)
+{
+    (void)take_answers(client);
+    if (client->call->why == WHY_TIMEOUT)
+        return give_up(client, "4.4.2", "The other server did not answer in time");
+    return NEXT_CLOSE;
+}
+
+enum next client_run(struct call *call)
+{
+    struct client *client = call->state;
+
+    client->call = call;
+    switch (call->why) {
+    case WHY_START:
+        return start(client);
+    case WHY_SECURED:
+        return say_hello(client, CLIENT_EHLO);
+    case WHY_AGAIN:
+        return send_body(client);
+    case WHY_INPUT:
+    case WHY_NOTICE:
+        return take_answers(client);
+    case WHY_ENDED:
+    case WHY_TIMEOUT:
+    case WHY_STOP:
+        return end(client);
+    }
+    abort();
+}
+
+void client_close(struct call *call)
+{
+    struct client *client = call->state;
+    struct client_task *task = client->task;
+
+    if (client->phase == CLIENT_SHAKING) {
+        task->tls_failed = true;
+        snprintf(task->text, sizeof(task->text), "TLS: %s", call->reason);
+    }
+    free(client);
+    task->ended(task);
+}

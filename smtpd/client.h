@@ -1,0 +1,93 @@
+/* client.h - an SMTP client for one shipment (RFC 5321), as a protocol of common/session.h: from
+ * the other server's replies to our commands. It knows no sockets; a test plays the server.
+ *
+ *     GREETING -> EHLO --(5xx)--> HELO
+ *                  | STARTTLS is offered: STARTTLS -> SHAKING -> EHLO
+ *                  v
+ *                 MAIL -> RCPT ... -> DATA -> BODY -> SENT -> QUIT -> end
+ *                   (BINARYMIME: RCPT -> BODY, as BDAT; RFC 3030)
+ *
+ * With PIPELINING (RFC 2920) MAIL and all RCPT go out at once. TLS is opportunistic: any
+ * certificate is taken, and where the handshake fails the caller connects again without.
+ *
+ * Every recipient gets an outcome when the server has spoken of it. What is OPEN at the end may be
+ * tried at the next server at once: `text` says what was in the way.
+ *
+ * Threads: a worker with its desk, see common/session.h.
+ */
+#pragma once
+
+#include "common/session.h"
+#include "smtpd/shipment.h"
+
+enum client_phase {
+    CLIENT_GREETING,
+    CLIENT_EHLO,
+    CLIENT_HELO,
+    CLIENT_STARTTLS,
+    CLIENT_SHAKING, /* the TLS handshake */
+    CLIENT_MAIL,
+    CLIENT_RCPT, /* replies to one RCPT after the other */
+    CLIENT_DATA, /* we wait for 354 */
+    CLIENT_BODY, /* we send the message */
+    CLIENT_SENT, /* we wait for the reply that decides */
+    CLIENT_QUIT,
+};
+
+/* One connection for a shipment; the caller's, until `ended`. */
+struct client_task {
+    struct shipment *shipment;
+    const char *hostname; /* ours, for EHLO */
+    const char *host;     /* the server's name, for TLS; NULL for an address literal */
+    bool no_tls;          /* STARTTLS has failed with this server */
+
+    /* Filled by the client. */
+    bool tls_failed; /* worth another try with no_tls */
+    char status[ANSWER_STATUS];
+    char text[SHIPMENT_TEXT_SIZE];           /* why recipients are still OPEN */
+    void (*ended)(struct client_task *task); /* on a worker; the client is gone */
+};
+
+enum extension {
+    EXTENSION_PIPELINING = 1,
+    EXTENSION_8BITMIME = 2,
+    EXTENSION_SMTPUTF8 = 4,
+    EXTENSION_DSN = 8,
+    EXTENSION_STARTTLS = 16,
+    EXTENSION_SIZE = 32,
+    EXTENSION_CHUNKING = 64,
+    EXTENSION_BINARYMIME = 128,
+};
+
+struct client {
+    struct client_task *task;
+    struct shipment *shipment;
+    struct call *call; /* the one in hand */
+    enum client_phase phase;
+    unsigned extensions;   /* enum extension */
+    uint64_t size_max;     /* of SIZE; 0: not said */
+    bool pipelines;        /* all RCPT are out */
+    unsigned n_unanswered; /* commands without a reply */
+    size_t next_rcpt;      /* whose reply comes next */
+    bool has_8bit;         /* the message has a byte over 127 */
+    struct slice parts[2]; /* of the message still to send: trace lines, body */
+    bool in_line;          /* what was sent of it does not end with a line end */
+};
+
+/* The protocol's functions (struct protocol); the context is a struct client_task. */
+void *client_open(struct call *call, void *task);
+enum next client_run(struct call *call);
+void client_close(struct call *call);
+
+/* client_message.c: what depends on the message. */
+
+/* False when this server cannot take it: the recipients have their outcome. */
+bool client_may_send(struct client *client);
+void client_say_mail(struct client *client);
+void client_say_rcpt(struct client *client, const struct queue_recipient *to);
+void client_begin_body(struct client *client);
+bool client_send_body(struct client *client); /* a piece; false when that was the last */
+
+/* Doubles dots at the start of lines (RFC 5321 section 4.5.2). *in_line: whether `bytes` goes on
+ * inside a line, and afterwards whether its end is inside one. */
+void client_stuff_dots(struct slice bytes, bool *in_line, struct buf *out);

@@ -1,0 +1,157 @@
+/* client_message.c - what a client says that depends on the message: MAIL and RCPT with their
+ * parameters, and the message itself.
+ */
+#include "message/header.h"
+#include "smtpd/client.h"
+
+#define PIECE (48 * 1024) /* bytes of the message made at once */
+
+static bool has(const struct client *client, unsigned extensions)
+{
+    return (client->extensions & extensions) == extensions;
+}
+
+static bool is_ascii(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.data[i] > 127)
+            return false;
+    return true;
+}
+
+/* RFC 6531 section 3.2: an address or the header is not ASCII. */
+static bool needs_utf8(const struct client *client)
+{
+    const struct shipment *shipment = client->shipment;
+    const struct queue_message *message = &shipment->letter->message;
+    struct slice body = client->parts[1];
+
+    if (!message->utf8)
+        return false;
+    for (size_t i = 0; i < shipment->n_errands; i++)
+        if (!is_ascii(shipment->errands[i].to->address))
+            return true;
+    return !is_ascii(message->sender) || !is_ascii(slice_part(body, 0, header_length(body)));
+}
+
+static bool refuse(struct client *client, const char *status, const char *text)
+{
+    shipment_end(client->shipment, OUTCOME_FAILED, status, text);
+    return false;
+}
+
+bool client_may_send(struct client *client)
+{
+    const struct queue_message *message = &client->shipment->letter->message;
+
+    client->has_8bit = !is_ascii(client->parts[0]) || !is_ascii(client->parts[1]);
+    if (client->size_max > 0 && message->size > client->size_max)
+        return refuse(client, "5.3.4", "The message is larger than the other server takes");
+    if (message->binary && !has(client, EXTENSION_CHUNKING | EXTENSION_BINARYMIME))
+        return refuse(client, "5.6.3", "The other server takes no binary messages");
+    if (client->has_8bit && !message->binary && !has(client, EXTENSION_8BITMIME))
+        return refuse(client, "5.6.3", "The other server takes no 8-bit messages");
+    if (needs_utf8(client) && !has(client, EXTENSION_SMTPUTF8))
+        return refuse(client, "5.6.7", "The other server takes no addresses or headers in UTF-8");
+    return true;
+}
+
+void client_say_mail(struct client *client)
+{
+    const struct queue_message *message = &client->shipment->letter->message;
+    struct buf *out = &client->call->out;
+
+    buf_fmt(out, "MAIL FROM:<" SLICE_FMT ">", SLICE_ARG(message->sender));
+    if (has(client, EXTENSION_SIZE))
+        buf_fmt(out, " SIZE=%llu", (unsigned long long)message->size);
+    if (message->binary)
+        buf_add_text(out, " BODY=BINARYMIME");
+    else if (client->has_8bit)
+        buf_add_text(out, " BODY=8BITMIME");
+    if (needs_utf8(client))
+        buf_add_text(out, " SMTPUTF8");
+    if (has(client, EXTENSION_DSN) && message->ret != RETURN_DEFAULT)
+        buf_add_text(out, message->ret == RETURN_FULL ? " RET=FULL" : " RET=HDRS");
+    if (has(client, EXTENSION_DSN) && message->envid.len > 0)
+        buf_fmt(out, " ENVID=" SLICE_FMT, SLICE_ARG(message->envid));
+    buf_add_text(out, "\r\n");
+    client->n_unanswered++;
+}
+
+/* RFC 3461 section 4.1. */
+static void add_notify(unsigned notify, struct buf *out)
+{
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } words[] = { { NOTIFY_NEVER, "NEVER" },
+                  { NOTIFY_SUCCESS, "SUCCESS" },
+                  { NOTIFY_FAILURE, "FAILURE" },
+                  { NOTIFY_DELAY, "DELAY" } };
+    const char *separator = " NOTIFY=";
+
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if ((notify & words[i].bit) == 0)
+            continue;
+        buf_fmt(out, "%s%s", separator, words[i].name);
+        separator = ",";
+    }
+}
+
+void client_say_rcpt(struct client *client, const struct queue_recipient *to)
+{
+    struct buf *out = &client->call->out;
+
+    buf_fmt(out, "RCPT TO:<" SLICE_FMT ">", SLICE_ARG(to->address));
+    if (has(client, EXTENSION_DSN)) {
+        add_notify(to->notify, out);
+        if (to->orcpt.len > 0)
+            buf_fmt(out, " ORCPT=" SLICE_FMT, SLICE_ARG(to->orcpt));
+    }
+    buf_add_text(out, "\r\n");
+    client->n_unanswered++;
+}
+
+void client_begin_body(struct client *client)
+{
+    const struct queue_message *message = &client->shipment->letter->message;
+
+    client->in_line = false;
+    if (message->binary)
+        buf_fmt(&client->call->out, "BDAT %zu LAST\r\n",
+                client->parts[0].len + client->parts[1].len);
+    client->n_unanswered++;
+}
+
+void client_stuff_dots(struct slice bytes, bool *in_line, struct buf *out)
+{
+    while (bytes.len > 0) {
+        ptrdiff_t end = slice_find(bytes, '\n');
+        size_t len = end < 0 ? bytes.len : (size_t)end + 1;
+
+        if (!*in_line && bytes.data[0] == '.')
+            buf_add_byte(out, '.');
+        buf_add(out, bytes.data, len);
+        *in_line = end < 0;
+        bytes = slice_from(bytes, len);
+    }
+}
+
+bool client_send_body(struct client *client)
+{
+    bool is_binary = client->shipment->letter->message.binary;
+    struct slice *part = &client->parts[client->parts[0].len > 0 ? 0 : 1];
+    struct slice piece = slice_part(*part, 0, PIECE);
+    struct buf *out = &client->call->out;
+
+    *part = slice_from(*part, piece.len);
+    if (is_binary)
+        buf_add_slice(out, piece);
+    else
+        client_stuff_dots(piece, &client->in_line, out);
+    if (client->parts[0].len + client->parts[1].len > 0)
+        return true;
+    if (!is_binary)
+        buf_add_text(out, client->in_line ? "\r\n.\r\n" : ".\r\n");
+    return false;
+}

@@ -1,0 +1,521 @@
+/* remote.c - see remote.h.
+ *
+ * Every end of a lookup, a session or a job only wakes the loop thread, which looks at all
+ * carriers: who is `ready` makes its next step.
+ */
+#include "smtpd/remote.h"
+
+#include "common/daemon.h"
+#include "smtpd/client.h"
+#include "smtpd/route.h"
+#include "smtpd/settle_remote.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <uv.h>
+
+#define PAGE_MESSAGES 64  /* read from the queue at once */
+#define REST_MIN_MS   200 /* between two looks at the queue by the clock */
+#define REST_MAX_MS   (24 * 60 * 60 * 1000)
+#define SOON_MS       5000 /* after the queue could not be read or written */
+
+/* The key of the jobs that read the queue: no account has it. */
+#define SCAN_KEY 0
+
+enum stage { STAGE_ROUTING, STAGE_TALKING, STAGE_SETTLING };
+
+/* Carries one shipment at a time. Its memory stays until remote_free(): sessions point at its
+ * protocol a little longer than the shipment lasts. */
+struct carrier {
+    struct carrier *next;
+    struct remote *remote;
+    struct shipment *shipment;
+    enum stage stage;
+    atomic_bool ready; /* the stage is over; set by any thread */
+    struct route route;
+    size_t target; /* which of the route is asked */
+    struct protocol protocol;
+    struct client_task task;
+    struct job job;
+    bool refused; /* the queue did not take it all */
+};
+
+struct remote {
+    struct remote_options options;
+    struct resolver *resolver;
+    uv_async_t woken;
+    uv_timer_t timer;
+    bool stopping;
+
+    struct carrier *busy, *spare;
+    size_t n_busy;
+    struct shipment *waiting;
+    struct shipment *settled; /* while a page is being read that may still have them */
+
+    atomic_bool due; /* look at the queue from its beginning */
+    bool scanning;
+    struct page {
+        struct job job;
+        uint64_t cursor; /* the message that was read last; 0: begin */
+        struct shipment *found;
+        bool is_last, failed;
+        int64_t next_due_ms;
+        atomic_bool is_done;
+    } page;
+    int64_t hold_until_ms; /* the queue was of no use */
+
+    pthread_mutex_t lock;
+    pthread_cond_t idle; /* n_jobs has become 0 */
+    size_t n_jobs;       /* that use the queue, until it has answered */
+};
+
+static void step_all(struct remote *remote);
+
+void remote_wake(void *context)
+{
+    struct remote *remote = context;
+
+    atomic_store(&remote->due, true);
+    uv_async_send(&remote->woken);
+}
+
+/* --- jobs --- */
+
+static void submit(struct remote *remote, uint64_t key, struct job *job,
+                   void (*work)(struct job *, void *))
+{
+    pthread_mutex_lock(&remote->lock);
+    remote->n_jobs++;
+    pthread_mutex_unlock(&remote->lock);
+    *job = (struct job){ .work = work };
+    pool_submit(remote->options.pool, key, job);
+}
+
+/* The last thing a job does, on whatever thread it ends. */
+static void end_job(struct remote *remote)
+{
+    uv_async_send(&remote->woken);
+    pthread_mutex_lock(&remote->lock);
+    if (--remote->n_jobs == 0)
+        pthread_cond_broadcast(&remote->idle);
+    pthread_mutex_unlock(&remote->lock);
+}
+
+static void add_all(struct shipment **list, struct shipment *more)
+{
+    while (*list != NULL)
+        list = &(*list)->next;
+    *list = more;
+}
+
+static void free_all(struct shipment **list)
+{
+    while (*list != NULL) {
+        struct shipment *first = *list;
+        *list = first->next;
+        shipment_free(&first);
+    }
+}
+
+/* On a worker. */
+static bool read_page(struct page *page, struct desk *desk, struct error *err)
+{
+    AUTO(arena_free) struct arena arena = { 0 };
+    struct queue_list list;
+
+    if (!queue_find(desk, &arena, QUEUE_REMOTE_DUE, time_ms(), page->cursor, PAGE_MESSAGES, &list,
+                    err))
+        return false;
+    for (size_t i = 0; i < list.count; i++) {
+        add_all(&page->found, shipments_of(&list.items[i]));
+        page->cursor = list.items[i].id;
+    }
+    page->is_last = list.count < PAGE_MESSAGES;
+    return queue_next_due(desk, &page->next_due_ms, err);
+}
+
+static void run_scan(struct job *job, void *desk)
+{
+    struct page *page = CONTAINER_OF(job, struct page, job);
+    struct remote *remote = CONTAINER_OF(page, struct remote, page);
+    struct error err;
+
+    page->failed = !read_page(page, desk, &err);
+    if (page->failed)
+        log_warn(&remote->options.log, "queue unreadable", F_ERR(&err));
+    atomic_store(&page->is_done, true);
+    end_job(remote);
+}
+
+static void on_settled(void *context, bool ok)
+{
+    struct carrier *carrier = context;
+    struct remote *remote = carrier->remote;
+
+    carrier->refused = !ok;
+    atomic_store(&carrier->ready, true);
+    end_job(remote);
+}
+
+static void run_settle(struct job *job, void *desk)
+{
+    struct carrier *carrier = CONTAINER_OF(job, struct carrier, job);
+    struct remote *remote = carrier->remote;
+
+    settle_remote(remote->options.smtpd, desk, &remote->options.log, carrier->shipment, on_settled,
+                  carrier);
+}
+
+/* --- carriers --- */
+
+static void on_route(struct route *route)
+{
+    struct carrier *carrier = CONTAINER_OF(route, struct carrier, route);
+
+    atomic_store(&carrier->ready, true);
+    uv_async_send(&carrier->remote->woken);
+}
+
+/* On a worker: the client is gone. */
+static void on_talked(struct client_task *task)
+{
+    struct carrier *carrier = CONTAINER_OF(task, struct carrier, task);
+
+    atomic_store(&carrier->ready, true);
+    uv_async_send(&carrier->remote->woken);
+}
+
+static void begin_stage(struct carrier *carrier, enum stage stage)
+{
+    carrier->stage = stage;
+    atomic_store(&carrier->ready, false);
+}
+
+static void begin_routing(struct carrier *carrier)
+{
+    struct remote *remote = carrier->remote;
+
+    begin_stage(carrier, STAGE_ROUTING);
+    if (!route_find(&carrier->route, remote->resolver, remote->options.smtpd->settings,
+                    carrier->shipment->domain, on_route))
+        on_route(&carrier->route);
+}
+
+static void begin_settling(struct carrier *carrier)
+{
+    struct remote *remote = carrier->remote;
+
+    begin_stage(carrier, STAGE_SETTLING);
+    submit(remote, carrier->shipment->letter->message.id, &carrier->job, run_settle);
+}
+
+static void begin_talking(struct carrier *carrier, bool no_tls)
+{
+    const struct settings *settings = carrier->remote->options.smtpd->settings;
+    const struct route_target *target = &carrier->route.targets[carrier->target];
+    const char *name = target->host->name;
+    struct shipment *shipment = carrier->shipment;
+
+    begin_stage(carrier, STAGE_TALKING);
+    memcpy(shipment->host, name, strlen(name) + 1);
+    carrier->task = (struct client_task){
+        .shipment = shipment,
+        .hostname = settings->hostname,
+        .host = name[0] == '[' ? NULL : name,
+        .no_tls = no_tls,
+        .ended = on_talked,
+    };
+    server_connect(carrier->remote->options.server, target->address,
+                   (uint16_t)settings->remote_port, &carrier->protocol, 0);
+}
+
+static void end_routing(struct carrier *carrier)
+{
+    const struct route *route = &carrier->route;
+
+    carrier->target = 0;
+    switch (route->state) {
+    case ROUTE_FOUND:
+        if (carrier->remote->stopping)
+            break;
+        begin_talking(carrier, false);
+        return;
+    case ROUTE_FAILED:
+        shipment_end(carrier->shipment, OUTCOME_FAILED, route->status, route->reason);
+        break;
+    case ROUTE_LATER:
+        shipment_end(carrier->shipment, OUTCOME_LATER, route->status, route->reason);
+        break;
+    }
+    begin_settling(carrier);
+}
+
+/* RFC 5321 section 5.1: the next server, while there are recipients nobody has spoken of. */
+static void end_talking(struct carrier *carrier)
+{
+    struct client_task *task = &carrier->task;
+
+    if (!shipment_is_open(carrier->shipment) || carrier->remote->stopping) {
+        begin_settling(carrier);
+    } else if (task->tls_failed && !task->no_tls) {
+        begin_talking(carrier, true);
+    } else if (++carrier->target < carrier->route.n_targets) {
+        begin_talking(carrier, false);
+    } else {
+        shipment_end(carrier->shipment, OUTCOME_LATER, task->status, task->text);
+        begin_settling(carrier);
+    }
+}
+
+static void end_settling(struct carrier *carrier)
+{
+    struct remote *remote = carrier->remote;
+    struct shipment *shipment = TAKE(carrier->shipment);
+    struct carrier **place = &remote->busy;
+
+    shipment->next = remote->settled;
+    remote->settled = shipment;
+    while (*place != carrier)
+        place = &(*place)->next;
+    *place = carrier->next;
+    carrier->next = remote->spare;
+    remote->spare = carrier;
+    remote->n_busy--;
+    if (carrier->refused) /* it is due still, but not at once */
+        remote->hold_until_ms = time_ms() + SOON_MS;
+    else
+        atomic_store(&remote->due, true);
+}
+
+static void step(struct carrier *carrier)
+{
+    switch (carrier->stage) {
+    case STAGE_ROUTING:
+        end_routing(carrier);
+        return;
+    case STAGE_TALKING:
+        end_talking(carrier);
+        return;
+    case STAGE_SETTLING:
+        end_settling(carrier);
+        return;
+    }
+    abort();
+}
+
+static struct carrier *carrier_take(struct remote *remote)
+{
+    struct carrier *carrier = remote->spare;
+
+    if (carrier != NULL) {
+        remote->spare = carrier->next;
+    } else {
+        carrier = NEW(struct carrier);
+        carrier->remote = remote;
+        carrier->protocol =
+            (struct protocol){ "smtp", client_open, client_run, client_close, &carrier->task };
+    }
+    carrier->next = remote->busy;
+    remote->busy = carrier;
+    remote->n_busy++;
+    return carrier;
+}
+
+static void start_waiting(struct remote *remote)
+{
+    while (remote->waiting != NULL &&
+           remote->n_busy < remote->options.smtpd->settings->deliveries) {
+        struct carrier *carrier = carrier_take(remote);
+
+        carrier->shipment = remote->waiting;
+        remote->waiting = carrier->shipment->next;
+        carrier->shipment->next = NULL;
+        begin_routing(carrier);
+    }
+}
+
+/* --- the queue --- */
+
+static bool has_message(const struct shipment *list, uint64_t message)
+{
+    while (list != NULL && list->letter->message.id != message)
+        list = list->next;
+    return list != NULL;
+}
+
+static bool is_in_hand(const struct remote *remote, uint64_t message)
+{
+    for (const struct carrier *carrier = remote->busy; carrier != NULL; carrier = carrier->next)
+        if (carrier->shipment->letter->message.id == message)
+            return true;
+    return has_message(remote->waiting, message) || has_message(remote->settled, message);
+}
+
+/* What is not in hand becomes waiting. */
+static void take_found(struct remote *remote)
+{
+    struct shipment *fresh = NULL, *known = NULL;
+
+    while (remote->page.found != NULL) {
+        struct shipment *shipment = remote->page.found;
+
+        remote->page.found = shipment->next;
+        shipment->next = NULL;
+        add_all(is_in_hand(remote, shipment->letter->message.id) ? &known : &fresh, shipment);
+    }
+    add_all(&remote->waiting, fresh);
+    free_all(&known);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct remote *remote = CONTAINER_OF(timer, struct remote, timer);
+
+    atomic_store(&remote->due, true);
+    step_all(remote);
+}
+
+/* What is in hand is due in the queue, too: then the time is in the past. */
+static void set_timer(struct remote *remote)
+{
+    int64_t due_ms = MAX(remote->page.next_due_ms, remote->hold_until_ms);
+    int64_t wait_ms = due_ms - time_ms();
+
+    uv_timer_stop(&remote->timer);
+    if (remote->page.next_due_ms != INT64_MAX)
+        uv_timer_start(&remote->timer, on_timer,
+                       (uint64_t)MIN(MAX(wait_ms, REST_MIN_MS), REST_MAX_MS), 0);
+}
+
+static void end_scan(struct remote *remote)
+{
+    struct page *page = &remote->page;
+
+    remote->scanning = false;
+    take_found(remote);
+    free_all(&remote->settled);
+    if (page->failed) {
+        remote->hold_until_ms = time_ms() + SOON_MS;
+        page->next_due_ms = remote->hold_until_ms;
+    }
+    if (page->failed || page->is_last) {
+        page->cursor = 0;
+        set_timer(remote);
+    }
+}
+
+/* Reads on in the queue when there is a carrier for what may be found. */
+static void scan(struct remote *remote)
+{
+    bool reads_on = remote->page.cursor != 0;
+    bool is_held = time_ms() < remote->hold_until_ms;
+
+    if (remote->scanning || remote->waiting != NULL ||
+        remote->n_busy >= remote->options.smtpd->settings->deliveries)
+        return;
+    if (!reads_on && (is_held || !atomic_exchange(&remote->due, false)))
+        return;
+    remote->scanning = true;
+    atomic_store(&remote->page.is_done, false);
+    submit(remote, SCAN_KEY, &remote->page.job, run_scan);
+}
+
+static void step_all(struct remote *remote)
+{
+    struct carrier *carrier = remote->busy;
+
+    while (carrier != NULL) {
+        struct carrier *next = carrier->next;
+        if (atomic_load(&carrier->ready))
+            step(carrier);
+        carrier = next;
+    }
+    if (remote->scanning && atomic_load(&remote->page.is_done))
+        end_scan(remote);
+    if (!remote->scanning)
+        free_all(&remote->settled);
+    if (remote->stopping)
+        return;
+    start_waiting(remote);
+    scan(remote);
+}
+
+static void on_woken(uv_async_t *async)
+{
+    step_all(CONTAINER_OF(async, struct remote, woken));
+}
+
+bool remote_new(const struct remote_options *options, struct remote **remote_out, struct error *err)
+{
+    struct remote *remote = NEW(struct remote);
+
+    remote->options = *options;
+    if (!resolver_new(options->loop, options->smtpd->settings->resolver, &remote->resolver, err)) {
+        free(remote);
+        return false;
+    }
+    pthread_mutex_init(&remote->lock, NULL);
+    pthread_cond_init(&remote->idle, NULL);
+    if (uv_async_init(options->loop, &remote->woken, on_woken) != 0)
+        abort(); /* no descriptors at start */
+    uv_timer_init(options->loop, &remote->timer);
+    remote->page.next_due_ms = INT64_MAX;
+    remote_wake(remote);
+    *remote_out = remote;
+    return true;
+}
+
+void remote_pause(struct remote *remote)
+{
+    remote->stopping = true;
+    uv_timer_stop(&remote->timer);
+}
+
+void remote_stop(struct remote *remote)
+{
+    remote_pause(remote);
+    step_all(
+        remote); /* sessions that have ended since the loop did: their outcomes are to be kept */
+    pthread_mutex_lock(&remote->lock);
+    while (remote->n_jobs > 0)
+        pthread_cond_wait(&remote->idle, &remote->lock);
+    pthread_mutex_unlock(&remote->lock);
+}
+
+void remote_close(struct remote *remote)
+{
+    uv_close((uv_handle_t *)&remote->woken, NULL);
+    uv_close((uv_handle_t *)&remote->timer, NULL);
+    resolver_free(&remote->resolver);
+}
+
+static void free_carriers(struct carrier *list)
+{
+    while (list != NULL) {
+        struct carrier *first = list;
+        list = first->next;
+        shipment_free(&first->shipment);
+        free(first);
+    }
+}
+
+void remote_free(struct remote **remote)
+{
+    struct remote *old = TAKE(*remote);
+
+    if (old == NULL)
+        return;
+    free_carriers(old->busy);
+    free_carriers(old->spare);
+    free_all(&old->waiting);
+    free_all(&old->settled);
+    free_all(&old->page.found);
+    pthread_cond_destroy(&old->idle);
+    pthread_mutex_destroy(&old->lock);
+    free(old);
+}
+
+size_t remote_in_hand(const struct remote *remote)
+{
+    return remote->n_busy;
+}

@@ -1,0 +1,370 @@
+"""Mail for other domains: found through DNS, given to their servers, tried again, returned.
+
+The DNS and the other servers are played here, on loopback addresses: all servers have the port of
+the setting remote_port, so each needs an address of its own.
+"""
+import contextlib
+import email
+import itertools
+import re
+import socket
+import socketserver
+import struct
+import threading
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP as PeerProtocol
+
+from server import DOMAIN, free_ports, make_certificate, wait_until
+
+A, MX, AAAA = 1, 15, 28
+NXDOMAIN, SERVFAIL = 3, 2
+addresses = (f"127.0.1.{n}" for n in itertools.count(1))
+
+
+def wire_name(name):
+    labels = [label.encode() for label in name.split(".") if label]
+    return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+
+
+def question(packet):
+    """(name, type, the question section's bytes) of a query."""
+    labels, at = [], 12
+    while packet[at]:
+        labels.append(packet[at + 1:at + 1 + packet[at]].decode().lower())
+        at += 1 + packet[at]
+    return ".".join(labels), struct.unpack_from("!H", packet, at + 1)[0], packet[12:at + 5]
+
+
+class Dns:
+    """A name server (RFC 1035 section 4) that knows `mx` and `a`: {name: [(preference, host)]} and
+    {name: [address]}. Other names do not exist."""
+
+    def __init__(self):
+        self.mx, self.a, self.broken = {}, {}, set()
+        dns = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                packet, sock = self.request
+                sock.sendto(dns.answer(packet), self.client_address)
+
+        self.udp = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Handler)
+        self.server = "127.0.0.1@%d" % self.udp.server_address[1]
+        threading.Thread(target=self.udp.serve_forever, args=(0.05,), daemon=True).start()
+
+    def answer(self, packet):
+        name, kind, asked = question(packet)
+        records = []
+        if kind == MX:
+            records = [struct.pack("!H", preference) + wire_name(host)
+                       for preference, host in self.mx.get(name, [])]
+        elif kind == A:
+            records = [socket.inet_aton(address) for address in self.a.get(name, [])]
+        rcode = 0
+        if name in self.broken:
+            rcode = SERVFAIL
+        elif name not in self.mx and name not in self.a:
+            rcode = NXDOMAIN
+        body = b"".join(b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 0, len(data)) + data
+                        for data in records)
+        head = packet[:2] + struct.pack("!HHHHH", 0x8580 | rcode, 1, len(records), 0, 0)
+        return head + asked + body
+
+    def close(self):
+        self.udp.shutdown()
+        self.udp.server_close()
+
+
+class Peer:
+    """Somebody else's server: takes mail, or says what the lists in `refusals` hold, one reply for
+    each time it is asked."""
+
+    def __init__(self, port, certificates=None, **options):
+        self.address = next(addresses)
+        self.letters, self.refusals = [], {"RCPT": [], "DATA": []}
+        tls = None
+        if certificates:
+            import ssl
+            tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            tls.load_cert_chain(certificates / "cert.pem", certificates / "key.pem")
+        self.controller = Controller(self, hostname=self.address, port=port,
+                                     server_hostname="peer.test", tls_context=tls,
+                                     enable_SMTPUTF8=True, **options)
+        self.controller.start()
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if self.refusals["RCPT"]:
+            return self.refusals["RCPT"].pop(0)
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        if self.refusals["DATA"]:
+            return self.refusals["DATA"].pop(0)
+        self.letters.append((envelope, session.ssl is not None))
+        return "250 2.0.0 taken"
+
+    def only_letter(self):
+        wait_until(lambda: self.letters, "the other server has the message")
+        assert len(self.letters) == 1
+        return self.letters[0]
+
+    def close(self):
+        self.controller.stop()
+
+
+class World:
+    def __init__(self, make_server, stack, smtp):
+        self.stack = stack
+        self.dns = Dns()
+        stack.callback(self.dns.close)
+        self.port = free_ports(30)[-1]
+        settings = {"resolver": self.dns.server, "remote_port": self.port, "retry_last": "1s"}
+        self.server = make_server({"smtp": settings | (smtp or {})})
+        self.sender = self.server.add_account(f"sender@{DOMAIN}")
+        stack.enter_context(self.server)
+
+    def peer(self, *domains, preference=10, **options):
+        """A running server that is an MX of the domains."""
+        peer = Peer(self.port, **options)
+        self.stack.callback(peer.close)
+        for domain in domains:
+            self.add_mx(domain, peer.address, preference)
+        return peer
+
+    def add_mx(self, domain, address, preference=10):
+        host = f"mx{address.rsplit('.')[-1]}.{domain}"
+        self.dns.mx.setdefault(domain, []).append((preference, host))
+        self.dns.a[host] = [address]
+
+    def send(self, *recipients, text="hi\r\n.dot\r\n", **options):
+        with self.server.submission(self.sender) as smtp:
+            smtp.sendmail(self.sender, list(recipients),
+                          f"From: {self.sender}\r\nSubject: far\r\n\r\n{text}".encode(), **options)
+
+    def bounce(self):
+        self.server.wait_for_mail(self.sender)
+        texts = self.server.messages(self.sender)
+        assert len(texts) == 1
+        message = email.message_from_bytes(texts[0])
+        assert message.get_content_type() == "multipart/report"
+        self.wait_for_empty_queue()
+        return message, message.get_payload(1).as_string()
+
+    def queue(self):
+        return self.server.json("queue", "list")
+
+    def wait_for_empty_queue(self):
+        wait_until(lambda: self.queue() == [], "the queue is empty")
+
+    def recipient(self):
+        number = str(self.queue()[0]["id"])
+        return self.server.json("queue", "show", number)["recipients"][0]
+
+    def wait_for_try(self, count=1):
+        return wait_until(lambda: self.recipient()["tries"] >= count and self.recipient(),
+                          f"{count} tries")
+
+
+@pytest.fixture
+def make_world(make_server):
+    with contextlib.ExitStack() as stack:
+        yield lambda smtp=None: World(make_server, stack, smtp)
+
+
+def test_delivered(make_world):
+    world = make_world()
+    peer = world.peer("far.test")
+    world.send("x@far.test", "y@far.test")
+    envelope, secure = peer.only_letter()
+    assert not secure
+    assert envelope.mail_from == world.sender
+    assert sorted(envelope.rcpt_tos) == ["x@far.test", "y@far.test"]
+    assert envelope.content.endswith(b"\r\n\r\nhi\r\n.dot\r\n")
+    assert envelope.content.startswith(b"Received: ")
+    world.wait_for_empty_queue()
+    assert world.server.count(world.sender) == 0
+
+
+def test_large_message_arrives_whole(make_world):
+    world = make_world()
+    peer = world.peer("far.test")
+    text = "".join(f".line {n} \r\n" for n in range(60000))
+    world.send("x@far.test", text=text)
+    envelope, _ = peer.only_letter()
+    assert envelope.content.endswith(("\r\n\r\n" + text).encode())
+
+
+def test_starttls_with_any_certificate(make_world, tmp_path):
+    make_certificate(tmp_path)
+    world = make_world()
+    peer = world.peer("far.test", certificates=tmp_path)
+    world.send("x@far.test")
+    _, secure = peer.only_letter()
+    assert secure
+
+
+def test_domain_without_mx(make_world):
+    world = make_world()
+    peer = world.peer()
+    world.dns.a["plain.test"] = [peer.address]
+    world.send("x@plain.test")
+    peer.only_letter()
+
+
+def test_address_literal(make_world):
+    world = make_world()
+    peer = world.peer()
+    world.send(f"x@[{peer.address}]")
+    peer.only_letter()
+
+
+def test_next_server_when_the_first_is_down(make_world):
+    world = make_world({"retry_first": "1h", "retry_last": "1h"})
+    world.add_mx("far.test", next(addresses), preference=1)
+    peer = world.peer("far.test", preference=20)
+    world.send("x@far.test")
+    peer.only_letter()
+
+
+def test_refused_recipient_is_reported(make_world):
+    world = make_world()
+    peer = world.peer("far.test")
+    peer.refusals["RCPT"] = ["550 5.1.1 no such user here"]
+    world.send("gone@far.test", "there@far.test")
+    envelope, _ = peer.only_letter()
+    assert envelope.rcpt_tos == ["there@far.test"]
+    message, status = world.bounce()
+    assert message["To"] == world.sender
+    assert "gone@far.test" in status and "there@far.test" not in status
+    assert "Action: failed" in status and "Status: 5.1.1" in status
+    assert "no such user here" in status
+    assert re.search(r"Remote-MTA: dns; ?mx\d+\.far\.test", status)
+
+
+def test_refused_message_is_reported(make_world):
+    world = make_world()
+    peer = world.peer("far.test")
+    peer.refusals["DATA"] = ["554 5.7.1 we do not like it"]
+    world.send("x@far.test")
+    assert "Status: 5.7.1" in world.bounce()[1]
+
+
+def test_accepted_at_the_second_try(make_world):
+    world = make_world()
+    peer = world.peer("far.test")
+    peer.refusals["RCPT"] = ["451 4.7.1 greylisted, come back later"]
+    world.send("x@far.test")
+    peer.only_letter()
+    world.wait_for_empty_queue()
+    assert world.server.count(world.sender) == 0
+
+
+def test_connection_refused_until_given_up(make_world):
+    world = make_world({"give_up": "3s"})
+    world.add_mx("far.test", next(addresses))
+    world.send("x@far.test")
+    message, status = world.bounce()
+    assert "Action: failed" in status and "Status: 4.4.1" in status and "refused" in str(message)
+
+
+@pytest.mark.parametrize("case", ["null MX", "no such domain", "MX without address", "own name"])
+def test_no_way(make_world, case):
+    """These can be known at once: nothing is tried again."""
+    world = make_world({"retry_first": "1h", "retry_last": "1h"})
+    if case == "null MX":
+        world.dns.mx["far.test"], expected = [(0, "")], "5.1.10"
+    elif case == "no such domain":
+        expected = "5.1.2"
+    elif case == "MX without address":
+        world.dns.mx["far.test"], expected = [(10, "nowhere.test")], "5.4.4"
+    else:
+        world.dns.mx["far.test"], expected = [(10, "mx.example.test")], "5.4.6"
+    world.send("x@far.test")
+    assert f"Status: {expected}" in world.bounce()[1]
+
+
+def test_names_that_cannot_be_looked_up(make_world):
+    world = make_world({"retry_first": "1h", "retry_last": "1h"})
+    world.dns.broken.add("far.test")
+    world.send("x@far.test")
+    assert "looked up" in world.wait_for_try()["last_reply"]
+    assert len(world.queue()) == 1 and world.server.count(world.sender) == 0
+
+
+def test_unreachable_resolver_keeps_mail(make_world):
+    world = make_world({"resolver": "127.0.0.1@1", "retry_first": "1h", "retry_last": "1h"})
+    world.send("x@far.test")
+    assert "looked up" in world.wait_for_try()["last_reply"]
+    assert len(world.queue()) == 1 and world.server.count(world.sender) == 0
+
+
+class SevenBitPeer(PeerProtocol):
+    """Offers neither 8BITMIME nor SMTPUTF8."""
+
+    async def push(self, status):
+        text = status if isinstance(status, str) else status.decode()
+        await super().push(re.sub(r"8BITMIME|SMTPUTF8", "XNOTHING", text))
+
+
+def test_8bit_message_for_a_7bit_server(make_world, monkeypatch):
+    monkeypatch.setattr(Controller, "factory",
+                        lambda self: SevenBitPeer(self.handler, **self.SMTP_kwargs))
+    world = make_world({"retry_first": "1h", "retry_last": "1h"})
+    peer = world.peer("far.test")
+    world.send("x@far.test", text="gr\u00fc\u00dfe\r\n", mail_options=["BODY=8BITMIME"])
+    assert "Status: 5.6.3" in world.bounce()[1]
+    world.send("x@far.test")
+    assert peer.only_letter()[0].content.endswith(b".dot\r\n")
+
+
+def test_alias_to_a_remote_address(make_world):
+    world = make_world()
+    peer = world.peer("far.test")
+    world.server.run("alias", "add", f"sales@{DOMAIN}", "shop@far.test", world.sender)
+    world.server.deliver(f"sales@{DOMAIN}", "Subject: order\n\nten\n", sender="b@elsewhere.test")
+    envelope, _ = peer.only_letter()
+    assert envelope.rcpt_tos == ["shop@far.test"] and envelope.mail_from == "b@elsewhere.test"
+    world.server.wait_for_mail(world.sender)
+
+
+def test_bounce_nobody_takes_is_dropped(make_world):
+    """The report of a failed message has the null sender: when it fails too, that is the end."""
+    world = make_world({"retry_first": "1h", "retry_last": "1h"})
+    world.server.run("alias", "add", f"sales@{DOMAIN}", "shop@nowhere.test")
+    world.server.deliver(f"sales@{DOMAIN}", "Subject: order\n\nten\n", sender="b@gone.test")
+    world.wait_for_empty_queue()
+    wait_until(lambda: " dropped " in world.server.log(), "the report was dropped")
+
+
+def test_operator_retries_and_removes(make_world):
+    world = make_world({"retry_first": "1h", "retry_last": "1h"})
+    peer = world.peer("far.test")
+    peer.refusals["RCPT"] = ["451 4.7.1 later", "451 4.7.1 later still"]
+    world.send("x@far.test")
+    assert "4.7.1 later" in world.wait_for_try()["last_reply"]
+    world.server.run("queue", "retry", "--all")
+    assert "later still" in world.wait_for_try(2)["last_reply"]
+    world.server.run("queue", "retry", str(world.queue()[0]["id"]))
+    peer.only_letter()
+    world.wait_for_empty_queue()
+    peer.refusals["RCPT"] = ["451 4.7.1 later"]
+    world.send("x@far.test")
+    world.wait_for_try()
+    world.server.run("queue", "remove", str(world.queue()[0]["id"]), "--yes")
+    assert world.queue() == [] and len(peer.letters) == 1
+
+
+def test_queue_survives_a_kill(make_world):
+    world = make_world({"retry_first": "1h", "retry_last": "1h"})
+    world.add_mx("far.test", next(addresses))
+    world.send("x@far.test")
+    world.wait_for_try()
+    world.server.kill("smtpd")
+    peer = world.peer("far.test")
+    wait_until(lambda: world.server.command("status").returncode == 0, "it is back")
+    world.server.run("queue", "retry", "--all")
+    peer.only_letter()
