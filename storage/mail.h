@@ -117,7 +117,8 @@ bool mailbox_copy(struct account *account, uint64_t mailbox, const struct uidset
                   struct error *err) MUST_CHECK;
 void copy_result_free(struct copy_result *result);
 
-/* Removes those of `which` (NULL: all) that have \Deleted; with `whatever_flags` all of `which`. */
+/* Removes those of `which` (NULL: all) that have \Deleted. With `whatever_flags` it is all of `which`,
+ * and all or none of them after a crash too, as POP3's QUIT must be (RFC 1939 section 6). */
 bool mailbox_expunge(struct account *account, uint64_t mailbox, const struct uidset *which,
                      bool whatever_flags, struct uidset *expunged_out, uint64_t *modseq_out,
                      struct error *err) MUST_CHECK;

@@ -192,6 +192,7 @@ struct bulk {
     const struct uidset *which;
     bool only_deleted;
     bool durable;
+    bool at_once; /* in one transaction, whatever its size */
     /* Does one slice, within its transaction; sets *changed when it wrote `modseq` somewhere. */
     bool (*slice)(struct bulk *bulk, const struct mail_list *mails, uint64_t modseq, bool *changed,
                   struct error *err);

@@ -67,6 +67,7 @@ bool mailbox_expunge(struct account *account, uint64_t mailbox, const struct uid
         .which = which,
         .only_deleted = !whatever_flags,
         .durable = true,
+        .at_once = whatever_flags,
         .slice = expunge_slice,
         .context = expunged_out,
     };

@@ -236,7 +236,7 @@ bool bulk_run(struct bulk *bulk, struct error *err)
     uint64_t most = bulk->only_deleted ? row.n_deleted : row.n_total;
     if (bulk->which != NULL)
         most = MIN(most, uidset_size(bulk->which));
-    if (most < SLICE_ROWS)
+    if (bulk->at_once || most < SLICE_ROWS)
         return run_at_once(bulk, sync, err);
 
     bool ok = run_slices(bulk, &modseq, err);

@@ -175,6 +175,39 @@ static void test_crash_between_slices(void **state)
     assert_int_equal(changes.count, SLICE_ROWS + 1);
 }
 
+/* Sees all rows in one slice, changes them, and dies before the commit. */
+static bool flag_all_then_die(struct bulk *bulk, const struct mail_list *mails, uint64_t modseq,
+                              bool *changed, struct error *err)
+{
+    int slices = 0;
+
+    bulk->context = &slices;
+    child_must(mails->count == MANY && flag_then_die(bulk, mails, modseq, changed, err));
+    _exit(7);
+}
+
+static void die_at_once(struct fixture *f)
+{
+    struct bulk bulk = { .account = f->account,
+                         .mailbox = f->inbox,
+                         .durable = true,
+                         .at_once = true,
+                         .slice = flag_all_then_die };
+
+    child_must(bulk_run(&bulk, &f->err));
+}
+
+/* POP3's QUIT: all or none, however many. */
+static void test_crash_at_once(void **state)
+{
+    struct fixture *f = *state;
+
+    add_many(f, f->inbox, MANY); /* 2 */
+    wait_child(start_child(f, die_at_once), 7);
+    assert_int_equal(count_rows(f, "SELECT count(*) FROM message WHERE modseq > 2"), 0);
+    assert_int_equal(look(f, f->inbox).modseq, 2);
+}
+
 static void flag_rounds(struct fixture *f)
 {
     for (int i = 0; i < 6; i++) {
@@ -285,6 +318,7 @@ int main(void)
         FIXTURE_TEST(test_many_flags_one_modseq),
         FIXTURE_TEST(test_many_expunged_one_modseq),
         FIXTURE_TEST(test_crash_between_slices),
+        FIXTURE_TEST(test_crash_at_once),
         FIXTURE_TEST(test_followers_miss_nothing),
         FIXTURE_TEST(test_relaxed_flags),
     };
