@@ -151,8 +151,9 @@ class Server:
         return self.log_path.read_text(errors="replace")
 
     def pids(self):
-        """{"imapd": 123, ...} of the running daemons."""
-        return {row["daemon"]: row["pid"] for row in self.json("status") if "pid" in row}
+        """{"imapd": 123, ...} of the running daemons; there may be none at the moment."""
+        rows = json.loads(self.command("status", "--json").stdout)
+        return {row["daemon"]: row["pid"] for row in rows if "pid" in row}
 
     def kill(self, daemon):
         self.kill_pid(self.pids()[daemon])

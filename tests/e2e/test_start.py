@@ -132,7 +132,7 @@ def test_disk_full(make_server):
 def check_full(server, account, filler):
     server.deliver(account, "Subject: before\n\nx\n")
     server.wait_for_mail(account)
-    with open(filler, "wb") as file:
+    with open(filler, "wb", buffering=0) as file:
         try:
             while True:
                 file.write(b"x" * 65536)
