@@ -99,7 +99,7 @@ static void reload(struct daemon *daemon)
     struct error err;
 
     if (daemon->state->tls != NULL && !tls_reload(daemon->state->tls, &err))
-        log_error(&daemon->log, "reload_failed", F_ERR(&err),
+        log_error(&daemon->log, "reload failed", F_ERR(&err),
                   F_STR("advice", "the old certificates stay in use"));
     if (daemon->on_reload != NULL)
         daemon->on_reload(daemon);
@@ -261,7 +261,7 @@ int daemon_run(struct daemon *daemon)
     if (start(daemon, &err))
         code = serve(daemon);
     else
-        log_error(&daemon->log, "start_failed", F_ERR(&err));
+        log_error(&daemon->log, "start failed", F_ERR(&err));
     tear_down(daemon);
     free(TAKE(daemon->state));
     return code;

@@ -44,7 +44,7 @@ static void on_rested(uv_timer_t *timer)
 static void take_a_rest(struct listener *listener, int code)
 {
     if (!listener->warned)
-        log_warn(&listener->log, "accept_failed", F_STR("error", strerror(code)),
+        log_warn(&listener->log, "accept failed", F_STR("error", strerror(code)),
                  F_STR("advice", "raise LimitNOFILE or lower the session limit"));
     listener->warned = true;
     uv_poll_stop(&listener->poll);

@@ -112,3 +112,24 @@ void log_event(const struct log *log, enum log_level level, const char *event,
         continue;
     errno = saved_errno;
 }
+
+void log_failure(const struct log *log, const struct error *err)
+{
+    switch (err->kind) {
+    case ERROR_TEMPORARY:
+        log_warn(log, "storage", F_STR("kind", error_kind_name(err->kind)), F_ERR(err));
+        return;
+    case ERROR_NONE:
+    case ERROR_NEWER:
+    case ERROR_INTERNAL:
+        log_error(log, "storage", F_STR("kind", error_kind_name(err->kind)), F_ERR(err));
+        return;
+    case ERROR_NOT_FOUND:
+    case ERROR_EXISTS:
+    case ERROR_INVALID:
+    case ERROR_DENIED:
+    case ERROR_OVER_QUOTA:
+    case ERROR_LIMIT:
+        return;
+    }
+}

@@ -46,6 +46,10 @@ bool log_wants(enum log_level level);
     log_event((log), (level), (event), (const struct log_field[]){ __VA_ARGS__ },                  \
               sizeof((const struct log_field[]){ __VA_ARGS__ }) / sizeof(struct log_field))
 
+/* Event "storage": what went wrong in the store. A warning when it passes by itself, an error when
+ * a person must act; nothing when the client is the cause (no such mailbox, over quota). */
+void log_failure(const struct log *log, const struct error *err);
+
 #define log_error(log, event, ...) LOG_AT(log, LOG_ERROR, event, __VA_ARGS__)
 #define log_warn(log, event, ...)  LOG_AT(log, LOG_WARN, event, __VA_ARGS__)
 #define log_info(log, event, ...)  LOG_AT(log, LOG_INFO, event, __VA_ARGS__)

@@ -34,7 +34,7 @@ static enum next idle(struct call *call)
         return wait_for_done(call);
     if (err.kind == ERROR_NOT_FOUND)
         return reply_bye(call, "NONEXISTENT", "Selected mailbox was deleted");
-    log_error(&call->log, "news", F_ERR(&err));
+    log_failure(&call->log, &err);
     return wait_for_done(call);
 }
 

@@ -35,9 +35,7 @@ static enum next accept(struct call *call)
 {
     struct client *client = client_of(call);
 
-    log_info(&call->log, "login", F_TEXT("user", buf_slice(&client->login.address)),
-             F_STR("method", client->login.method), F_STR("peer", call->peer->address),
-             F_STR("tls", call->tls_name));
+    login_log(&client->login, call);
     client->account_id = client->login.account;
     call->key = client->account_id;
     login_free(&client->login);
@@ -50,9 +48,7 @@ static enum next refuse(struct call *call)
     struct client *client = client_of(call);
     const struct settings *settings = client->imap->settings;
 
-    log_info(&call->log, "login failed", F_TEXT("user", buf_slice(&client->login.address)),
-             F_STR("method", client->login.method), F_STR("reason", client->login.reason),
-             F_STR("peer", call->peer->address));
+    login_log(&client->login, call);
     login_free(&client->login);
     call->delay_ms = settings->failure_delay;
     reply_no(call, "AUTHENTICATIONFAILED", "Wrong user or password");

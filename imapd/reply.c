@@ -49,7 +49,7 @@ static bool tell_news(struct call *call)
         return true;
     if (err.kind == ERROR_NOT_FOUND)
         return false;
-    log_error(&call->log, "news", F_ERR(&err));
+    log_failure(&call->log, &err);
     return true;
 }
 
@@ -157,8 +157,7 @@ const char *reply_error_code(enum error_kind kind)
 
 enum next reply_error(struct call *call, const struct error *err)
 {
-    if (err->kind == ERROR_TEMPORARY || err->kind == ERROR_NEWER || err->kind == ERROR_INTERNAL)
-        log_error(&call->log, "storage", F_STR("kind", error_kind_name(err->kind)), F_ERR(err));
+    log_failure(&call->log, err);
     return reply_no(call, answers[err->kind].code, answers[err->kind].text);
 }
 

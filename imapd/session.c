@@ -66,6 +66,7 @@ static enum next dispatch(struct call *call)
     bool has_tag = command_head(&args, &client->tag, &name, &client->uid);
 
     client->command = command_find(client->state, name, client->uid);
+    log_debug(&call->log, "command", F_STR("name", client->command->name));
     if (!has_tag)
         return reply_syntax(call, &args);
     if (client->input.nul)
@@ -89,7 +90,7 @@ static enum next take_command(struct call *call)
 /* The account was removed, or its store cannot be opened: there is nothing to be done here. */
 static enum next lose_account(struct call *call, const struct error *err)
 {
-    log_error(&call->log, "account", F_ERR(err));
+    log_failure(&call->log, err);
     if (err->kind == ERROR_NOT_FOUND)
         return reply_bye(call, NULL, "Account was removed");
     return reply_bye(call, reply_error_code(err->kind), "Account cannot be opened");

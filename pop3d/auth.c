@@ -27,9 +27,7 @@ static enum next refuse(struct call *call)
 {
     struct pop3 *pop = call->state;
 
-    log_info(&call->log, "login failed", F_TEXT("user", buf_slice(&pop->login.address)),
-             F_STR("method", pop->login.method), F_STR("reason", pop->login.reason),
-             F_STR("peer", call->peer->address));
+    login_log(&pop->login, call);
     login_free(&pop->login);
     buf_clear(&pop->user);
     call->delay_ms = pop->service->failure_delay_ms;
@@ -41,9 +39,7 @@ static enum next accept(struct call *call)
 {
     struct pop3 *pop = call->state;
 
-    log_info(&call->log, "login", F_TEXT("user", buf_slice(&pop->login.address)),
-             F_STR("method", pop->login.method), F_STR("peer", call->peer->address),
-             F_STR("tls", call->tls_name));
+    login_log(&pop->login, call);
     call->key = pop->login.account;
     login_free(&pop->login);
     buf_free(&pop->user);

@@ -27,7 +27,7 @@ enum next pop3_failure(struct call *call, const struct error *err)
 {
     if (err->kind == ERROR_NOT_FOUND)
         return pop3_err(call, "This message was removed by another client");
-    log_error(&call->log, "storage", F_STR("kind", error_kind_name(err->kind)), F_ERR(err));
+    log_failure(&call->log, err);
     if (err->kind == ERROR_TEMPORARY)
         return pop3_err(call, "[SYS/TEMP] The mail store is busy, try again later");
     return pop3_err(call, "[SYS/PERM] The mail store has a problem, the operator is told");

@@ -159,7 +159,7 @@ static enum next send_chunk(struct call *call)
         !account_read(account, pop->sending->msg, pop->sent, CHUNK_BYTES, &chunk, &err)) {
         if (pop->sent == 0)
             return pop3_failure(call, &err);
-        log_error(&call->log, "storage", F_ERR(&err));
+        log_failure(&call->log, &err);
         return NEXT_CLOSE; /* too late for -ERR: the client is inside the message */
     }
     if (pop->sent == 0)

@@ -151,14 +151,14 @@ static const char *verdict_of(struct smtp *smtp)
         content_fail(&mail->content, CONTENT_BARE_NEWLINE);
     content_finish(&mail->content);
     if (mail->content.fault == CONTENT_STORE)
-        log_warn(&smtp->call->log, "store refused", F_ERR(&mail->content.error));
+        log_failure(&smtp->call->log, &mail->content.error);
     if (mail->content.fault != CONTENT_GOOD)
         return accept_fault(&mail->content);
     add_received(smtp);
     hand_to_letter(mail);
     if (policy_message(smtp, &mail->letter->message, &verdict, &err))
         return verdict;
-    log_warn(&smtp->call->log, "store refused", F_ERR(&err));
+    log_failure(&smtp->call->log, &err);
     return reply_for_error(&err);
 }
 
@@ -185,7 +185,7 @@ static void log_accepted(struct smtp *smtp)
 
     atomic_fetch_add(&smtp->smtpd->counters.accepted, 1);
     log_info(&smtp->call->log, "accepted", F_NUM("queue", (int64_t)message->id),
-             F_TEXT("from", message->sender), F_NUM("rcpts", (int64_t)message->n_recipients),
+             F_TEXT("from", message->sender), F_NUM("recipients", (int64_t)message->n_recipients),
              F_NUM("size", (int64_t)message->size),
              F_NUM("ms", (int64_t)clock_ms() - smtp->mail.began_ms),
              F_STR("peer", smtp->call->peer->address));
@@ -212,7 +212,7 @@ enum next accept_committed(struct smtp *smtp)
 
     if (smtp->change.ok)
         return accepted(smtp);
-    log_warn(&smtp->call->log, "queue refused", F_ERR(err));
+    log_failure(&smtp->call->log, err);
     return refuse_message(smtp, reply_for_error(err));
 }
 

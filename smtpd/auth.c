@@ -59,8 +59,7 @@ static enum next finish(struct smtp *smtp)
 {
     smtp->step = STEP_COMMAND;
     smtp->account = smtp->auth.account;
-    log_info(&smtp->call->log, "login", F_TEXT("user", buf_slice(&smtp->auth.address)),
-             F_STR("method", smtp->auth.method), F_STR("peer", smtp->call->peer->address));
+    login_log(&smtp->auth, smtp->call);
     login_free(&smtp->auth);
     return reply(smtp, "235 2.7.0 Welcome");
 }
@@ -69,9 +68,7 @@ static enum next fail(struct smtp *smtp)
 {
     const struct settings *settings = smtp->smtpd->settings;
 
-    log_warn(&smtp->call->log, "login failed", F_TEXT("user", buf_slice(&smtp->auth.address)),
-             F_STR("reason", smtp->auth.reason != NULL ? smtp->auth.reason : "wrong"),
-             F_STR("peer", smtp->call->peer->address));
+    login_log(&smtp->auth, smtp->call);
     login_free(&smtp->auth);
     smtp->step = STEP_COMMAND;
     smtp->call->delay_ms = settings->failure_delay;
@@ -114,7 +111,7 @@ static enum next act(struct smtp *smtp, enum login_result result, const struct b
     case LOGIN_BAD:
         return give_up(smtp, "501 5.5.2 That is not what the mechanism expects");
     case LOGIN_LATER:
-        log_error(&smtp->call->log, "login impossible", F_ERR(err));
+        log_failure(&smtp->call->log, err);
         return give_up(smtp, "454 4.7.0 Cannot check logins now, try again later");
     }
     abort();

@@ -194,9 +194,12 @@ static bool has_control(struct slice line)
 
 enum next command_run(struct smtp *smtp, struct slice line)
 {
+    const struct command *command;
     struct slice arguments;
 
     if (has_control(line))
         return refuse(smtp, "500 5.5.2 Control characters in a command");
-    return command_find(smtp->service, smtp->phase, line, &arguments)->run(smtp, arguments);
+    command = command_find(smtp->service, smtp->phase, line, &arguments);
+    log_debug(&smtp->call->log, "command", F_STR("name", command->name));
+    return command->run(smtp, arguments);
 }

@@ -84,9 +84,6 @@ const char *reply_for_error(const struct error *err)
 
 enum next refuse_error(struct smtp *smtp, const struct error *err)
 {
-    if (err->kind == ERROR_INTERNAL || err->kind == ERROR_NEWER)
-        log_error(&smtp->call->log, "store failed", F_ERR(err));
-    else
-        log_warn(&smtp->call->log, "store refused", F_ERR(err));
+    log_failure(&smtp->call->log, err);
     return refuse(smtp, "%s", reply_for_error(err));
 }

@@ -10,6 +10,7 @@
  */
 #include "storage/login.h"
 
+#include "common/session.h"
 #include "storage/login_cache.h"
 
 static enum login_result refuse(struct login *login, const char *reason)
@@ -202,6 +203,20 @@ enum login_result login_finish(struct login *login, struct desk *desk, struct bu
         login_cache_add(login->options->cache, login->account, buf_slice(&login->argon),
                         buf_slice(&login->sasl.password));
     return result;
+}
+
+void login_log(const struct login *login, const struct call *call)
+{
+    const struct log_field user = F_TEXT("user", buf_slice(&login->address));
+    const struct log_field method = F_STR("method", login->method);
+    const struct log_field peer = F_STR("peer", call->peer->address);
+    const struct log_field tls = F_STR("tls", call->tls_name);
+
+    if (login->account != 0)
+        log_info(&call->log, "login", user, method, peer, tls);
+    else
+        log_info(&call->log, "login failed", user, method, F_STR("reason", login->reason), peer,
+                 tls);
 }
 
 void login_free(struct login *login)

@@ -33,6 +33,7 @@ enum login_result {
     LOGIN_LATER,
 };
 
+struct call;
 struct login_cache;
 struct login_cache *login_cache_new(size_t entries);
 void login_cache_free(struct login_cache **cache);
@@ -71,4 +72,8 @@ enum login_result login_password(struct login *login, const struct login_options
 void login_slow(struct login *login);
 enum login_result login_finish(struct login *login, struct desk *desk, struct buf *out,
                                struct error *err);
+
+/* How it ended: event "login" when there is an account, else "login failed". */
+void login_log(const struct login *login, const struct call *call);
+
 void login_free(struct login *login); /* wipes secrets; may be used again after */

@@ -100,14 +100,14 @@ bool service_init(struct service *service, const char *name, const char *help, i
         return false;
     *exit_code_out = EXIT_FAILURE;
     if (!settings_load(config, &service->settings, &err)) {
-        log_error(&log, "config", F_ERR(&err));
+        log_error(&log, "start failed", F_ERR(&err));
         return false;
     }
     log_setup((enum log_level)service->settings.log_level, service->settings.log_format == 1);
     crypto_init();
     options = settings_store(&service->settings, name);
     if (!store_open(&options, &service->store, &err)) {
-        log_error(&log, "store", F_STR("kind", error_kind_name(err.kind)), F_ERR(&err));
+        log_error(&log, "start failed", F_ERR(&err));
         free_parts(service);
         return false;
     }

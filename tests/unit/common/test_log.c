@@ -92,6 +92,28 @@ static void levels(void **state)
     assert_string_equal(caught(), "");
 }
 
+/* A failure is an error where a person must act, a warning where it passes, else the client's. */
+static void failures_by_kind(void **state)
+{
+    struct error err;
+
+    log_setup(LOG_INFO, false);
+    error_set(&err, ERROR_TEMPORARY, "disk full");
+    capture();
+    log_failure(&whole, &err);
+    assert_string_equal(without_time(caught()),
+                        "warn smtpd storage kind=\"temporary\" error=\"disk full\"\n");
+    error_set(&err, ERROR_INTERNAL, "damaged");
+    capture();
+    log_failure(&whole, &err);
+    assert_string_equal(without_time(caught()),
+                        "error smtpd storage kind=\"internal\" error=\"damaged\"\n");
+    error_set(&err, ERROR_OVER_QUOTA, "full");
+    capture();
+    log_failure(&whole, &err);
+    assert_string_equal(caught(), "");
+}
+
 static void long_fields_are_cut(void **state)
 {
     char text[4000];
@@ -112,6 +134,7 @@ int main(void)
         cmocka_unit_test(a_client_cannot_forge_a_line),
         cmocka_unit_test(json),
         cmocka_unit_test(levels),
+        cmocka_unit_test(failures_by_kind),
         cmocka_unit_test(long_fields_are_cut),
     };
 
