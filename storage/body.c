@@ -1,7 +1,4 @@
-/* body.c - see body.h.
- *
- * SPDX-License-Identifier: MIT
- */
+/* body.c - see body.h. */
 #include "storage/body.h"
 
 #include "storage/sqlite/store_private.h"

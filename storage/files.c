@@ -1,7 +1,4 @@
-/* files.c - see files.h.
- *
- * SPDX-License-Identifier: MIT
- */
+/* files.c - see files.h. */
 #include "storage/files.h"
 
 #include <errno.h>

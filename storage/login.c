@@ -5,8 +5,6 @@
  *         '------SASL_KEYS-------> sasl_keys --> LOGIN_CHALLENGE --> ... SASL_DONE --> LOGIN_OK
  *
  * Unknown and disabled users take the same steps and the same time as wrong passwords do.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/login.h"
 

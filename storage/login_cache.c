@@ -1,7 +1,4 @@
-/* login_cache.c - see login_cache.h.
- *
- * SPDX-License-Identifier: MIT
- */
+/* login_cache.c - see login_cache.h. */
 #include "storage/login_cache.h"
 
 #include "storage/sqlite/store_private.h"

@@ -1,7 +1,4 @@
-/* names.c - see names.h.
- *
- * SPDX-License-Identifier: MIT
- */
+/* names.c - see names.h. */
 #include "storage/names.h"
 
 #include "common/codec.h"

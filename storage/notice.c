@@ -4,8 +4,6 @@
  * name and a list of the listeners, read anew when the directory has changed, or after a second,
  * since two changes within one tick of the file system's clock look like one. Sending never
  * blocks: a listener that is behind loses notices, not changes.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/notice.h"
 

@@ -1,8 +1,6 @@
 /* uidset.c - see uidset.h.
  *
  * Sets are mostly built in ascending order: adding at the end looks at the last range alone.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/uidset.h"
 

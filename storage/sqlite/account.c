@@ -6,8 +6,6 @@
  * With relaxed_flags, flag changes are committed without an fsync. A power cut may then take back
  * modseqs that clients have seen; so the first relaxed write after boot records the boot id, and
  * whoever finds another boot's id raises all modseqs far beyond what can have been given away.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/account_private.h"
 

@@ -8,8 +8,6 @@
  *
  * msg.inline_bytes of a message lie in `body`, the rest in the file big/<msg>. msg.dead_ms is when
  * its last reference went. A mailbox in `doomed` has been deleted: its rows wait for the collector.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/account_private.h"
 

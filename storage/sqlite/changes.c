@@ -1,7 +1,5 @@
 /* changes.c - what is new in a mailbox since a modseq (RFC 7162): SELECT, resync, and every look at
  * a mailbox that is open already.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/account_private.h"
 

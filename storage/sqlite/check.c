@@ -1,6 +1,4 @@
 /* check.c - looks for damage in the whole store, account by account; and the sweeper. See check.h.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/check_private.h"
 

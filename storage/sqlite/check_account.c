@@ -2,8 +2,6 @@
  *
  * Every question is one statement, so it sees one snapshot and daemons may go on writing. Repairs
  * are computed anew from the rows, under the account's lock.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/check_private.h"
 

@@ -4,8 +4,6 @@
  * A dead message is kept for COLLECT_AGE_MS: whoever looks at a snapshot can finish reading, and a
  * delivery that is tried again is still recognised. Transactions are small, and give way to anybody
  * who holds the lock. Files go after the commit; a crash in between leaves them to the sweeper.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/account_private.h"
 

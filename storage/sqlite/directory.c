@@ -2,8 +2,6 @@
  *
  * The database is small and read often; whoever changes it tells all processes with a notice after
  * the commit, but nothing is cached that would have to be thrown away then.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/directory_private.h"
 

@@ -2,8 +2,6 @@
  *
  * Crash states: the folder is made before the row commits, and removed after the row is gone. So
  * there may be a folder without an account (found by store_check()), never the reverse.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/directory_private.h"
 

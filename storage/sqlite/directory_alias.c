@@ -1,7 +1,4 @@
-/* directory_alias.c - aliases in postane.db: one row for each target.
- *
- * SPDX-License-Identifier: MIT
- */
+/* directory_alias.c - aliases in postane.db: one row for each target. */
 #include "storage/sqlite/directory_private.h"
 
 #include "storage/names.h"

@@ -3,8 +3,6 @@
  * Aliases are followed depth first. The chain of those being followed is kept, so that one that
  * leads to itself is noticed; two ways to the same target are fine. Work is bounded by counting
  * the aliases followed, for a tower of forks could otherwise double with each level.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/directory_private.h"
 

@@ -4,8 +4,6 @@
  * of a large message the prefix is the value and the body file is linked as big/<msg>, before the
  * row commits: see the crash states in body.h. A file left by a crash has the id of no row; when
  * that id is given again, the file is replaced.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/account_private.h"
 

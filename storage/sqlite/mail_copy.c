@@ -2,8 +2,6 @@
  *
  * All in one transaction: a COPY that fails must leave the target as it was (RFC 3501 section
  * 6.4.7). Copies share the msg; a move keeps its references, and only rows change place.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/account_private.h"
 

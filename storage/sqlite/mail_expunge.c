@@ -2,8 +2,6 @@
  *
  * Only index rows go here, and tombstones come, so that other clients can be told which UIDs
  * vanished. The bytes stay until the collector takes them.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/account_private.h"
 

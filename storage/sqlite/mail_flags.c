@@ -1,7 +1,4 @@
-/* mail_flags.c - STORE, keywords, and what is \Recent.
- *
- * SPDX-License-Identifier: MIT
- */
+/* mail_flags.c - STORE, keywords, and what is \Recent. */
 #include "storage/sqlite/account_private.h"
 
 #include <stdlib.h>

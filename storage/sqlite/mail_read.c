@@ -2,8 +2,6 @@
  *
  * A summary that is missing or of another version is made again from the bytes, given to the
  * caller, and stored; so a new SUMMARY_VERSION needs no migration.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/account_private.h"
 

@@ -8,8 +8,6 @@
  * it and syncs all. So readers see nothing new until all is there, and a crash in between leaves
  * rows that the next change of the mailbox reports along with its own. Should another writer take
  * that modseq in between, the rest gets one after it.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/account_private.h"
 

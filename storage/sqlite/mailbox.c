@@ -2,8 +2,6 @@
  *
  * Deleting a mailbox takes its row away and marks its id as doomed: the collector removes the
  * messages later, in small transactions. Ids are never given again, so nobody sees them meanwhile.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/account_private.h"
 

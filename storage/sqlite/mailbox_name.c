@@ -2,8 +2,6 @@
  *
  * UTF-8 without control characters, levels separated by "/", none of them empty, "." or "..". The
  * first level INBOX is the same in any case (RFC 3501 section 5.1): it is spelt in capitals here.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/account_private.h"
 

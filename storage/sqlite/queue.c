@@ -1,8 +1,6 @@
 /* queue.c - queue.db: its tables and statements, reading, and the operator's changes.
  *
  * Bodies have a table of their own, so that walking the messages does not walk over them.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/queue_private.h"
 

@@ -2,8 +2,6 @@
  *
  * Crash states of a large body in queue/: a file without a row (linked, not committed; or row gone,
  * not yet unlinked), which the sweeper removes; or row and file. Never a row without its file.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/queue_private.h"
 

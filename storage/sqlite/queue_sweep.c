@@ -1,7 +1,5 @@
 /* queue_sweep.c - files in queue/ that no message has: what a crash leaves between linking a file
  * and committing its row, or between removing the row and unlinking the file.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/queue_private.h"
 

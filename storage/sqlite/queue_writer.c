@@ -13,8 +13,6 @@
  *
  * Threads: `lock` guards what is marked; the rest belongs to the writer thread.
  * Lifetime: queue_close() lets the thread finish what waits, and joins it.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/queue_private.h"
 

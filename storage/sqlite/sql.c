@@ -2,8 +2,6 @@
  *
  * SQLite's result codes stop here: the rest of storage/ sees only our own error kinds. Values are
  * bound without copies, so what a caller binds must live until the statement is reset.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/sqlite/sql.h"
 

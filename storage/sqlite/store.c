@@ -2,8 +2,6 @@
  *
  * A desk keeps the accounts it used last open, as many as the settings allow. While it is idle it
  * gives back the memory of those not used for 10 s and closes those not used for 5 minutes.
- *
- * SPDX-License-Identifier: MIT
  */
 #include "storage/store.h"
 
