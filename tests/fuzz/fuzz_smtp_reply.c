@@ -1,0 +1,93 @@
+/* fuzz_smtp_reply.c - what another server may say to our SMTP client: the parser of replies, and a
+ * whole dialogue. However it goes, the message is delivered only after a reply of class 2, and
+ * nothing but complete lines is said.
+ */
+#include "smtpd/client.h"
+#include "tests/unit/support/rig.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct protocol protocol = {
+    .name = "smtp", .open = client_open, .run = client_run, .close = client_close
+};
+
+static void on_ended(struct client_task *task)
+{
+}
+
+static struct shipment *make_shipment(struct rig *rig)
+{
+    struct queue_recipient to[] = { { .address = SLICE("a@far.test") },
+                                    { .address = SLICE("b@far.test") } };
+    const struct queue_message message = { .sender = SLICE("me@example.test"),
+                                           .recipients = to,
+                                           .n_recipients = COUNT_OF(to),
+                                           .size = 20 };
+    struct shipment *shipment = shipments_of(&message);
+    struct error err;
+
+    shipment->body = body_new(rig->store);
+    if (!body_add(shipment->body, SLICE("Subject: x\r\n\r\n.dot\r\n"), &err) ||
+        !body_finish(shipment->body, &err))
+        abort();
+    return shipment;
+}
+
+static void check_answer(struct slice input)
+{
+    char status[ANSWER_STATUS], text[64];
+    struct answer answer;
+
+    if (answer_parse(input, &answer) != PARSE_OK)
+        return;
+    answer_status(&answer, status);
+    answer_print(&answer, text, sizeof(text));
+    if (answer.lines.len > input.len || answer.code < 100 || answer.code > 599)
+        abort();
+}
+
+static void check_outcomes(const struct shipment *shipment)
+{
+    for (size_t i = 0; i < shipment->n_errands; i++)
+        if (shipment->errands[i].outcome == OUTCOME_DELIVERED &&
+            shipment->errands[i].text[0] != '2')
+            abort();
+}
+
+static struct rig *the_rig(void)
+{
+    static struct rig rig;
+
+    if (rig.store == NULL)
+        rig_open(&rig);
+    return &rig;
+}
+
+/* The input in pieces, as the network may cut it: a NUL ends a piece. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct rig *rig = the_rig();
+    struct shipment *shipment = make_shipment(rig);
+    struct client_task task = {
+        .shipment = shipment, .hostname = "mx.test", .host = "peer.test", .ended = on_ended
+    };
+    struct slice rest = slice_make(data, size), piece;
+
+    check_answer(rest);
+    rig_start(rig, &protocol, &task);
+    rig->call.tls_offered = true;
+    while (!rig->closed && slice_split(&rest, '\0', &piece)) {
+        rig_say_bytes(rig, piece);
+        struct slice said = slice_of(rig_text(rig));
+        if (said.len > 0 && said.data[said.len - 1] != '\n')
+            abort();
+        if (rig->wants_tls)
+            rig_secure(rig);
+    }
+    rig_stop(rig);
+    check_outcomes(shipment);
+    shipment_free(&shipment);
+    return 0;
+}
