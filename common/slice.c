@@ -49,6 +49,21 @@ bool slice_starts(struct slice a, const char *prefix)
     return prefix[i] == '\0';
 }
 
+size_t slice_ascii_length(struct slice a)
+{
+    uint64_t word;
+    size_t len = 0;
+
+    for (; len + sizeof(word) <= a.len; len += sizeof(word)) {
+        memcpy(&word, a.data + len, sizeof(word));
+        if ((word & 0x8080808080808080ull) != 0)
+            break;
+    }
+    while (len < a.len && (a.data[len] & 0x80) == 0)
+        len++;
+    return len;
+}
+
 int slice_compare(struct slice a, struct slice b)
 {
     size_t common = MIN(a.len, b.len);

@@ -36,6 +36,9 @@ bool slice_equal_case(struct slice a, struct slice b); /* ASCII case does not ma
 bool slice_starts(struct slice a, const char *prefix); /* ASCII case does not matter */
 int slice_compare(struct slice a, struct slice b);     /* by bytes, like memcmp */
 
+/* How many bytes at its start are ASCII. */
+size_t slice_ascii_length(struct slice a);
+
 /* Both clamp: past the end there is nothing. */
 struct slice slice_from(struct slice a, size_t offset);
 struct slice slice_part(struct slice a, size_t offset, size_t len);

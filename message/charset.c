@@ -137,6 +137,10 @@ static void charset_close(const struct charset *charset, iconv_t handle)
 /* Copies what is valid; each byte that is not becomes U+FFFD. */
 static void add_utf8(struct slice bytes, struct buf *out)
 {
+    size_t ascii = slice_ascii_length(bytes);
+
+    buf_add(out, bytes.data, ascii);
+    bytes = slice_from(bytes, ascii);
     while (bytes.len > 0) {
         const uint8_t *bad = u8_check((const uint8_t *)bytes.data, bytes.len);
         size_t good = bad == NULL ? bytes.len : (size_t)((const char *)bad - bytes.data);
@@ -167,7 +171,8 @@ static void add_latin1(struct slice bytes, struct buf *out)
 
 static void add_guessed(struct slice bytes, struct buf *out)
 {
-    if (u8_check((const uint8_t *)bytes.data, bytes.len) == NULL)
+    if (slice_ascii_length(bytes) == bytes.len ||
+        u8_check((const uint8_t *)bytes.data, bytes.len) == NULL)
         buf_add_slice(out, bytes);
     else
         add_latin1(bytes, out);

@@ -194,6 +194,20 @@ static void decoder_word(struct decoder *decoder, const struct encoded_word *wor
         base64_body_decode(word->text, &decoder->bytes);
 }
 
+/* All but the line ends. */
+static void add_lines(struct slice text, struct buf *out)
+{
+    ptrdiff_t end;
+
+    while ((end = slice_find(text, '\n')) >= 0) {
+        size_t len = (size_t)end;
+
+        buf_add(out, text.data, len - (len > 0 && text.data[len - 1] == '\r'));
+        text = slice_from(text, len + 1);
+    }
+    buf_add_slice(out, text);
+}
+
 static void add_unfolded(struct slice text, struct buf *out)
 {
     AUTO(buf_free) struct buf plain = { 0 };
@@ -202,13 +216,7 @@ static void add_unfolded(struct slice text, struct buf *out)
         text_to_utf8(slice_of(NULL), text, out);
         return;
     }
-    for (size_t i = 0; i < text.len; i++) {
-        bool line_end = text.data[i] == '\n' ||
-                        (text.data[i] == '\r' && i + 1 < text.len && text.data[i + 1] == '\n');
-
-        if (!line_end)
-            buf_add_byte(&plain, text.data[i]);
-    }
+    add_lines(text, &plain);
     text_to_utf8(slice_of(NULL), buf_slice(&plain), out);
 }
 
@@ -224,14 +232,15 @@ static void decoder_plain(struct decoder *decoder, struct slice text, bool more)
     add_unfolded(text, decoder->out);
 }
 
-/* Most values are: nothing to unfold, to decode, or to guess. */
-static bool is_one_ascii_line(struct slice text)
+/* Most values are: nothing to decode or to guess. */
+static bool is_plain_ascii(struct slice text)
 {
-    unsigned char all = 0;
-
-    for (size_t i = 0; i < text.len; i++)
-        all |= (unsigned char)text.data[i];
-    return all < 0x80 && slice_find(text, '\n') < 0 && slice_search(text, SLICE("=?")) < 0;
+    if (slice_ascii_length(text) < text.len)
+        return false;
+    for (ptrdiff_t at; (at = slice_find(text, '=')) >= 0; text = slice_from(text, (size_t)at + 1))
+        if ((size_t)at + 1 < text.len && text.data[at + 1] == '?')
+            return false;
+    return true;
 }
 
 void header_decode(struct slice value, struct buf *out)
@@ -241,8 +250,8 @@ void header_decode(struct slice value, struct buf *out)
     size_t plain = 0;
     bool ends = true;
 
-    if (is_one_ascii_line(rest)) {
-        buf_add_slice(out, rest);
+    if (is_plain_ascii(rest)) {
+        add_lines(rest, out);
         return;
     }
     while (ends && plain < rest.len) {

@@ -12,8 +12,9 @@
 #include <uninorm.h>
 #include <unistr.h>
 
-#define WINDOW          8192 /* bytes folded at a time when searching */
+#define WINDOW          8192 /* bytes folded at a time when searching, or more for a long needle */
 #define DECOMPOSE_DEPTH 8    /* Unicode has chains of 3 */
+#define SHORT_NEEDLE    64   /* bounds the time of a search that looks at bytes twice */
 
 void text_walk_start(struct text_walk *walk, struct slice message, const struct mime_part *root)
 {
@@ -123,21 +124,6 @@ static size_t fold_next(struct slice text, struct buf *out)
     return (size_t)len;
 }
 
-static size_t ascii_length(struct slice text)
-{
-    size_t len = 0;
-    uint64_t word;
-
-    for (; len + sizeof(word) <= text.len; len += sizeof(word)) {
-        memcpy(&word, text.data + len, sizeof(word));
-        if ((word & 0x8080808080808080ull) != 0)
-            break;
-    }
-    while (len < text.len && (text.data[len] & 0x80) == 0)
-        len++;
-    return len;
-}
-
 static void fold_ascii(struct slice text, struct buf *out)
 {
     char *to = buf_reserve(out, text.len);
@@ -150,7 +136,7 @@ static void fold_ascii(struct slice text, struct buf *out)
 void text_fold(struct slice text, struct buf *out)
 {
     while (text.len > 0) {
-        size_t ascii = ascii_length(text);
+        size_t ascii = slice_ascii_length(text);
 
         fold_ascii(slice_part(text, 0, ascii), out);
         text = slice_from(text, ascii);
@@ -160,40 +146,82 @@ void text_fold(struct slice text, struct buf *out)
 }
 
 /* The first bytes of the text to fold at once, not ending inside a character. */
-static struct slice window_of(struct slice text)
+static struct slice window_of(struct slice text, size_t window)
 {
-    size_t len = MIN(text.len, WINDOW);
+    size_t len = MIN(text.len, window);
 
     if (len < text.len)
-        while (len > WINDOW - 4 && ((unsigned char)text.data[len] & 0xc0) == 0x80)
+        while (len > window - 4 && ((unsigned char)text.data[len] & 0xc0) == 0x80)
             len--;
     return slice_part(text, 0, len);
 }
 
 static bool is_ascii(struct slice text)
 {
-    return ascii_length(text) == text.len;
+    return slice_ascii_length(text) == text.len;
 }
 
-/* Looks for a folded ASCII needle in ASCII without folding a copy: Horspool's search. */
+/* Which byte of the needle is the rarest in most texts: what is no letter, else by English. */
+static size_t rarest(struct slice needle)
+{
+    static const char common[] = "ETAOINSRHLDCUMFPGWYBVKXJQZ";
+    const char *rank = common, *found;
+    size_t best = 0;
+
+    for (size_t i = 0; i < needle.len; i++) {
+        found = needle.data[i] == ' ' ? common : memchr(common, needle.data[i], sizeof(common) - 1);
+        if (found == NULL)
+            return i;
+        if (found > rank) {
+            rank = found;
+            best = i;
+        }
+    }
+    return best;
+}
+
+static bool same_folded(const char *text, struct slice needle)
+{
+    for (size_t i = 0; i < needle.len; i++)
+        if (ascii_upper(text[i]) != needle.data[i])
+            return false;
+    return true;
+}
+
+static char ascii_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static const char *next_byte(const char *from, const char *end, char byte)
+{
+    const char *found = from < end ? memchr(from, byte, (size_t)(end - from)) : NULL;
+
+    return found != NULL ? found : end;
+}
+
+/* Looks for a folded ASCII needle in ASCII without folding a copy: goes from one place of its
+ * rarest byte to the next. */
 static bool ascii_contains(struct slice text, struct slice needle)
 {
-    unsigned char skip[128];
-    size_t last = needle.len - 1, far = MIN(needle.len, 255);
+    size_t at = rarest(needle);
+    char upper = needle.data[at], lower = ascii_lower(upper);
+    const char *from, *end, *next_upper, *next_lower;
 
-    memset(skip, (int)far, sizeof(skip));
-    for (size_t i = last > 254 ? last - 254 : 0; i < last; i++)
-        skip[(unsigned char)needle.data[i]] = (unsigned char)(last - i);
-    for (size_t at = last; at < text.len;) {
-        char c = ascii_upper(text.data[at]);
-        size_t same = 0;
-
-        if (c == needle.data[last])
-            while (same < last && ascii_upper(text.data[at - last + same]) == needle.data[same])
-                same++;
-        if (c == needle.data[last] && same == last)
+    if (text.len < needle.len)
+        return false;
+    from = text.data + at;
+    end = text.data + text.len - (needle.len - 1 - at);
+    next_upper = next_byte(from, end, upper);
+    next_lower = lower != upper ? next_byte(from, end, lower) : end;
+    while (next_upper < end || next_lower < end) {
+        from = MIN(next_upper, next_lower);
+        if (same_folded(from - at, needle))
             return true;
-        at += skip[(unsigned char)c];
+        if (from == next_upper)
+            next_upper = next_byte(from + 1, end, upper);
+        else
+            next_lower = next_byte(from + 1, end, lower);
     }
     return false;
 }
@@ -201,13 +229,16 @@ static bool ascii_contains(struct slice text, struct slice needle)
 bool text_contains(struct slice text, struct slice folded_needle)
 {
     AUTO(buf_free) struct buf folded = { 0 };
+    size_t size = MAX(folded_needle.len, WINDOW); /* each byte is looked at twice at most */
 
     if (folded_needle.len == 0)
         return true;
-    if (is_ascii(text))
-        return is_ascii(folded_needle) && ascii_contains(text, folded_needle);
+    if (is_ascii(text) && !is_ascii(folded_needle))
+        return false;
+    if (folded_needle.len <= SHORT_NEEDLE && is_ascii(text))
+        return ascii_contains(text, folded_needle);
     while (text.len > 0) {
-        struct slice window = window_of(text);
+        struct slice window = window_of(text, size);
 
         text_fold(window, &folded);
         if (slice_search(buf_slice(&folded), folded_needle) >= 0)
