@@ -124,6 +124,14 @@ static bool tell_vanished(struct fetch *fetch, const struct seqset *set, struct 
     return true;
 }
 
+static size_t keep_text(struct fetch *fetch, enum fetch_needs what, struct slice text)
+{
+    if ((fetch->needs & (unsigned)what) == 0)
+        return 0;
+    buf_add_slice(&fetch->texts, text);
+    return text.len;
+}
+
 static void keep_texts(const struct cached *cached, void *context)
 {
     struct fetch *fetch = context;
@@ -131,14 +139,11 @@ static void keep_texts(const struct cached *cached, void *context)
 
     kept->index = fetch->slice[fetch->n_cached++];
     kept->envelope_at = fetch->texts.len;
-    kept->envelope_len = cached->envelope.len;
-    buf_add_slice(&fetch->texts, cached->envelope);
+    kept->envelope_len = keep_text(fetch, FETCH_NEEDS_ENVELOPE, cached->envelope);
     kept->structure_at = fetch->texts.len;
-    kept->structure_len = cached->body_structure.len;
-    buf_add_slice(&fetch->texts, cached->body_structure);
+    kept->structure_len = keep_text(fetch, FETCH_NEEDS_STRUCTURE, cached->body_structure);
     kept->body_at = fetch->texts.len;
-    kept->body_len = cached->body.len;
-    buf_add_slice(&fetch->texts, cached->body);
+    kept->body_len = keep_text(fetch, FETCH_NEEDS_BODY, cached->body);
     kept->header_len = cached->header_len;
 }
 

@@ -129,9 +129,16 @@ static bool load_all(struct fetch *fetch, size_t index, struct error *err)
 static bool load_header(struct fetch *fetch, size_t index, struct slice *header_out,
                         struct error *err)
 {
+    const struct fetch_cached *cached = cached_of(fetch, index);
     uint64_t size = fetch->client->view.sizes[index];
     size_t len;
 
+    if (cached != NULL && cached->header_len > 0) {
+        if (!load(fetch, index, cached->header_len, err))
+            return false;
+        *header_out = slice_part(buf_slice(&fetch->bytes), 0, (size_t)cached->header_len);
+        return true;
+    }
     for (uint64_t want = HEADER_READ_BYTES;; want *= 4) {
         if (!load(fetch, index, want, err))
             return false;
@@ -294,12 +301,12 @@ static const struct fetch_kind kinds[] = {
     { "RFC822.SIZE", "RFC822.SIZE", 0, write_size, SECTION_ALL },
     { "INTERNALDATE", "INTERNALDATE", 0, write_internaldate, SECTION_ALL },
     { "MODSEQ", "MODSEQ", 0, write_modseq, SECTION_ALL },
-    { "ENVELOPE", "ENVELOPE", FETCH_NEEDS_CACHE, write_envelope, SECTION_ALL },
-    { "BODYSTRUCTURE", "BODYSTRUCTURE", FETCH_NEEDS_CACHE, write_structure, SECTION_ALL },
+    { "ENVELOPE", "ENVELOPE", FETCH_NEEDS_ENVELOPE, write_envelope, SECTION_ALL },
+    { "BODYSTRUCTURE", "BODYSTRUCTURE", FETCH_NEEDS_STRUCTURE, write_structure, SECTION_ALL },
     { "BODY", NULL, FETCH_NEEDS_SECTION | FETCH_NEEDS_BYTES | FETCH_SETS_SEEN, write_section,
       SECTION_ALL },
     { "BODY.PEEK", NULL, FETCH_NEEDS_SECTION | FETCH_NEEDS_BYTES, write_section, SECTION_ALL },
-    { "BODY", "BODY", FETCH_NEEDS_CACHE, write_body, SECTION_ALL },
+    { "BODY", "BODY", FETCH_NEEDS_BODY, write_body, SECTION_ALL },
     { "RFC822", "RFC822", FETCH_NEEDS_BYTES | FETCH_SETS_SEEN, write_section, SECTION_ALL },
     { "RFC822.HEADER", "RFC822.HEADER", FETCH_NEEDS_BYTES, write_section, SECTION_HEADER },
     { "RFC822.TEXT", "RFC822.TEXT", FETCH_NEEDS_BYTES | FETCH_SETS_SEEN, write_section,
@@ -323,9 +330,25 @@ static const struct fetch_kind *kind_find(struct slice name, bool section)
     return NULL;
 }
 
+/* What stands before each value is the same for all messages: made once. */
+static struct slice answer_of(struct fetch *fetch, const struct fetch_kind *kind,
+                              const struct section *section)
+{
+    AUTO(buf_free) struct buf answer = { 0 };
+
+    if (kind->answer != NULL)
+        buf_add_text(&answer, kind->answer);
+    else
+        section_print(section, &answer);
+    buf_add_byte(&answer, ' ');
+    return slice_copy(&fetch->call->arena, buf_slice(&answer));
+}
+
 static void add_kind(struct fetch *fetch, const struct fetch_kind *kind, struct section section)
 {
-    fetch->items[fetch->n_items++] = (struct fetch_item){ .kind = kind, .section = section };
+    fetch->items[fetch->n_items++] = (struct fetch_item){
+        .kind = kind, .answer = answer_of(fetch, kind, &section), .section = section
+    };
     fetch->needs |= kind->needs;
 }
 
@@ -391,15 +414,8 @@ bool fetch_take_items(struct fetch *fetch, struct args *args)
 enum fetch_result fetch_write_item(struct fetch *fetch, const struct fetch_item *item, size_t index,
                                    struct error *err)
 {
-    struct buf *out = &fetch->call->out;
-
-    if (!fetch->streaming) {
-        if (item->kind->answer != NULL)
-            buf_add_text(out, item->kind->answer);
-        else
-            section_print(&item->section, out);
-        buf_add_byte(out, ' ');
-    }
+    if (!fetch->streaming)
+        buf_add_slice(&fetch->call->out, item->answer);
     return item->kind->write(fetch, item, index, err);
 }
 

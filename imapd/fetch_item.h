@@ -13,10 +13,13 @@ struct fetch;
 struct fetch_item;
 
 enum fetch_needs {
-    FETCH_NEEDS_CACHE = 1,   /* the stored ENVELOPE, BODYSTRUCTURE, BODY */
-    FETCH_NEEDS_SECTION = 2, /* "[...]" follows the name */
+    FETCH_NEEDS_ENVELOPE = 1, /* the stored ones */
+    FETCH_NEEDS_SECTION = 2,  /* "[...]" follows the name */
     FETCH_SETS_SEEN = 4,
     FETCH_NEEDS_BYTES = 8, /* of the message */
+    FETCH_NEEDS_STRUCTURE = 16,
+    FETCH_NEEDS_BODY = 32,
+    FETCH_NEEDS_CACHE = FETCH_NEEDS_ENVELOPE | FETCH_NEEDS_STRUCTURE | FETCH_NEEDS_BODY,
 };
 
 enum fetch_result {
@@ -36,6 +39,7 @@ struct fetch_kind {
 
 struct fetch_item {
     const struct fetch_kind *kind;
+    struct slice answer; /* its name, as we answer */
     struct section section;
 };
 
