@@ -16,7 +16,8 @@
 
 #include <stdlib.h>
 
-#define SLICE_BYTES (4 * 1024 * 1024) /* of messages that one call reads */
+#define SLICE_BYTES (4 * 1024 * 1024) /* of messages that one call reads, and that keys look at */
+#define SLICE_KEYS  16                /* with more of them a slice has fewer messages */
 
 enum search_return {
     RETURN_MIN = 1,
@@ -38,8 +39,9 @@ struct search {
     size_t *open; /* indexes of this slice that need more */
     uint64_t *msgs;
     size_t n_open, n_looked;
-    struct buf bytes, scratch;
+    struct buf bytes, envelope, scratch;
     struct arena tree;
+    struct search_data loaded; /* the message that is looked at, with has_message */
 };
 
 static const struct {
@@ -97,6 +99,7 @@ static void free_buffers(struct search *search)
     free(search->open);
     free(search->msgs);
     buf_free(&search->bytes);
+    buf_free(&search->envelope);
     buf_free(&search->scratch);
     arena_free(&search->tree);
 }
@@ -178,60 +181,88 @@ static void keep_envelope(const struct cached *cached, void *context)
     buf_add_slice(context, cached->envelope);
 }
 
-/* The third look, with all of the message. A message that is gone does not match. */
-static bool look_at_message(struct search *search, size_t index, struct error *err)
+/* False with ERROR_NOT_FOUND: it is gone. */
+static bool load_message(struct search *search, size_t index, struct error *err)
 {
-    AUTO(buf_free) struct buf envelope = { 0 };
     struct account *account = search->client->account;
     struct search_data data = data_of(search, index);
     uint64_t msg = data.view->msgs[index];
 
     buf_clear(&search->bytes);
+    buf_clear(&search->envelope);
     arena_reset(&search->tree);
     if ((search->program.needs & SEARCH_NEEDS_ENVELOPE) != 0 &&
-        !account_cached(account, &msg, 1, keep_envelope, &envelope, err))
+        !account_cached(account, &msg, 1, keep_envelope, &search->envelope, err))
         return false;
     if (!account_read(account, msg, 0, data.view->sizes[index], &search->bytes, err))
-        return err->kind == ERROR_NOT_FOUND;
-    data.has_envelope = envelope.len > 0;
-    data.envelope = buf_slice(&envelope);
+        return false;
+    data.has_envelope = search->envelope.len > 0;
+    data.envelope = buf_slice(&search->envelope);
     data.has_message = true;
     data.message = buf_slice(&search->bytes);
     data.header = slice_part(data.message, 0, header_length(data.message));
     if ((search->program.needs & SEARCH_NEEDS_BODY) != 0)
         data.tree = mime_parse(&search->tree, data.message);
-    if (search_evaluate(search->program.root, &data) == SEARCH_YES)
-        add_found(search, index);
+    search->loaded = data;
     return true;
 }
 
-/* Reads open messages until the slice's measure of bytes is full. */
+/* The third look, with all of the message: it stays loaded while there are keys that have no answer
+ * yet. A message that is gone does not match. */
+static bool look_at_message(struct search *search, uint64_t *left, struct error *err)
+{
+    size_t index = search->open[search->n_looked];
+    enum search_answer answer = SEARCH_NO;
+
+    if (search->loaded.has_message || load_message(search, index, err)) {
+        search->loaded.left = left;
+        answer = search_evaluate(search->program.root, &search->loaded);
+    } else if (err->kind != ERROR_NOT_FOUND) {
+        return false;
+    }
+    if (answer == SEARCH_OPEN)
+        return true;
+    if (answer == SEARCH_YES)
+        add_found(search, index);
+    *left -= MIN(*left, search->client->view.sizes[index]);
+    search->loaded.has_message = false;
+    search->n_looked++;
+    return true;
+}
+
+/* Looks at open messages until the slice's measure of bytes is full. */
 static bool look_at_messages(struct search *search, struct error *err)
 {
     struct account *account = search->client->account;
-    uint64_t bytes = 0;
+    uint64_t left = SLICE_BYTES;
     bool ok = true;
 
     if (search->n_looked == search->n_open)
         return true;
     if (!account_hold_reads(account, err))
         return false;
-    while (ok && search->n_looked < search->n_open && bytes < SLICE_BYTES) {
-        size_t index = search->open[search->n_looked++];
-
-        bytes += search->client->view.sizes[index];
-        ok = look_at_message(search, index, err);
-    }
+    while (ok && search->n_looked < search->n_open && left > 0)
+        ok = look_at_message(search, &left, err);
     account_release_reads(account);
     return ok;
 }
 
-static bool begin_slice(struct search *search, struct error *err)
+/* Messages in the next slice. */
+static size_t slice_count(const struct search *search)
 {
     size_t left = search->client->view.count - search->next;
+    size_t count = search->client->imap->settings->search_slice;
+
+    if (search->program.n_keys > SLICE_KEYS)
+        count = MAX(count * SLICE_KEYS / search->program.n_keys, 1);
+    return MIN(left, count);
+}
+
+static bool begin_slice(struct search *search, struct error *err)
+{
     size_t n_open;
 
-    look_at_view(search, MIN(left, search->client->imap->settings->search_slice));
+    look_at_view(search, slice_count(search));
     n_open = search->n_open;
     search->n_looked = 0;
     if ((search->program.needs & SEARCH_NEEDS_ENVELOPE) == 0)

@@ -24,6 +24,7 @@ struct search_data {
     struct slice message, header; /* with has_message */
     const struct mime_part *tree;
     struct buf *scratch; /* for decoding */
+    uint64_t *left;      /* with has_message: bytes that may be looked at in this turn */
 };
 
 struct search_kind;
@@ -42,6 +43,8 @@ struct search_node {
     struct slice field;               /* HEADER's name */
     struct slice needle;              /* UTF-8, folded */
     struct uidset uids;               /* free with search_free() */
+    uint64_t known_of;                /* the message that the answer is known of; 0: none */
+    enum search_answer known;
 };
 
 struct search_program {
@@ -61,7 +64,9 @@ struct search_program {
 bool search_parse(struct args *args, struct search_program *program);
 void search_free(struct search_program *program);
 
-enum search_answer search_evaluate(const struct search_node *node, const struct search_data *data);
+/* SEARCH_OPEN although the message is there: *data->left is used up. The nodes keep what they know
+ * of the message, so the next call goes on from there. */
+enum search_answer search_evaluate(struct search_node *node, const struct search_data *data);
 
 /* search_text.c: the matches that look into the message. */
 enum search_answer search_subject(const struct search_node *node, const struct search_data *data);

@@ -145,7 +145,7 @@ static enum search_answer match_and(const struct search_node *node, const struct
 {
     enum search_answer all = SEARCH_YES;
 
-    for (const struct search_node *child = node->child; child != NULL; child = child->next) {
+    for (struct search_node *child = node->child; child != NULL; child = child->next) {
         enum search_answer one = search_evaluate(child, data);
 
         if (one == SEARCH_NO)
@@ -160,7 +160,7 @@ static enum search_answer match_or(const struct search_node *node, const struct 
 {
     enum search_answer any = SEARCH_NO;
 
-    for (const struct search_node *child = node->child; child != NULL; child = child->next) {
+    for (struct search_node *child = node->child; child != NULL; child = child->next) {
         enum search_answer one = search_evaluate(child, data);
 
         if (one == SEARCH_YES)
@@ -225,9 +225,21 @@ static const struct search_kind kinds[] = {
 static const struct search_kind kind_and = { "(", ARG_NONE, 0, match_and, 0 };
 static const struct search_kind kind_set = { "set", ARG_UIDS, 0, match_uids, 0 };
 
-enum search_answer search_evaluate(const struct search_node *node, const struct search_data *data)
+/* Each key may go over all of the message: a thousand keys are not for one turn. */
+enum search_answer search_evaluate(struct search_node *node, const struct search_data *data)
 {
-    return node->kind->match(node, data);
+    uint64_t msg = data->view->msgs[data->index];
+
+    if (node->kind->needs == 0 || !data->has_message)
+        return node->kind->match(node, data);
+    if (node->known_of == msg)
+        return node->known;
+    if (*data->left == 0)
+        return SEARCH_OPEN;
+    *data->left -= MIN(*data->left, data->message.len);
+    node->known_of = msg;
+    node->known = answer(node->kind->match(node, data) == SEARCH_YES);
+    return node->known;
 }
 
 static bool take_key(struct args *args, struct search_program *program, unsigned depth,

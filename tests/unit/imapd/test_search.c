@@ -406,6 +406,34 @@ static void test_slices(void **state)
     check("BODY e", "1 2 3");
 }
 
+static unsigned turns;
+
+static enum next count_turns(struct call *call)
+{
+    turns++;
+    return imap_protocol.run(call);
+}
+
+/* Many keys that go over a large message do so in several turns, and remember what they found. */
+static void test_turns(void **state)
+{
+    AUTO(buf_free) struct buf message = { 0 };
+    AUTO(buf_free) struct buf command = { 0 };
+
+    buf_add_text(&message, "Subject: large\r\n\r\n");
+    while (message.len < 300000)
+        buf_add_text(&message, "0123456789 0123456789 0123456789 0123456789 0123456789\r\n");
+    rig_append(A, A->bob, "INBOX", buf_text(&message));
+    EXPECT(A, "a NOOP\r\n", "...\na OK *\n");
+    buf_add_text(&command, "a SEARCH * SUBJECT large");
+    for (size_t i = 0; i < 100; i++)
+        buf_fmt(&command, i % 2 == 0 ? " NOT TEXT no%zu" : " OR BODY no%zu TEXT 89", i);
+    buf_add_text(&command, "\r\n");
+    A->protocol.run = count_turns;
+    EXPECT(A, buf_text(&command), "* SEARCH *\na OK *\n");
+    assert_in_range(turns, 8, 30);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -413,7 +441,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_view_keys),      TEST(test_text_keys), TEST(test_charsets), TEST(test_syntax),
         TEST(test_too_complex),    TEST(test_return),    TEST(test_saved),    TEST(test_modseq),
-        TEST(test_modseq_enables), TEST(test_expunge),   TEST(test_slices),
+        TEST(test_modseq_enables), TEST(test_expunge),   TEST(test_slices),   TEST(test_turns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
