@@ -15,7 +15,8 @@
 #include "imapd/fetch_item.h"
 #include "imapd/reply.h"
 
-#define REPLY_BYTES (128 * 1024) /* of one call; a message's line may go beyond it */
+#define REPLY_BYTES (128 * 1024)      /* of one call; a message's line may go beyond it */
+#define READ_BYTES  (4 * 1024 * 1024) /* of one call; then others get their turn */
 
 /* fetch-modifiers: "(" CHANGEDSINCE n [VANISHED] ")" */
 static bool take_modifiers(struct fetch *fetch, struct args *args)
@@ -224,13 +225,18 @@ static enum fetch_result write_message(struct fetch *fetch, size_t index, struct
     return FETCH_DONE;
 }
 
+/* Much may have to be read for a short answer. */
+static bool is_enough(const struct fetch *fetch)
+{
+    return fetch->call->out.len >= REPLY_BYTES || fetch->n_read >= READ_BYTES;
+}
+
 /* The messages of the slice that go into one reply. */
 static enum fetch_result write_messages(struct fetch *fetch, struct error *err)
 {
     enum fetch_result result = FETCH_DONE;
 
-    while (result == FETCH_DONE && fetch->at < fetch->n_slice &&
-           fetch->call->out.len < REPLY_BYTES) {
+    while (result == FETCH_DONE && fetch->at < fetch->n_slice && !is_enough(fetch)) {
         result = write_message(fetch, fetch->slice[fetch->at], err);
         fetch->at += result == FETCH_DONE;
     }
@@ -282,6 +288,7 @@ static enum next go_on(struct call *call)
     struct error err;
 
     fetch->call = call;
+    fetch->n_read = 0;
     do {
         if (fetch->at == fetch->n_slice && !next_slice(fetch, &err))
             return finish(call, fetch, &err);
@@ -289,7 +296,7 @@ static enum next go_on(struct call *call)
             return finish(call, fetch, NULL);
         if (!write_slice(fetch, &err))
             return finish(call, fetch, &err);
-    } while (fetch->at == fetch->n_slice && call->out.len < REPLY_BYTES);
+    } while (fetch->at == fetch->n_slice && !is_enough(fetch));
     client->resume = go_on;
     return NEXT_AGAIN;
 }

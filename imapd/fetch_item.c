@@ -111,9 +111,12 @@ static bool load(struct fetch *fetch, size_t index, uint64_t len, struct error *
         fetch->loaded = msg;
     }
     len = MIN(len, fetch->client->view.sizes[index]);
-    return fetch->bytes.len >= len ||
-           account_read(fetch->client->account, msg, fetch->bytes.len,
-                        (size_t)(len - fetch->bytes.len), &fetch->bytes, err);
+    if (fetch->bytes.len >= len)
+        return true;
+    len -= fetch->bytes.len;
+    fetch->n_read += len;
+    return account_read(fetch->client->account, msg, fetch->bytes.len, (size_t)len, &fetch->bytes,
+                        err);
 }
 
 static bool load_all(struct fetch *fetch, size_t index, struct error *err)

@@ -78,6 +78,7 @@ struct fetch {
     uint64_t from, to;
 
     uint64_t loaded; /* the msg whose bytes are in `bytes` */
+    uint64_t n_read; /* bytes of messages that this call has read into `bytes` */
     struct buf bytes;
     struct arena tree_arena;
     const struct mime_part *tree;

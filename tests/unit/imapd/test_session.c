@@ -245,6 +245,34 @@ static void test_events(void **state)
     rig_stop(&dialogue.a);
 }
 
+static unsigned turns;
+
+static enum next count_turns(struct call *call)
+{
+    turns++;
+    return imap_protocol.run(call);
+}
+
+/* Twelve megabytes are read for an answer of a few hundred bytes: not in one turn. */
+static void test_fetch_turns(void **state)
+{
+    for (unsigned i = 0; i < 12; i++) {
+        AUTO(buf_free) struct buf message = { 0 };
+
+        buf_fmt(&message, "Subject: %u\r\n\r\n", i);
+        while (message.len < 1 << 20)
+            buf_add_text(&message, "0123456789 0123456789 0123456789 0123456789 0123456789\r\n");
+        rig_append(&dialogue.a, dialogue.a.bob, "INBOX", buf_text(&message));
+    }
+    dialogue_login(&dialogue, &dialogue.a);
+    EXPECT(&dialogue.a, "a SELECT INBOX\r\n", "...\na OK *\n");
+    dialogue.a.protocol.run = count_turns;
+    EXPECT(&dialogue.a, "a FETCH 1:* BODY.PEEK[9.9]\r\n",
+           "* 1 FETCH (BODY[9.9] NIL)\n...\n* 12 FETCH (BODY[9.9] NIL)\na OK *\n");
+    assert_in_range(turns, 3, 6);
+    rig_stop(&dialogue.a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,7 +281,7 @@ int main(void)
         cmocka_unit_test(test_syntax),      cmocka_unit_test(test_nul),
         cmocka_unit_test(test_long_line),   cmocka_unit_test(test_long_tag),
         cmocka_unit_test(test_big_literal), cmocka_unit_test(test_too_many_errors),
-        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_events),      cmocka_unit_test(test_fetch_turns),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
