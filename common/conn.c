@@ -279,7 +279,7 @@ static bool wants_input(const struct conn *conn)
     case CONN_GONE:
         return false;
     case CONN_OPEN:
-        return !conn->paused && conn->input.len < conn->room && conn->sealed.len == 0;
+        return conn->input.len < conn->room && conn->sealed.len == 0;
     case CONN_SHAKING:
     case CONN_FLUSHING:
     case CONN_LINGERING:
@@ -302,26 +302,13 @@ void conn_update_reading(struct conn *conn)
 }
 
 /* The TLS layer may still hold records that there was no room for. */
-void conn_resume(struct conn *conn)
+void conn_set_room(struct conn *conn, size_t room)
 {
-    conn->paused = false;
+    conn->room = room;
     if (conn->phase == CONN_OPEN && conn->session != NULL && conn->sealed.len > 0) {
         conn_tls_decrypt(conn);
         conn_flush(conn);
     }
-    conn_update_reading(conn);
-}
-
-void conn_set_room(struct conn *conn, size_t room)
-{
-    conn->room = room;
-    if (!conn->paused)
-        conn_resume(conn);
-}
-
-void conn_pause(struct conn *conn)
-{
-    conn->paused = true;
     conn_update_reading(conn);
 }
 

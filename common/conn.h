@@ -2,11 +2,10 @@
  *
  * The owner gets wake-ups without data and looks at the state: what was read lies in conn_input(),
  * what is not yet sent counts in conn_unsent(). No callback runs inside a conn_* call.
- * Reading stops by itself while the input holds as many bytes as the owner has room for, or the
- * owner paused it; so a client that pipelines waits in its own socket buffer. Whoever does not read
- * or write within the timeout is closed by force: idle_ms for a peer that sends nothing while we
- * wait for it, stall_ms for a peer that takes nothing while we have something to send, and for a
- * connect or a handshake.
+ * Reading stops by itself while the input holds as many bytes as the owner has room for; so a
+ * client that pipelines waits in its own socket buffer. Whoever does not read or write within the
+ * timeout is closed by force: idle_ms for a peer that sends nothing while we wait for it, stall_ms
+ * for a peer that takes nothing while we have something to send, and for a connect or a handshake.
  *
  * TLS reads the close_notify and half-closed sockets as end of input. Empty buffers are freed, so
  * an idle connection costs little.
@@ -81,11 +80,10 @@ struct buf *conn_input(struct conn *conn);            /* take from its front, or
 void conn_send(struct conn *conn, struct buf *bytes); /* takes the content, leaves it empty */
 size_t conn_unsent(const struct conn *conn);
 
-/* Both may add to the input at once, without a wake-up: look at conn_input() afterwards. */
-void conn_resume(struct conn *conn);
-void conn_set_room(struct conn *conn, size_t room); /* in place of input_max */
+/* In place of input_max. May add to the input at once, without a wake-up: look at conn_input()
+ * afterwards. */
+void conn_set_room(struct conn *conn, size_t room);
 
-void conn_pause(struct conn *conn);
 void conn_set_idle(struct conn *conn, uint64_t idle_ms); /* from now on; 0: none */
 void conn_set_alarm(struct conn *conn, uint64_t ms);     /* CONN_WAKE once, then */
 bool conn_alarm_due(const struct conn *conn);            /* the alarm has passed, or none was set */

@@ -57,7 +57,6 @@ struct conn {
     bool outgoing;
     bool tls_at_once;
     bool reading; /* libuv is asked to read */
-    bool paused;
     bool saw_end; /* end of input was read; some may still have to be decrypted */
     bool secure;
     bool timed_out;

@@ -13,27 +13,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define CUT_MS 1000 /* for jobs that still run when their connections were cut */
-
-static uint64_t clock_now(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-uint64_t clock_ms(void)
-{
-    return clock_now(CLOCK_MONOTONIC);
-}
-
-int64_t time_ms(void)
-{
-    return (int64_t)clock_now(CLOCK_REALTIME);
-}
 
 static void on_accepted(int fd, void *owner)
 {
@@ -197,7 +178,7 @@ static bool start(struct daemon *daemon, struct error *err)
 {
     struct daemon_state *state = daemon->state;
 
-    if (!tls_load(&daemon->tls, &state->tls, err) || !daemon_posts_start(daemon, err) ||
+    if (!tls_load(&daemon->tls, &state->tls, err) ||
         !pool_new(&state->loop, daemon->workers, &daemon->desk, &daemon->pool, err) ||
         !pool_new(&state->loop, daemon->slow_workers, NULL, &daemon->slow, err))
         return false;
@@ -218,7 +199,6 @@ static void tear_down(struct daemon *daemon)
     daemon_extras_end(daemon);
     pool_free(&daemon->pool);
     pool_free(&daemon->slow);
-    daemon_posts_end(daemon); /* they may still want the server */
     server_free(&daemon->server);
     for (size_t i = 0; i < state->n_signals; i++)
         uv_close((uv_handle_t *)&state->signals[i], NULL);

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "common/clock.h"
 #include "common/session.h"
 
 struct daemon_listener {
@@ -55,14 +56,7 @@ void daemon_watch(struct daemon *daemon, int fd, void (*on_readable)(struct daem
 /* Calls on_tick every so often, from on_start until the end. */
 void daemon_every(struct daemon *daemon, uint64_t ms, void (*on_tick)(struct daemon *));
 
-/* Runs `run` on the loop thread soon; from any thread. */
-void daemon_post(struct daemon *daemon, void (*run)(void *argument), void *argument);
-
 /* Answers on a unix socket at `path`: each connection gets what `report` writes, then is closed.
  * For `postane status`. */
 bool daemon_report(struct daemon *daemon, const char *path,
                    void (*report)(struct daemon *, struct buf *out), struct error *err) MUST_CHECK;
-
-/* Milliseconds: a clock that never jumps, and the time of day (UTC). */
-uint64_t clock_ms(void);
-int64_t time_ms(void);

@@ -1,5 +1,5 @@
-/* daemon_extra.c - what a daemon may hang into its loop: descriptors to watch, ticks, posts from
- * other threads, and the status socket.
+/* daemon_extra.c - what a daemon may hang into its loop: descriptors to watch, ticks, and the
+ * status socket.
  *
  * All live until daemon_extras_end(), which closes their handles; libuv's callback frees them.
  */
@@ -29,12 +29,6 @@ struct ticker {
     struct daemon *daemon;
     void (*on_tick)(struct daemon *);
     struct ticker *next;
-};
-
-struct post {
-    void (*run)(void *argument);
-    void *argument;
-    struct post *next;
 };
 
 struct report {
@@ -83,66 +77,6 @@ void daemon_every(struct daemon *daemon, uint64_t ms, void (*on_tick)(struct dae
     daemon->state->tickers = ticker;
     uv_timer_init(daemon->loop, &ticker->timer);
     uv_timer_start(&ticker->timer, on_ticker, ms, ms);
-}
-
-static void run_posts(struct daemon_state *state)
-{
-    pthread_mutex_lock(&state->post_lock);
-    struct post *post = TAKE(state->posts);
-    state->posts_end = &state->posts;
-    pthread_mutex_unlock(&state->post_lock);
-
-    while (post != NULL) {
-        struct post *next = post->next;
-
-        post->run(post->argument);
-        free(post);
-        post = next;
-    }
-}
-
-static void on_posted(uv_async_t *async)
-{
-    run_posts(CONTAINER_OF(async, struct daemon_state, posted));
-}
-
-void daemon_post(struct daemon *daemon, void (*run)(void *argument), void *argument)
-{
-    struct daemon_state *state = daemon->state;
-    struct post *post = NEW(struct post);
-
-    post->run = run;
-    post->argument = argument;
-    pthread_mutex_lock(&state->post_lock);
-    *state->posts_end = post;
-    state->posts_end = &post->next;
-    pthread_mutex_unlock(&state->post_lock);
-    uv_async_send(&state->posted);
-}
-
-bool daemon_posts_start(struct daemon *daemon, struct error *err)
-{
-    struct daemon_state *state = daemon->state;
-
-    int result = uv_async_init(&state->loop, &state->posted, on_posted);
-
-    if (result != 0)
-        return error_set(err, ERROR_TEMPORARY, "starting: %s", uv_strerror(result));
-    pthread_mutex_init(&state->post_lock, NULL);
-    state->posts_end = &state->posts;
-    return true;
-}
-
-/* The workers are gone, so nobody posts any more; what is due still runs. */
-void daemon_posts_end(struct daemon *daemon)
-{
-    struct daemon_state *state = daemon->state;
-
-    if (state->posts_end == NULL)
-        return;
-    run_posts(state);
-    uv_close((uv_handle_t *)&state->posted, NULL);
-    pthread_mutex_destroy(&state->post_lock);
 }
 
 static void on_report_conn(struct conn *conn, enum conn_event event, void *owner)

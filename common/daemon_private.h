@@ -4,7 +4,6 @@
 #include "common/daemon.h"
 #include "common/listener.h"
 
-#include <pthread.h>
 #include <uv.h>
 
 #define SOCKETS_MAX 64
@@ -38,14 +37,8 @@ struct daemon_state {
     struct watch *watches;  /* daemon_watch() */
     struct ticker *tickers; /* daemon_every() */
     struct report *reports; /* daemon_report() */
-
-    uv_async_t posted; /* daemon_post() */
-    pthread_mutex_t post_lock;
-    struct post *posts, **posts_end;
 };
 
 /* daemon_extra.c */
-bool daemon_posts_start(struct daemon *daemon, struct error *err) MUST_CHECK;
-void daemon_posts_end(struct daemon *daemon);
 void daemon_extras_end(struct daemon *daemon); /* watches, tickers, reports */
 void daemon_tell_systemd(const char *message);

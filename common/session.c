@@ -13,8 +13,9 @@
  */
 #include "common/session_private.h"
 
+#include "common/clock.h"
+
 #include <stdlib.h>
-#include <time.h>
 
 #define OUT_ENOUGH (64 * 1024) /* bytes of reply: send before making more */
 #define TURN_MS    10          /* then the worker is somebody else's */
@@ -37,14 +38,6 @@ static bool wait_for(struct session *s, enum wait wait)
     return true;
 }
 
-static uint64_t worker_clock_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* On a worker: whether run() may go on with the next pipelined command at once. */
 static bool runs_on(const struct session *s, uint64_t key, uint64_t until_ms)
 {
@@ -53,7 +46,7 @@ static bool runs_on(const struct session *s, uint64_t key, uint64_t until_ms)
 
     return wants && call->in.len > 0 && call->out.len < OUT_ENOUGH && call->key == key &&
            call->delay_ms == 0 && !s->slow && !s->last_run && !atomic_load(&call->closing) &&
-           worker_clock_ms() < until_ms;
+           clock_coarse_ms() < until_ms;
 }
 
 static void run_once(struct session *s)
@@ -70,7 +63,7 @@ static void work(struct job *job, void *desk) /* on a worker */
 {
     struct session *s = CONTAINER_OF(job, struct session, job);
     struct call *call = &s->call;
-    uint64_t key = call->key, until_ms = worker_clock_ms() + TURN_MS;
+    uint64_t key = call->key, until_ms = clock_coarse_ms() + TURN_MS;
 
     call->desk = s->slow ? NULL : desk;
     if (!s->opened)

@@ -69,7 +69,7 @@ static struct entry *bucket_of(struct login_cache *cache, const unsigned char ha
 bool login_cache_has(struct login_cache *cache, uint64_t account, struct slice argon,
                      struct slice password)
 {
-    uint64_t now = storage_clock_ms();
+    uint64_t now = clock_ms();
     unsigned char hash[HASH_SIZE];
     const struct entry *bucket;
     bool found = false;
@@ -99,6 +99,6 @@ void login_cache_add(struct login_cache *cache, uint64_t account, struct slice a
             oldest = &bucket[i];
     }
     memcpy(oldest->hash, hash, HASH_SIZE);
-    oldest->until_ms = storage_clock_ms() + LIFETIME_MS;
+    oldest->until_ms = clock_ms() + LIFETIME_MS;
     pthread_mutex_unlock(&cache->lock);
 }

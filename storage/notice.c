@@ -93,7 +93,7 @@ static void list_listeners(struct notice_sender *sender)
 
 static void refresh(struct notice_sender *sender)
 {
-    uint64_t now = storage_clock_ms();
+    uint64_t now = clock_ms();
     struct stat info;
 
     if (stat(sender->folder, &info) != 0)

@@ -44,4 +44,3 @@ const char *store_path(const struct store *store);
 bool desk_open(struct store *store, struct desk **desk_out, struct error *err) MUST_CHECK;
 void desk_idle(struct desk *desk); /* collects garbage, gives back memory, closes old handles */
 void desk_close(struct desk **desk);
-struct store *desk_store(const struct desk *desk);

@@ -131,8 +131,7 @@ static bool is_leftover(const char *path)
 {
     struct stat st;
 
-    return stat(path, &st) == 0 &&
-           (int64_t)st.st_ctim.tv_sec * 1000 < storage_time_ms() - LEFTOVER_AGE;
+    return stat(path, &st) == 0 && (int64_t)st.st_ctim.tv_sec * 1000 < time_ms() - LEFTOVER_AGE;
 }
 
 static bool check_temporary(struct check *check, struct desk *desk, const char *path,
@@ -211,7 +210,7 @@ static bool check_queue(struct check *check, struct desk *desk, struct error *er
     check->where = "queue";
     while (list.count > 0) {
         arena_reset(&arena);
-        if (!queue_find(desk, &arena, QUEUE_ALL, storage_time_ms(), after, QUEUE_BATCH, &list, err))
+        if (!queue_find(desk, &arena, QUEUE_ALL, time_ms(), after, QUEUE_BATCH, &list, err))
             return false;
         for (size_t i = 0; i < list.count; i++)
             if (!check_message(check, desk, list.items[i].id, err))
@@ -226,7 +225,7 @@ static bool check_queue_files(struct check *check, struct desk *desk, struct err
     bool repair = check->options->repair;
     uint64_t count;
 
-    if (!queue_sweep(desk, storage_time_ms() - LEFTOVER_AGE, repair, &count, err))
+    if (!queue_sweep(desk, time_ms() - LEFTOVER_AGE, repair, &count, err))
         return false;
     if (count > 0)
         check_found(check, repair, "%llu files of no message", (unsigned long long)count);
@@ -266,7 +265,7 @@ static void sweep_accounts(struct desk *desk)
     }
     for (size_t i = 0; i < list.count; i++)
         if (!desk_account(desk, list.items[i].id, &account, &err) ||
-            !account_sweep(account, storage_time_ms() - LEFTOVER_AGE, true, &count, &err))
+            !account_sweep(account, time_ms() - LEFTOVER_AGE, true, &count, &err))
             log_sweep(desk, slice_text(&arena, list.items[i].address), &err);
 }
 

@@ -131,8 +131,7 @@ static void describe_refs(const struct sql_row *row, struct defect *defect)
 
 static bool mend_refs(struct account *account, const struct defect *defect, struct error *err)
 {
-    return sql_run(&account->db, SQL_CHECK_REFS_MEND, NULL, err, "iu", storage_time_ms(),
-                   defect->key[0]);
+    return sql_run(&account->db, SQL_CHECK_REFS_MEND, NULL, err, "iu", time_ms(), defect->key[0]);
 }
 
 static void describe_totals(const struct sql_row *row, struct defect *defect)
@@ -316,7 +315,7 @@ static bool check_files(struct check *check, struct account *account, struct err
 {
     uint64_t count;
 
-    if (!account_sweep(account, storage_time_ms() - STRAY_AGE, check->options->repair, &count, err))
+    if (!account_sweep(account, time_ms() - STRAY_AGE, check->options->repair, &count, err))
         return false;
     if (count > 0)
         check_found(check, check->options->repair, "%llu large files without a message",

@@ -150,7 +150,7 @@ bool domain_add(struct desk *desk, struct slice name, struct error *err)
 
     if (!parse_domain(name, &domain, err) || !directory_begin(desk, &db, err))
         return false;
-    ok = sql_run(db, DOMAIN_INSERT, NULL, err, "ti", buf_slice(&domain), storage_time_ms());
+    ok = sql_run(db, DOMAIN_INSERT, NULL, err, "ti", buf_slice(&domain), time_ms());
     if (!ok && err->kind == ERROR_EXISTS)
         error_set(err, ERROR_EXISTS, "domain %s exists already", buf_text(&domain));
     return directory_finish(desk, ok, err);

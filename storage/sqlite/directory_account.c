@@ -68,7 +68,7 @@ static bool insert_account(struct desk *desk, struct sql_db *db, const struct ne
     return check_free(db, &account->address, err) &&
            sql_run(db, ACCOUNT_INSERT, NULL, err, "uttttti", account->id, account->address.local,
                    account->address.domain, account->name, account->argon, account->scram,
-                   storage_time_ms()) &&
+                   time_ms()) &&
            account_store_create(desk->store, account->id, err);
 }
 

@@ -177,7 +177,7 @@ static bool insert_msg(struct account *account, struct ready *ready, const struc
 static bool insert_mail(struct account *account, uint64_t mailbox, const struct ready *ready,
                         struct append *item, struct mailbox_delta *delta, struct error *err)
 {
-    int64_t now_ms = storage_time_ms();
+    int64_t now_ms = time_ms();
     int64_t received_ms = item->received_ms != 0 ? item->received_ms : now_ms;
 
     if (delta->uidnext >= UINT32_MAX)

@@ -29,7 +29,7 @@ static bool insert_row(struct transfer *transfer, const struct mail *mail, int64
 
 static bool insert_rows(struct transfer *transfer, struct copy_result *result, struct error *err)
 {
-    int64_t now_ms = storage_time_ms();
+    int64_t now_ms = time_ms();
 
     for (size_t i = 0; i < transfer->mails.count; i++) {
         const struct mail *mail = &transfer->mails.items[i];

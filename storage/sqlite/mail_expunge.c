@@ -7,7 +7,7 @@
 
 bool mail_unref(struct account *account, const struct mail *mails, size_t count, struct error *err)
 {
-    int64_t now_ms = storage_time_ms();
+    int64_t now_ms = time_ms();
 
     for (size_t i = 0; i < count; i++)
         if (!sql_run(&account->db, SQL_MSG_UNREF, NULL, err, "iu", now_ms, mails[i].msg))
@@ -21,7 +21,7 @@ static bool remove_run(struct account *account, uint64_t mailbox, uint64_t lo, u
 {
     return sql_run(&account->db, SQL_MESSAGE_DELETE, NULL, err, "uuu", mailbox, lo, hi) &&
            sql_run(&account->db, SQL_TOMBSTONE, NULL, err, "uuuui", mailbox, modseq, lo, hi,
-                   storage_time_ms());
+                   time_ms());
 }
 
 bool mail_remove(struct account *account, uint64_t mailbox, const struct mail *mails, size_t count,

@@ -147,7 +147,7 @@ static bool next_uidvalidity(struct account *account, uint32_t *uidvalidity_out,
 {
     struct sql_row row;
 
-    if (!sql_query(&account->db, SQL_ACCOUNT_UIDVALIDITY, &row, err, "i", storage_time_ms() / 1000))
+    if (!sql_query(&account->db, SQL_ACCOUNT_UIDVALIDITY, &row, err, "i", time_ms() / 1000))
         return false;
     if (!sql_next(&row, err))
         return row.failed ? false : error_set(err, ERROR_INTERNAL, "no account row");

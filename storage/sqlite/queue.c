@@ -335,9 +335,9 @@ bool queue_retry_now(struct desk *desk, uint64_t message, uint64_t *count_out, s
     if (!desk_queue(desk, &db, err) || !sql_begin(db, err))
         return false;
     if (message != 0)
-        ok = sql_run(db, QUEUE_RETRY_NOW, count_out, err, "iu", storage_time_ms(), message);
+        ok = sql_run(db, QUEUE_RETRY_NOW, count_out, err, "iu", time_ms(), message);
     else
-        ok = sql_run(db, QUEUE_RETRY_ALL_NOW, count_out, err, "i", storage_time_ms());
+        ok = sql_run(db, QUEUE_RETRY_ALL_NOW, count_out, err, "i", time_ms());
     return finish(desk, db, ok, err);
 }
 

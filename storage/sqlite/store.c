@@ -15,29 +15,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 #define RELEASE_AFTER_MS 10000
 #define CLOSE_AFTER_MS   (5 * 60 * 1000)
 
 static const char *const folders[] = { "accounts", "queue", "run", "run/notice", "tmp" };
-
-uint64_t storage_clock_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-int64_t storage_time_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 void store_account_path(const struct store *store, uint64_t id, const char *name, struct buf *out)
 {
@@ -150,11 +133,6 @@ bool desk_open(struct store *store, struct desk **desk_out, struct error *err)
     return true;
 }
 
-struct store *desk_store(const struct desk *desk)
-{
-    return desk->store;
-}
-
 static void close_database(struct sql_db **db)
 {
     if (*db == NULL)
@@ -179,7 +157,7 @@ static bool lend_database(struct desk *desk, struct sql_db **kept,
                           bool (*open)(const struct store *, bool, struct sql_db *, struct error *),
                           struct sql_db **db_out, struct error *err)
 {
-    desk->used_ms = storage_clock_ms();
+    desk->used_ms = clock_ms();
     desk->released = false;
     if (*kept == NULL) {
         struct sql_db db;
@@ -267,7 +245,7 @@ bool desk_account(struct desk *desk, uint64_t id, struct account **account_out, 
     }
     if (slot == NULL && !fill_slot(desk, id, &slot, err))
         return false;
-    slot->used_ms = storage_clock_ms();
+    slot->used_ms = clock_ms();
     slot->released = false;
     *account_out = slot->account;
     return true;
@@ -281,7 +259,7 @@ static void idle_slot(struct desk *desk, struct desk_slot *slot, uint64_t idle_m
     }
     if (slot->released)
         return;
-    account_handle_idle(slot->account, storage_time_ms());
+    account_handle_idle(slot->account, time_ms());
     if (idle_ms >= RELEASE_AFTER_MS) {
         account_handle_release(slot->account);
         slot->released = true;
@@ -301,7 +279,7 @@ static void idle_databases(struct desk *desk, uint64_t idle_ms)
 
 void desk_idle(struct desk *desk)
 {
-    uint64_t now = storage_clock_ms();
+    uint64_t now = clock_ms();
 
     /* From the end, because dropping a slot moves the last one into its place. */
     for (size_t i = desk->n_slots; i-- > 0;)

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "common/clock.h"
 #include "storage/files.h"
 #include "storage/store.h"
 
@@ -29,10 +30,6 @@ struct desk {
     uint64_t used_ms; /* of directory and queue */
     bool released;
 };
-
-/* Milliseconds: a clock that never jumps, and the time of day (UTC). */
-uint64_t storage_clock_ms(void);
-int64_t storage_time_ms(void);
 
 /* Appends "<data>/accounts/<hh>/<id>", and "/<name>" if name is not NULL. */
 void store_account_path(const struct store *store, uint64_t id, const char *name, struct buf *out);

@@ -217,7 +217,7 @@ void expunge(struct fixture *f, uint64_t mailbox, const char *uids)
 void collect(struct fixture *f, int64_t later_ms)
 {
     for (bool more = true; more;)
-        must(account_collect(f->account, storage_time_ms() + later_ms, &more, &f->err));
+        must(account_collect(f->account, time_ms() + later_ms, &more, &f->err));
 }
 
 uint64_t count_rows(struct fixture *f, const char *sql)

@@ -71,7 +71,7 @@ static void test_gives_way(void **state)
     store_account_path(f->store, f->id, "lock", &path);
     int lock = open(buf_text(&path), O_RDWR | O_CLOEXEC);
     assert_int_equal(flock(lock, LOCK_EX), 0);
-    must(account_collect(f->account, storage_time_ms() + 2 * COLLECT_AGE_MS, &more, &f->err));
+    must(account_collect(f->account, time_ms() + 2 * COLLECT_AGE_MS, &more, &f->err));
     assert_int_equal(count_rows(f, "SELECT count(*) FROM msg"), 1);
     close(lock);
     collect(f, 2 * COLLECT_AGE_MS);
@@ -84,9 +84,9 @@ static void test_idle(void **state)
 
     add_many(f, f->inbox, 20);
     expunge(f, f->inbox, "1:20");
-    account_handle_idle(f->account, storage_time_ms());
+    account_handle_idle(f->account, time_ms());
     assert_int_equal(count_rows(f, "SELECT count(*) FROM msg"), 20);
-    account_handle_idle(f->account, storage_time_ms() + 2 * COLLECT_AGE_MS);
+    account_handle_idle(f->account, time_ms() + 2 * COLLECT_AGE_MS);
     assert_int_equal(count_rows(f, "SELECT count(*) FROM msg"), 0);
 }
 
@@ -110,12 +110,12 @@ static void test_sweep(void **state)
 
     add_mail(f, f->inbox, "large", INLINE_MAX * 2);
     make_file(f, 77);
-    must(account_sweep(f->account, storage_time_ms() - 60000, true, &count, &f->err));
+    must(account_sweep(f->account, time_ms() - 60000, true, &count, &f->err));
     assert_int_equal(count, 0); /* too young */
-    must(account_sweep(f->account, storage_time_ms() + 60000, false, &count, &f->err));
+    must(account_sweep(f->account, time_ms() + 60000, false, &count, &f->err));
     assert_int_equal(count, 1);
     assert_true(file_exists(f, 77));
-    must(account_sweep(f->account, storage_time_ms() + 60000, true, &count, &f->err));
+    must(account_sweep(f->account, time_ms() + 60000, true, &count, &f->err));
     assert_int_equal(count, 1);
     assert_false(file_exists(f, 77));
     assert_true(file_exists(f, 1));

@@ -138,14 +138,14 @@ static void test_append_fields(void **state)
         { .body = body, .flags = MAIL_SEEN | MAIL_DELETED | 1ull << 62, .received_ms = 86400000 },
         { .body = body },
     };
-    int64_t before_ms = storage_time_ms();
+    int64_t before_ms = time_ms();
     uint32_t uidvalidity;
 
     must(mailbox_append(f->account, f->inbox, items, 2, false, &uidvalidity, &f->err));
     struct mail first = look_mail(f, f->inbox, 1), second = look_mail(f, f->inbox, 2);
     assert_true(first.flags == (MAIL_SEEN | MAIL_DELETED | 1ull << 62));
     assert_int_equal(first.received_ms, 86400000);
-    assert_true(first.saved_ms >= before_ms && first.saved_ms <= storage_time_ms());
+    assert_true(first.saved_ms >= before_ms && first.saved_ms <= time_ms());
     assert_true(second.received_ms >= before_ms);
     assert_int_equal(first.modseq, 2);
     assert_int_equal(second.modseq, 2); /* one call, one modseq */

@@ -547,11 +547,11 @@ static void crashes_leave_files_that_are_swept(void **state)
     AUTO(body_free) struct body *body = make_body(place, 3000);
     uint64_t id = must_accept(place, queue, 3000, 1), count;
     char name[QUEUE_FILE_NAME_SIZE];
-    int64_t later = storage_time_ms() + 60000;
+    int64_t later = time_ms() + 60000;
     struct error err = { 0 };
 
     check_ok(queue_file_link(place->store, body, name, &err), &err); /* and no row follows */
-    check_ok(queue_sweep(place->desk, storage_time_ms() - 60000, true, &count, &err), &err);
+    check_ok(queue_sweep(place->desk, time_ms() - 60000, true, &count, &err), &err);
     assert_int_equal(count, 0); /* too young */
     check_ok(queue_sweep(place->desk, later, false, &count, &err), &err);
     assert_int_equal(count, 1);
