@@ -1,0 +1,134 @@
+/* test_append.c - APPEND (RFC 3501 section 6.3.11) with its literals (RFC 7888), APPENDUID (RFC
+ * 4315), limits (RFC 7889, RFC 9208) and UTF8 data (RFC 6855). */
+#include "tests/unit/imapd/dialogue.h"
+#include "tests/unit/support/check.h"
+
+static struct dialogue dialogue;
+
+#define A (&dialogue.a)
+
+#define MESSAGE "Subject: hello\r\n\r\nworld\r\n" /* 25 bytes */
+
+static int set_up(void **state)
+{
+    dialogue_open(&dialogue);
+    dialogue_login(&dialogue, A);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    rig_stop(A);
+    dialogue_close(&dialogue);
+    return 0;
+}
+
+static void test_good(void **state)
+{
+    static const struct {
+        const char *arguments, *fetched;
+    } cases[] = {
+        { "Trash {25+}\r\n" MESSAGE, "FLAGS (\\Recent) RFC822.SIZE 25" },
+        { "trash2 {25+}\r\n" MESSAGE, NULL },
+        { "Trash (\\Seen) {25+}\r\n" MESSAGE, "FLAGS (\\Seen \\Recent) RFC822.SIZE 25" },
+        { "\"Trash\" () {25+}\r\n" MESSAGE, "FLAGS (\\Recent) RFC822.SIZE 25" },
+        { "{5+}\r\nTrash (\\Draft work) \" 7-Feb-1994 21:52:25 -0800\" {25+}\r\n" MESSAGE,
+          "FLAGS (\\Draft \\Recent work) RFC822.SIZE 25" },
+        { "Trash UTF8 (~{25+}\r\n" MESSAGE ")", "FLAGS (\\Recent) RFC822.SIZE 25" },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(buf_free) struct buf input = { 0 };
+        AUTO(buf_free) struct buf want = { 0 };
+
+        buf_fmt(&input, "a APPEND %s\r\n", cases[i].arguments);
+        EXPECT(A, buf_text(&input),
+               cases[i].fetched != NULL ? "a OK [APPENDUID *\n" : "a NO [TRYCREATE] *\n");
+        if (cases[i].fetched == NULL)
+            continue;
+        EXPECT(A, "b SELECT Trash\r\n", "...\nb OK *\n");
+        buf_fmt(&want, "* 1 FETCH (%s)\nc OK *\n", cases[i].fetched);
+        EXPECT(A, "c FETCH * (FLAGS RFC822.SIZE)\r\n", buf_text(&want));
+        EXPECT(A, "d STORE 1 +FLAGS.SILENT (\\Deleted)\r\n", "d OK *\n");
+        EXPECT(A, "e CLOSE\r\n", "e OK *\n");
+    }
+}
+
+static void test_internaldate(void **state)
+{
+    EXPECT(A, "a APPEND Trash \"29-Feb-2024 23:30:00 +0100\" {25+}\r\n" MESSAGE "\r\n", "a OK *\n");
+    EXPECT(A, "b SELECT Trash\r\n", "...\nb OK *\n");
+    EXPECT(A, "c FETCH 1 (INTERNALDATE BODY[])\r\n",
+           "* 1 FETCH (INTERNALDATE \"29-Feb-2024 22:30:00 +0000\" BODY[] {25}\n" MESSAGE
+           " FLAGS (\\Seen \\Recent))\nc OK *\n");
+}
+
+/* Refused before the message is sent, or with its bytes passed over; the session goes on. */
+static void test_bad(void **state)
+{
+    static const struct {
+        const char *arguments, *want;
+    } cases[] = {
+        { "nope", "NO [TRYCREATE]" },
+        { "Trash (\\Recent)", "BAD" },
+        { "Trash (\\Nope)", "BAD" },
+        { "Trash (\\Seen", "BAD" },
+        { "Trash \\Seen", "BAD" },
+        { "Trash \"yesterday\"", "BAD" },
+        { "Trash \"30-Feb-2024 00:00:00 +0000\"", "BAD" },
+        { "Trash \"29-Feb-2024 23:30:00\"", "BAD" },
+        { "Trash (\\Seen) \"29-Feb-2024 23:30:00 +0100\" x", "BAD" },
+        { "Trash (\\Seen) (\\Seen)", "BAD" },
+        { "\"Tra&sh\"", "NO [CANNOT]" },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(buf_free) struct buf input = { 0 };
+        AUTO(buf_free) struct buf want = { 0 };
+
+        buf_fmt(&want, "a %s *\nb OK *\n", cases[i].want);
+        buf_fmt(&input, "a APPEND %s {25}\r\nb NOOP\r\n", cases[i].arguments);
+        EXPECT(A, buf_text(&input), buf_text(&want));
+        buf_clear(&input);
+        buf_fmt(&input, "a APPEND %s {25+}\r\n" MESSAGE "\r\nb NOOP\r\n", cases[i].arguments);
+        EXPECT(A, buf_text(&input), buf_text(&want));
+        EXPECT_BYTEWISE(A, buf_text(&input), buf_text(&want));
+    }
+    EXPECT(A, "a APPEND\r\n", "a BAD *\n");
+    EXPECT(A, "a APPEND Trash\r\n", "a BAD *\n");
+    EXPECT(A, "a APPEND Trash \"x\"\r\n", "a BAD *\n");
+    EXPECT(A, "a APPEND Trash {25+}\r\n" MESSAGE " x\r\n", "a BAD *\n");
+    EXPECT(A, "a APPEND Trash UTF8 (~{25+}\r\n" MESSAGE "\r\n", "a BAD *\n");
+    EXPECT(A, "a APPEND Trash {0+}\r\n\r\n", "a NO *\n");
+    EXPECT(A, "z STATUS Trash (MESSAGES)\r\n", "* STATUS \"Trash\" (MESSAGES 0)\nz OK *\n");
+}
+
+static void test_nul(void **state)
+{
+    static const char input[] = "a APPEND Trash {5+}\r\na: \0b\r\n";
+
+    rig_say_bytes(A, slice_make(input, sizeof(input) - 1));
+    assert_non_null(strstr(rig_text(A), "a NO "));
+    EXPECT(A, "z STATUS Trash (MESSAGES)\r\n", "* STATUS \"Trash\" (MESSAGES 0)\nz OK *\n");
+}
+
+static void test_limit(void **state)
+{
+    dialogue.settings.literal = 24;
+    EXPECT(A, "a APPEND Trash {25}\r\n", "a NO [TOOBIG] *\n");
+    EXPECT(A, "b APPEND Trash {25+}\r\n" MESSAGE "\r\nc NOOP\r\n", "b NO [TOOBIG] *\nc OK *\n");
+    dialogue.settings.literal = 25;
+    EXPECT(A, "d APPEND Trash {25}\r\n", "+ *\n");
+    EXPECT(A, MESSAGE "\r\n", "d OK [APPENDUID *\n");
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_good), TEST(test_internaldate), TEST(test_bad), TEST(test_nul), TEST(test_limit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
