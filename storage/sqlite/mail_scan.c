@@ -40,8 +40,6 @@ struct walk {
 
 static bool walk_has(struct walk *walk, uint32_t uid)
 {
-    if (walk->set == NULL)
-        return true;
     while (walk->at < walk->set->count && walk->set->ranges[walk->at].hi < uid)
         walk->at++;
     return walk->at < walk->set->count && walk->set->ranges[walk->at].lo <= uid;
@@ -105,7 +103,7 @@ static bool scan_stretch(struct account *account, const struct mail_scan *scan,
     if (!query_stretch(account, scan, stretch, &row, err))
         return false;
     while (sql_next(&row, err)) {
-        if (!walk_has(walk, (uint32_t)sql_u64(&row, 0)))
+        if (walk->set != NULL && !walk_has(walk, (uint32_t)sql_u64(&row, 0)))
             continue;
         if (list->count == list->room)
             list->items =
