@@ -132,11 +132,27 @@ static void copying(void **state)
     arena_free(&arena);
 }
 
+static void ascii(void **state)
+{
+    char bytes[40];
+
+    for (size_t len = 0; len <= sizeof(bytes); len++) {
+        memset(bytes, 'a', sizeof(bytes));
+        assert_int_equal(slice_ascii_length(slice_make(bytes, len)), len);
+        for (size_t at = 0; at < len; at++) {
+            bytes[at] = (char)0x80;
+            assert_int_equal(slice_ascii_length(slice_make(bytes, len)), at);
+            bytes[at] = 'a';
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comparing), cmocka_unit_test(finding), cmocka_unit_test(cutting),
         cmocka_unit_test(splitting), cmocka_unit_test(numbers), cmocka_unit_test(copying),
+        cmocka_unit_test(ascii),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,13 +97,36 @@ static void test_long(void **state)
     }
 }
 
+/* Every needle is found where it is, whichever of its bytes is the rarest, and nowhere else. */
+static void test_everywhere(void **state)
+{
+    const char text[] = "zQe? the Quick brown fOx-jumps over 13 lazy dogs, ok?eQz";
+    const size_t len = sizeof(text) - 1;
+
+    for (size_t at = 0; at < len; at++) {
+        for (size_t n = 1; at + n <= len; n++) {
+            AUTO(exact_free) struct slice whole = exact(slice_make(text, len));
+            AUTO(exact_free) struct slice before = exact(slice_make(text, at + n - 1));
+            AUTO(buf_free) struct buf folded = { 0 };
+            ptrdiff_t first;
+
+            text_fold(slice_make(text + at, n), &folded);
+            assert_true(text_contains(whole, buf_slice(&folded)));
+            /* In what ends one byte earlier only if it stands there a first time. */
+            AUTO(buf_free) struct buf upper = { 0 };
+            text_fold(before, &upper);
+            first = slice_search(buf_slice(&upper), buf_slice(&folded));
+            assert_int_equal(text_contains(before, buf_slice(&folded)), first >= 0);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_walk),
-        cmocka_unit_test(test_header),
-        cmocka_unit_test(test_contains),
-        cmocka_unit_test(test_long),
+        cmocka_unit_test(test_walk),       cmocka_unit_test(test_header),
+        cmocka_unit_test(test_contains),   cmocka_unit_test(test_long),
+        cmocka_unit_test(test_everywhere),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
