@@ -153,6 +153,12 @@ enum sasl_result sasl_step(struct sasl *sasl, struct slice answer, struct buf *o
     return result;
 }
 
+bool sasl_initial(struct slice text, struct buf *out)
+{
+    buf_reserve(out, 1);
+    return slice_is(text, "=") || base64_decode(text, out);
+}
+
 void sasl_free(struct sasl *sasl)
 {
     mem_wipe(sasl->password.data, sasl->password.len);

@@ -52,4 +52,8 @@ enum sasl_result sasl_step(struct sasl *sasl, struct slice answer, struct buf *o
  * salts for unknown users, so that they look like known ones. */
 enum sasl_result sasl_keys(struct sasl *sasl, struct slice keys, const unsigned char fake_key[32],
                            struct buf *out);
+/* The initial response as SMTP, IMAP and POP3 write it: base64, or "=" for an empty one, which is
+ * not the same as none: out->data is not NULL then. */
+bool sasl_initial(struct slice text, struct buf *out) MUST_CHECK;
+
 void sasl_free(struct sasl *sasl); /* wipes the password */

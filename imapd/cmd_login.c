@@ -173,19 +173,15 @@ enum next imap_login(struct call *call, struct args *args)
         (struct slice){ 0 }, &err);
 }
 
-/* The initial response: base64, or "=" for an empty one. */
 static bool take_initial(struct args *args, struct buf *initial)
 {
     struct slice text;
 
     if (!args_space(args))
         return false;
-    buf_reserve(initial, 1); /* empty is not the same as none: data is not NULL */
-    if (args_try_byte(args, '='))
-        return true;
     text = args->rest;
     args->rest = slice_from(text, text.len);
-    return base64_decode(text, initial) || args_fail(args, "Initial response is not base64");
+    return sasl_initial(text, initial) || args_fail(args, "Initial response is not base64");
 }
 
 /* authenticate = "AUTHENTICATE" SP auth-type [SP initial-resp] */

@@ -217,14 +217,6 @@ void reply_string(struct buf *out, struct slice text)
     add_string(out, text, false);
 }
 
-void reply_nstring(struct buf *out, struct slice text)
-{
-    if (text.data == NULL)
-        buf_add_text(out, "NIL");
-    else
-        add_string(out, text, false);
-}
-
 void reply_mailbox(const struct client *client, struct buf *out, struct slice name)
 {
     AUTO(buf_free) struct buf encoded = { 0 };

@@ -34,7 +34,6 @@ enum next reply_bye(struct call *call, const char *code, const char *text);
 
 /* Strings of the wire: quoted where that is possible, else a literal. */
 void reply_string(struct buf *out, struct slice text);
-void reply_nstring(struct buf *out, struct slice text); /* NIL for data == NULL */
 void reply_mailbox(const struct client *client, struct buf *out, struct slice name);
 
 /* "* n FETCH (UID u FLAGS (...) MODSEQ (m))": UID with UID commands, UID and MODSEQ once CONDSTORE

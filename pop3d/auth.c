@@ -153,12 +153,10 @@ enum next pop3_auth(struct call *call, struct slice args)
         return pop3_err(call, "I don't know this mechanism");
     if (!mechanism_is_on(call, mechanism))
         return pop3_err(call, "[AUTH] Use STLS first: no passwords in clear text");
-    if (args.len > 0 && !slice_is(args, "=") && !base64_decode(args, &initial))
+    if (args.len > 0 && !sasl_initial(args, &initial))
         return pop3_err(call, "The response is not base64");
     result = login_start(&pop->login, &pop->service->login, call->desk, mechanism, &binding,
-                         args.len > 0 ? slice_make(initial.len > 0 ? initial.data : "", initial.len)
-                                      : (struct slice){ NULL, 0 },
-                         &out, &err);
+                         buf_slice(&initial), &out, &err);
     return go_on(call, result, buf_slice(&out), &err);
 }
 

@@ -129,13 +129,6 @@ static enum next start(struct smtp *smtp, enum sasl_mechanism mechanism, struct 
     return act(smtp, result, &out, &err);
 }
 
-/* Base64 of an answer; "=" is an empty initial response. */
-static bool decode(struct slice text, struct buf *out)
-{
-    buf_reserve(out, 1); /* so that empty is not the same as absent */
-    return slice_is(text, "=") || base64_decode(text, out);
-}
-
 static const char *not_now(const struct smtp *smtp)
 {
     if (smtp->account != 0)
@@ -160,7 +153,7 @@ enum next cmd_auth(struct smtp *smtp, struct slice arguments)
         return refuse(smtp, "504 5.5.4 Unknown mechanism");
     if (arguments.len == 0)
         return start(smtp, mechanism, (struct slice){ 0 });
-    if (!decode(arguments, &initial))
+    if (!sasl_initial(arguments, &initial))
         return refuse(smtp, "501 5.5.2 That is not base64");
     return start(smtp, mechanism, buf_slice(&initial));
 }

@@ -381,9 +381,32 @@ static void calls_out_of_turn_fail(void **state)
     assert_int_equal(step(&sasl, SLICE("c=biws,r=abc,p=AAAA"), &out), SASL_FAILED);
 }
 
+/* An empty initial response is not the same as none. */
+static void initial_responses(void **state)
+{
+    static const struct {
+        const char *text;
+        bool good;
+        const char *want;
+    } cases[] = {
+        { "=", true, "" },   { "Yg==", true, "b" }, { "", true, "" },
+        { "==", false, "" }, { "!", false, "" },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(buf_free) struct buf out = { 0 };
+
+        assert_int_equal(sasl_initial(slice_of(cases[i].text), &out), cases[i].good);
+        assert_non_null(out.data);
+        if (cases[i].good)
+            assert_true(buf_is(&out, cases[i].want));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(initial_responses),
         cmocka_unit_test(names),
         cmocka_unit_test(plain),
         cmocka_unit_test(plain_without_initial_response),
