@@ -2,7 +2,7 @@
  *
  * A process that wants notices listens on its own socket in <data>/run; writers send to all they
  * find there. A lost datagram is not a lost change: readers look again when they act, and every
- * few seconds.
+ * few minutes.
  *
  * Threads: sending from any thread that holds a desk; notice_read() where the socket is watched.
  */
