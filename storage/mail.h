@@ -117,8 +117,9 @@ bool mailbox_copy(struct account *account, uint64_t mailbox, const struct uidset
                   struct error *err) MUST_CHECK;
 void copy_result_free(struct copy_result *result);
 
-/* Removes those of `which` (NULL: all) that have \Deleted. With `whatever_flags` it is all of `which`,
- * and all or none of them after a crash too, as POP3's QUIT must be (RFC 1939 section 6). */
+/* Removes those of `which` (NULL: all) that have \Deleted. With `whatever_flags` it is all of
+ * `which`, and all or none of them after a crash too, as POP3's QUIT must be (RFC 1939
+ * section 6). */
 bool mailbox_expunge(struct account *account, uint64_t mailbox, const struct uidset *which,
                      bool whatever_flags, struct uidset *expunged_out, uint64_t *modseq_out,
                      struct error *err) MUST_CHECK;
@@ -140,9 +141,9 @@ bool account_cached(struct account *account, const uint64_t *msgs, size_t count,
 bool account_read(struct account *account, uint64_t msg, uint64_t offset, size_t len,
                   struct buf *out, struct error *err) MUST_CHECK;
 
-/* Between the two, all reads of this handle share one snapshot, which saves the locks that each takes
- * otherwise. Only account_read() and account_cached() may be called meanwhile, and whoever holds
- * must release before it waits for anything, since no checkpoint gets past a snapshot. */
+/* Between the two, all reads of this handle share one snapshot, which saves the locks that each
+ * takes otherwise. Only account_read() and account_cached() may be called meanwhile, and whoever
+ * holds must release before it waits for anything, since no checkpoint gets past a snapshot. */
 bool account_hold_reads(struct account *account, struct error *err) MUST_CHECK;
 void account_release_reads(struct account *account);
 
