@@ -1,8 +1,8 @@
 /* pool.c - one queue and one thread per worker; a key always goes to the same worker.
  *
  * A worker sleeps on its queue. After work it sleeps at most a second before it tells its desk that
- * it is idle, once; so an idle pool wakes nobody up. Finished jobs go into one list for the loop
- * thread, which is woken by a uv_async.
+ * it is idle; the desk says when it wants to be told again, if ever, so that an idle pool comes to
+ * rest. Finished jobs go into one list for the loop thread, which is woken by a uv_async.
  *
  * Lifetime: the pool's memory outlives pool_free() until the loop has run once more, because libuv
  * gives the uv_async back in a callback.
@@ -18,8 +18,8 @@
 #include <time.h>
 #include <uv.h>
 
-#define STACK_BYTES        (512u * 1024)
-#define IDLE_AFTER_SECONDS 1
+#define STACK_BYTES   (512u * 1024)
+#define IDLE_AFTER_MS 1000
 
 struct queue {
     struct job *first;
@@ -75,40 +75,44 @@ static struct job *queue_take(struct queue *queue)
 }
 
 /* Returns false when nothing came within the time. */
-static bool wait_a_second(struct worker *worker)
+static bool wait_for(struct worker *worker, uint64_t ms)
 {
     struct timespec until;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += IDLE_AFTER_SECONDS;
+    until.tv_sec += (time_t)(ms / 1000);
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
     return pthread_cond_timedwait(&worker->changed, &worker->lock, &until) != ETIMEDOUT;
 }
 
-static void desk_idle(struct worker *worker)
+/* In how many milliseconds to come back; 0: not before the next job. */
+static uint64_t desk_idle(struct worker *worker)
 {
     const struct pool_desk *desk = &worker->pool->desk;
+    uint64_t again_ms;
 
     if (desk->idle == NULL)
-        return;
+        return 0;
     pthread_mutex_unlock(&worker->lock);
-    desk->idle(worker->desk);
+    again_ms = desk->idle(worker->desk);
     pthread_mutex_lock(&worker->lock);
+    return again_ms;
 }
 
 /* The next job; NULL when the pool ends and the queue is empty. `worked`: a job ran before. */
 static struct job *next_job(struct worker *worker, bool worked)
 {
+    uint64_t wait_ms = worked ? IDLE_AFTER_MS : 0;
     struct job *job;
 
     pthread_mutex_lock(&worker->lock);
     while ((job = queue_take(&worker->queue)) == NULL && !worker->ending) {
-        if (!worked) {
+        if (wait_ms == 0)
             pthread_cond_wait(&worker->changed, &worker->lock);
-        } else if (!wait_a_second(worker)) {
-            worked = false;
-            if (worker->queue.first == NULL)
-                desk_idle(worker);
-        }
+        else if (!wait_for(worker, wait_ms) && worker->queue.first == NULL)
+            wait_ms = desk_idle(worker);
     }
     pthread_mutex_unlock(&worker->lock);
     return job;

@@ -25,7 +25,9 @@ struct job {
 
 struct pool_desk {
     bool (*open)(void *context, void **desk_out, struct error *err); /* may be NULL: no desk */
-    void (*idle)(void *desk);  /* the worker has had nothing to do for a second; may be NULL */
+    /* The worker has had nothing to do for a second. Returns in how many milliseconds it wants to
+     * be called again if that goes on; 0: not before the next job. May be NULL. */
+    uint64_t (*idle)(void *desk);
     void (*close)(void *desk); /* may be NULL */
     void *context;
 };

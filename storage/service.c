@@ -57,10 +57,12 @@ static bool open_desk(void *context, void **desk_out, struct error *err)
 }
 
 /* After a burst glibc would keep what it took in the worker's arena for ever. */
-static void idle_desk(void *desk)
+static uint64_t idle_desk(void *desk)
 {
-    desk_idle(desk);
+    uint64_t again_ms = desk_idle(desk);
+
     malloc_trim(0);
+    return again_ms;
 }
 
 static void close_desk(void *desk)

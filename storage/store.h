@@ -42,5 +42,8 @@ const char *store_path(const struct store *store);
 
 /* These fit struct pool_desk of common/pool.h, with the store as context. */
 bool desk_open(struct store *store, struct desk **desk_out, struct error *err) MUST_CHECK;
-void desk_idle(struct desk *desk); /* collects garbage, gives back memory, closes old handles */
+/* Collects garbage, gives back memory, closes old handles; to be called when there is nothing else
+ * to do. Returns in how many milliseconds there may be more of it; 0: when the desk was used again.
+ */
+uint64_t desk_idle(struct desk *desk);
 void desk_close(struct desk **desk);

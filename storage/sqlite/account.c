@@ -260,9 +260,25 @@ void account_handle_close(struct account **account)
     *account = NULL;
 }
 
+/* Mapped pages count as the daemon's memory, though they are the kernel's cache. When the mapping
+ * cannot be changed, reading goes on as it was. */
+static void map_pages(struct account *account, const char *pragma)
+{
+    struct error ignored;
+
+    if (!sql_script(&account->db, pragma, &ignored))
+        return;
+}
+
 void account_handle_release(struct account *account)
 {
     sql_release_memory(&account->db);
+    map_pages(account, "PRAGMA mmap_size = 0");
+}
+
+void account_handle_take_up(struct account *account)
+{
+    map_pages(account, "PRAGMA mmap_size = " TEXT_OF(MAPPED_MAX));
 }
 
 /* Creating. */

@@ -19,6 +19,7 @@
 
 #define RELEASE_AFTER_MS 10000
 #define CLOSE_AFTER_MS   (5 * 60 * 1000)
+#define LOOK_EVERY_MS    1000
 
 static const char *const folders[] = { "accounts", "queue", "run", "run/notice", "tmp" };
 
@@ -245,6 +246,8 @@ bool desk_account(struct desk *desk, uint64_t id, struct account **account_out, 
     }
     if (slot == NULL && !fill_slot(desk, id, &slot, err))
         return false;
+    if (slot->released)
+        account_handle_take_up(slot->account);
     slot->used_ms = clock_ms();
     slot->released = false;
     *account_out = slot->account;
@@ -277,7 +280,23 @@ static void idle_databases(struct desk *desk, uint64_t idle_ms)
     desk->released = true;
 }
 
-void desk_idle(struct desk *desk)
+/* Accounts in use lately are looked at each second, to collect what they leave; resting ones when
+ * the first of them is to be closed. */
+static uint64_t next_idle_ms(const struct desk *desk, uint64_t now)
+{
+    uint64_t next = desk->released ? 0 : LOOK_EVERY_MS;
+
+    for (size_t i = 0; i < desk->n_slots; i++) {
+        const struct desk_slot *slot = &desk->slots[i];
+        uint64_t close_ms = slot->used_ms + CLOSE_AFTER_MS;
+        uint64_t wait = !slot->released ? LOOK_EVERY_MS : close_ms > now ? close_ms - now : 1;
+
+        next = next == 0 ? wait : MIN(next, wait);
+    }
+    return next;
+}
+
+uint64_t desk_idle(struct desk *desk)
 {
     uint64_t now = clock_ms();
 
@@ -285,4 +304,5 @@ void desk_idle(struct desk *desk)
     for (size_t i = desk->n_slots; i-- > 0;)
         idle_slot(desk, &desk->slots[i], now - desk->slots[i].used_ms);
     idle_databases(desk, now - desk->used_ms);
+    return next_idle_ms(desk, now);
 }

@@ -66,6 +66,7 @@ bool account_handle_open(struct desk *desk, uint64_t id, struct account **accoun
                          struct error *err) MUST_CHECK;
 void account_handle_idle(struct account *account, int64_t now_ms);
 void account_handle_release(struct account *account);
+void account_handle_take_up(struct account *account); /* when it is used again after that */
 void account_handle_close(struct account **account);
 
 /* notice.c: the sending side, one for each store. */

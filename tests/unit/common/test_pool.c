@@ -46,12 +46,13 @@ static bool open_desk(void *context, void **desk_out, struct error *err)
     return true;
 }
 
-static void idle_desk(void *desk_pointer)
+/* Wants to be called three times. */
+static uint64_t idle_desk(void *desk_pointer)
 {
     struct desk *desk = desk_pointer;
 
     assert_true(pthread_equal(desk->thread, pthread_self()));
-    atomic_fetch_add(desk->idle, 1);
+    return atomic_fetch_add(desk->idle, 1) + 1 < 3 ? 600 : 0;
 }
 
 static void close_desk(void *desk_pointer)
@@ -155,7 +156,7 @@ static void test_end_runs_the_queue(void **unused)
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
-static void test_idle_once(void **unused)
+static void test_idle(void **unused)
 {
     struct counts counts = { 0 };
     struct pool_desk desk = desk_row(&counts);
@@ -172,8 +173,10 @@ static void test_idle_once(void **unused)
     pool_submit(pool, 1, &numbered->job);
     usleep(500000);
     assert_int_equal(counts.idle, 0);
-    usleep(2000000);
+    usleep(800000);
     assert_int_equal(counts.idle, 1);
+    usleep(2700000);
+    assert_int_equal(counts.idle, 3);
     pool_free(&pool);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);
@@ -201,7 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order_by_key),
         cmocka_unit_test(test_end_runs_the_queue),
-        cmocka_unit_test(test_idle_once),
+        cmocka_unit_test(test_idle),
         cmocka_unit_test(test_desk_that_cannot_be_opened),
     };
 
