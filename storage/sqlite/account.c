@@ -22,9 +22,7 @@
 
 /* Pages are read where the system has them, without a copy of ours: a fifth off every long read,
  * and no cache of each handle to fill. */
-#define MAPPED_MAX      268435456
-#define TEXT_OF(number) TEXT_OF_(number)
-#define TEXT_OF_(text)  #text
+#define MAP_PAGES "PRAGMA mmap_size = 268435456"
 
 static const struct {
     const char *name;
@@ -212,7 +210,7 @@ static bool open_files(struct account *account, bool create, struct error *err)
     account->lock = open(buf_text(&lock), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (account->lock < 0)
         return error_errno(err, "opening %s", buf_text(&lock));
-    return sql_script(&account->db, "PRAGMA mmap_size = " TEXT_OF(MAPPED_MAX), err);
+    return sql_script(&account->db, MAP_PAGES, err);
 }
 
 static struct account *account_new(struct store *store, struct desk *desk, uint64_t id)
@@ -262,23 +260,24 @@ void account_handle_close(struct account **account)
 
 /* Mapped pages count as the daemon's memory, though they are the kernel's cache. When the mapping
  * cannot be changed, reading goes on as it was. */
-static void map_pages(struct account *account, const char *pragma)
+static void change_mapping(struct account *account, const char *pragma)
 {
-    struct error ignored;
+    struct error err;
 
-    if (!sql_script(&account->db, pragma, &ignored))
-        return;
+    if (!sql_script(&account->db, pragma, &err))
+        log_warn(&account->store->options.log, "mapping", F_NUM("account", (int64_t)account->id),
+                 F_ERR(&err));
 }
 
 void account_handle_release(struct account *account)
 {
     sql_release_memory(&account->db);
-    map_pages(account, "PRAGMA mmap_size = 0");
+    change_mapping(account, "PRAGMA mmap_size = 0");
 }
 
 void account_handle_take_up(struct account *account)
 {
-    map_pages(account, "PRAGMA mmap_size = " TEXT_OF(MAPPED_MAX));
+    change_mapping(account, MAP_PAGES);
 }
 
 /* Creating. */
