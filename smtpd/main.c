@@ -5,7 +5,7 @@
  * settle.c, bounce.c; and outwards: remote.h, route.h, client.h, settle_remote.c.
  */
 #include "smtpd/courier.h"
-#include "smtpd/remote.h"
+#include "smtpd/remote/remote.h"
 #include "smtpd/room.h"
 #include "smtpd/session.h"
 #include "storage/check.h"

@@ -51,6 +51,8 @@ struct queue_message {
     struct slice envid;
     enum dsn_return ret;
     bool utf8, eight_bit, binary; /* SMTPUTF8, BODY=8BITMIME, BODY=BINARYMIME */
+    bool junk;                    /* deliver into Junk: somebody found it suspicious */
+    bool require_tls;             /* REQUIRETLS (RFC 8689) */
     int64_t arrived_ms;
     uint64_t size;       /* of prefix and body; filled by the writer */
     struct slice prefix; /* Received and other lines that go before the body */

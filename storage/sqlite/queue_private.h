@@ -37,7 +37,13 @@ enum queue_statement {
 };
 
 /* Bits of message.features. */
-enum { FEATURE_UTF8 = 1, FEATURE_EIGHT_BIT = 2, FEATURE_BINARY = 4 };
+enum {
+    FEATURE_UTF8 = 1,
+    FEATURE_EIGHT_BIT = 2,
+    FEATURE_BINARY = 4,
+    FEATURE_JUNK = 8,
+    FEATURE_REQUIRE_TLS = 16,
+};
 
 /* Files to unlink after the commit. Names are those of message.file. */
 struct file_names {

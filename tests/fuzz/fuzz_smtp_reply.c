@@ -2,7 +2,7 @@
  * whole dialogue. However it goes, the message is delivered only after a reply of class 2, and
  * nothing but complete lines is said.
  */
-#include "smtpd/client.h"
+#include "smtpd/remote/client.h"
 #include "tests/unit/support/rig.h"
 
 #include <stdlib.h>

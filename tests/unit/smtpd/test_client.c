@@ -1,7 +1,7 @@
 /* test_client.c - the SMTP client's dialogue, with the server played from tables; and its parser of
  * replies.
  */
-#include "smtpd/client.h"
+#include "smtpd/remote/client.h"
 #include "tests/unit/support/check.h"
 #include "tests/unit/support/rig.h"
 

@@ -1,11 +1,11 @@
 /* test_remote.c - the remote courier without a network: the schedule, shipments, what the queue is
  * told, and the scheduler with recipients whose fate is known without asking anybody.
  */
-#include "smtpd/remote.h"
+#include "smtpd/remote/remote.h"
 
 #include "common/daemon.h"
-#include "smtpd/retry.h"
-#include "smtpd/settle_remote.h"
+#include "smtpd/remote/retry.h"
+#include "smtpd/remote/settle_remote.h"
 #include "tests/unit/smtpd/post.h"
 #include "tests/unit/support/check.h"
 

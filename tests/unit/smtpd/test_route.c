@@ -1,5 +1,5 @@
 /* test_route.c - from MX records to the addresses to try, without a name server. */
-#include "smtpd/route.h"
+#include "smtpd/remote/route.h"
 #include "tests/unit/support/check.h"
 
 #include <stdlib.h>

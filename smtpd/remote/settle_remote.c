@@ -1,11 +1,11 @@
 /* settle_remote.c - see settle_remote.h. */
-#include "smtpd/settle_remote.h"
+#include "smtpd/remote/settle_remote.h"
 
 #include "common/crypto.h"
 #include "common/daemon.h"
 #include "smtpd/bounce.h"
 #include "smtpd/courier.h"
-#include "smtpd/retry.h"
+#include "smtpd/remote/retry.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* retry.c - see retry.h. */
-#include "smtpd/retry.h"
+#include "smtpd/remote/retry.h"
 
 int64_t retry_time(const struct settings *settings, unsigned tries, int64_t arrived_ms,
                    int64_t now_ms, uint64_t chance)

@@ -18,7 +18,7 @@
 #pragma once
 
 #include "common/session.h"
-#include "smtpd/shipment.h"
+#include "smtpd/remote/shipment.h"
 
 enum client_phase {
     CLIENT_GREETING,

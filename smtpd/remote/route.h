@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "smtpd/resolver.h"
+#include "common/resolver.h"
 #include "storage/settings.h"
 
 #define ROUTE_HOSTS_MAX   10

@@ -1,5 +1,5 @@
 /* answer.c - see answer.h. */
-#include "smtpd/answer.h"
+#include "smtpd/remote/answer.h"
 
 #include <stdio.h>
 

@@ -6,8 +6,8 @@
  */
 #pragma once
 
-#include "smtpd/answer.h"
 #include "smtpd/deliver.h"
+#include "smtpd/remote/answer.h"
 
 /* RFC 5321 section 4.5.3.1.8: every server takes 100; more go in shipments of their own. */
 #define SHIPMENT_RECIPIENTS_MAX 100

@@ -1,5 +1,5 @@
 /* shipment.c - see shipment.h. */
-#include "smtpd/shipment.h"
+#include "smtpd/remote/shipment.h"
 
 #include "storage/names.h"
 

@@ -1,5 +1,5 @@
 /* client.c - the dialogue; see client.h. */
-#include "smtpd/client.h"
+#include "smtpd/remote/client.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "smtpd/shipment.h"
+#include "smtpd/remote/shipment.h"
 
 /* `ok`: the queue has taken it all. The shipment must stay until then. */
 typedef void (*settle_remote_done)(void *context, bool ok);

@@ -3,12 +3,12 @@
  * Every end of a lookup, a session or a job only wakes the loop thread, which looks at all
  * carriers: who is `ready` makes its next step.
  */
-#include "smtpd/remote.h"
+#include "smtpd/remote/remote.h"
 
 #include "common/daemon.h"
-#include "smtpd/client.h"
-#include "smtpd/route.h"
-#include "smtpd/settle_remote.h"
+#include "smtpd/remote/client.h"
+#include "smtpd/remote/route.h"
+#include "smtpd/remote/settle_remote.h"
 
 #include <pthread.h>
 #include <stdlib.h>

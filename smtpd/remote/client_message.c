@@ -2,7 +2,7 @@
  * parameters, and the message itself.
  */
 #include "message/header.h"
-#include "smtpd/client.h"
+#include "smtpd/remote/client.h"
 
 #define PIECE (48 * 1024) /* bytes of the message made at once */
 

@@ -1,5 +1,5 @@
 /* resolver.c - see resolver.h. */
-#include "smtpd/resolver.h"
+#include "common/resolver.h"
 
 #include "common/mem.h"
 

@@ -1,5 +1,5 @@
 /* route.c - see route.h. */
-#include "smtpd/route.h"
+#include "smtpd/remote/route.h"
 
 #include "common/crypto.h"
 

@@ -1,0 +1,2 @@
+/* signature.c - see signature.h. */
+#include "common/signature.h"
