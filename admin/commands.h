@@ -31,5 +31,7 @@ enum outcome queue_show_command(struct tool *tool);
 enum outcome queue_retry_command(struct tool *tool);
 enum outcome queue_remove_command(struct tool *tool);
 
+enum outcome dmarc_report_command(struct tool *tool);
+
 enum outcome mailbox_list_command(struct tool *tool);
 enum outcome mailbox_status_command(struct tool *tool);

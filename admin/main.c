@@ -64,6 +64,14 @@ static const struct command commands[] = {
     { "queue", "remove", queue_remove_command, "ID [--yes]",
       "drop a message from the queue; its sender is not told", NULL },
 
+    { "dmarc", "report", dmarc_report_command, "ADDRESS [--mailbox NAME] [--days N] [--json]",
+      "sum up the DMARC reports in a mailbox",
+      "Reads the aggregate reports that other servers have sent to ADDRESS (the rua= of your\n"
+      "DMARC record) and shows who sent mail in your name and what became of it; what failed\n"
+      "both DKIM and SPF comes first.\n"
+      "  --mailbox NAME   where they lie (INBOX)\n"
+      "  --days N         those of the last N days (30)" },
+
     { "mailbox", "list", mailbox_list_command, "ADDRESS [--json]",
       "list the mailboxes of an account", NULL },
     { "mailbox", "status", mailbox_status_command, "ADDRESS [MAILBOX] [--json]",
