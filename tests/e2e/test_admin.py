@@ -1,8 +1,12 @@
 """The operator's command beside running daemons: what it changes counts at once."""
+import email.message
+import gzip
 import imaplib
+import io
 import poplib
 import smtplib
 import time
+import zipfile
 
 import pytest
 
@@ -150,3 +154,47 @@ def test_config_show_is_a_config(server, tmp_path):
     keys = {(row["section"], row["key"]): row for row in server.json("config", "show")}
     assert keys["postane", "hostname"]["value"] == "mx.example.test"
     assert all(row["help"] for row in keys.values())
+
+
+REPORT = """<?xml version="1.0"?><feedback><report_metadata><org_name>rep.test</org_name>
+<report_id>1</report_id></report_metadata><policy_published><domain>{domain}</domain><p>none</p>
+</policy_published>{records}</feedback>"""
+RECORD = """<record><row><source_ip>{source}</source_ip><count>{count}</count><policy_evaluated>
+<disposition>none</disposition><dkim>{dkim}</dkim><spf>{spf}</spf></policy_evaluated></row>
+<identifiers><header_from>{domain}</header_from></identifiers></record>"""
+
+
+def report_mail(subtype, content, subject="Report Domain: x Submitter: rep.test Report-ID: <1>"):
+    mail = email.message.EmailMessage()
+    mail["Subject"] = subject
+    mail["From"] = "reports@rep.test"
+    mail.set_content("A report.")
+    mail.add_attachment(content, maintype="application", subtype=subtype, filename="r")
+    return mail.as_string().replace("\n", "\r\n")
+
+
+def zipped(content):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("report.xml", content)
+    return out.getvalue()
+
+
+def test_dmarc_report(server, account):
+    def xml(*rows):
+        records = [RECORD.format(source=source, count=count, dkim=dkim, spf=spf, domain=DOMAIN)
+                   for source, count, dkim, spf in rows]
+        return REPORT.format(domain=DOMAIN, records="".join(records)).encode()
+
+    good = ("192.0.2.1", 100, "pass", "pass")
+    server.deliver(account, report_mail("gzip", gzip.compress(xml(good))))
+    server.deliver(account, report_mail("zip", zipped(xml(good, ("192.0.2.66", 3, "fail", "fail")))))
+    server.deliver(account, report_mail("gzip", b"\x1f\x8b no gzip"))
+    server.deliver(account, report_mail("gzip", gzip.compress(xml(good)), subject="holiday"))
+    server.wait_for_mail(account, 4)
+    rows = server.json("dmarc", "report", account)
+    assert [(row["source"], row["messages"], row["reports"], row["spf"]) for row in rows] == [
+        ("192.0.2.66", 3, 1, "fail"), ("192.0.2.1", 200, 2, "pass")]
+    shown = server.command("dmarc", "report", account)
+    assert "192.0.2.66" in shown.stdout
+    assert "2 reports read, 1 unreadable" in shown.stderr
