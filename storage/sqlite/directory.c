@@ -28,6 +28,9 @@ static const char *const migrations[] = {
     "  PRIMARY KEY(domain, local, target_domain, target_local)) WITHOUT ROWID;"
     "CREATE TABLE secret(bytes BLOB NOT NULL);"
     "INSERT INTO secret VALUES(randomblob(32));",
+    "CREATE TABLE tally("
+    "  kind INTEGER NOT NULL, day INTEGER NOT NULL, domain TEXT NOT NULL, key TEXT NOT NULL,"
+    "  count INTEGER NOT NULL, PRIMARY KEY(kind, day, domain, key)) WITHOUT ROWID;",
 };
 
 #define ACCOUNT_COLUMNS                                                                            \
@@ -63,6 +66,15 @@ static const char *const statements[DIRECTORY_STATEMENTS] = {
     [ALIAS_TARGETS] = "SELECT target_local, target_domain FROM alias"
                       "  WHERE domain = ?1 AND local = ?2",
     [SECRET_READ] = "SELECT bytes FROM secret",
+    [TALLY_UPDATE] = "UPDATE tally SET count = count + ?5"
+                     "  WHERE kind = ?1 AND day = ?2 AND domain = ?3 AND key = ?4",
+    [TALLY_INSERT] = "INSERT INTO tally(kind, day, domain, key, count) VALUES(?, ?, ?, ?, ?)",
+    [TALLY_COUNT] = "SELECT count(*) FROM tally WHERE kind = ? AND day = ? AND domain = ?",
+    [TALLY_DUE] = "SELECT kind, day, domain, '', sum(count) FROM tally WHERE day < ?1"
+                  "  GROUP BY kind, day, domain LIMIT ?2",
+    [TALLY_READ] = "SELECT kind, day, domain, key, count FROM tally"
+                   "  WHERE kind = ? AND day = ? AND domain = ? ORDER BY key",
+    [TALLY_DELETE] = "DELETE FROM tally WHERE kind = ? AND day = ? AND domain = ?",
 };
 
 bool directory_database_open(const struct store *store, bool create, struct sql_db *db,

@@ -28,6 +28,12 @@ enum directory_statement {
     ALIAS_LIST,
     ALIAS_TARGETS,
     SECRET_READ,
+    TALLY_UPDATE,
+    TALLY_INSERT,
+    TALLY_COUNT,
+    TALLY_DUE,
+    TALLY_READ,
+    TALLY_DELETE,
     DIRECTORY_STATEMENTS,
 };
 
