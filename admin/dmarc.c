@@ -6,7 +6,7 @@
 #include "admin/commands.h"
 #include "admin/output.h"
 #include "common/clock.h"
-#include "common/unpack.h"
+#include "common/pack.h"
 #include "message/decode.h"
 #include "message/header.h"
 #include "message/mime.h"

@@ -1,5 +1,5 @@
 /* fuzz_dmarc_report.c - reports of any bytes; what was read can be printed and read again. */
-#include "common/unpack.h"
+#include "common/pack.h"
 #include "message/proof/dmarc_report.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* test_unpack.c - small gzip and zip files, made by Python's gzip and zipfile modules. */
-#include "common/unpack.h"
+/* test_pack.c - small gzip and zip files, made by Python's gzip and zipfile modules. */
+#include "common/pack.h"
 
 #include "tests/unit/common/exact.h"
 #include "tests/unit/support/check.h"
@@ -72,12 +72,24 @@ static void test_damaged(void **state)
     }
 }
 
+static void test_packs(void **state)
+{
+    AUTO(buf_free) struct buf packed = { 0 }, out = { 0 };
+    struct error err;
+
+    assert_true(pack_gzip(SLICE(TEXT), &packed, &err));
+    assert_memory_equal(packed.data, gzip_file, 3);
+    assert_true(try_unpack(buf_slice(&packed), 100, &out, &err));
+    assert_true(buf_is(&out, TEXT));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unpacks),
         cmocka_unit_test(test_is_bounded),
         cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_packs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
