@@ -80,8 +80,8 @@ static void test_refuses(void **state)
         "not XML",
         "<feedback/>",
         "<!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><feedback>&b;</feedback>",
-        "<a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a></a></a></a></a></a></a></a></a></a>"
-        "</a></a></a></a></a></a></a></a>",
+        ("<a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a>"
+         "</a></a></a></a></a></a></a></a></a></a></a></a></a></a></a></a></a>"),
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
