@@ -1,0 +1,68 @@
+/* dmarc.h - what a domain wants done with mail that is not its own (RFC 7489).
+ *
+ * Pure; the DNS is a table, the organisational domain comes from the public suffix list (libpsl).
+ */
+#pragma once
+
+#include "message/proof/dkim.h"
+#include "message/proof/spf.h"
+
+enum dmarc_policy { DMARC_POLICY_NONE, DMARC_POLICY_QUARANTINE, DMARC_POLICY_REJECT };
+
+struct dmarc_record { /* section 6.3 */
+    enum dmarc_policy policy, subdomain_policy;
+    bool strict_dkim, strict_spf;
+    unsigned percent;
+    struct slice rua, ruf; /* as they stand: lists of URIs */
+    uint32_t interval_s;
+    unsigned failure_options; /* fo= as bits: 1, d, s of section 6.3; 0 is "0" */
+};
+
+/* PARSE_BAD: not a DMARC record, or one to be ignored. Results point into the text. */
+enum parse dmarc_record_parse(struct slice text, struct dmarc_record *record_out);
+
+enum dmarc_result { /* RFC 8601 section 2.7.6 */
+                    DMARC_NONE,
+                    DMARC_PASS,
+                    DMARC_FAIL,
+                    DMARC_TEMPERROR,
+                    DMARC_PERMERROR,
+};
+
+struct dmarc_query {
+    struct slice from_domain;        /* of the one From address; see dmarc_from() */
+    const struct spf_outcome *spf;   /* of MAIL FROM, or of HELO for the null sender */
+    struct slice spf_domain;         /* that was checked */
+    const struct dkim_verdict *dkim; /* all of them */
+    size_t n_dkim;
+    unsigned chance; /* 0..99, for pct= */
+};
+
+struct dmarc_outcome {
+    enum dmarc_result result;
+    struct slice domain; /* where the record was found: From's or its organisation's */
+    struct dmarc_record record;
+    enum dmarc_policy policy;      /* what the record asks for with this message: p or sp */
+    enum dmarc_policy disposition; /* after pct=; NONE when it passed */
+    bool sampled_out;              /* pct= has softened it */
+    bool spf_aligned, dkim_aligned;
+};
+
+/* False: answers are missing. */
+bool dmarc_check(struct arena *arena, struct dns_table *table, const struct dmarc_query *query,
+                 struct dmarc_outcome *outcome_out);
+
+/* The domain of the From field as A-labels; empty when there is no From with one address, or
+ * several with different domains (section 6.6.1). */
+struct slice dmarc_from(struct arena *arena, struct slice header);
+
+/* The organisational domain (section 3.2); the name itself when it is a public suffix. */
+struct slice dmarc_organisation(struct arena *arena, struct slice domain);
+
+const char *dmarc_result_name(enum dmarc_result result);
+const char *dmarc_policy_name(enum dmarc_policy policy);
+
+/* Whether a domain takes reports about another one (section 7.1); false while answers are missing.
+ */
+bool dmarc_may_report(struct arena *arena, struct dns_table *table, struct slice about,
+                      struct slice to_domain, bool *may_out);
