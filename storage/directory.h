@@ -48,7 +48,7 @@ struct alias_list {
 };
 
 /* Errors: ERROR_EXISTS, ERROR_INVALID, ERROR_NOT_FOUND as the names say. Removing a domain that
- * has accounts is ERROR_DENIED. */
+ * has accounts is ERROR_DENIED; its aliases and signing keys go with it. */
 bool domain_add(struct desk *desk, struct slice name, struct error *err) MUST_CHECK;
 bool domain_remove(struct desk *desk, struct slice name, struct error *err) MUST_CHECK;
 bool domain_all(struct desk *desk, struct arena *arena, struct domain_list *list_out,

@@ -31,6 +31,11 @@ static const char *const migrations[] = {
     "CREATE TABLE tally("
     "  kind INTEGER NOT NULL, day INTEGER NOT NULL, domain TEXT NOT NULL, key TEXT NOT NULL,"
     "  count INTEGER NOT NULL, PRIMARY KEY(kind, day, domain, key)) WITHOUT ROWID;",
+    "CREATE TABLE signing_key("
+    "  domain TEXT NOT NULL REFERENCES domain(name), selector TEXT NOT NULL,"
+    "  algorithm TEXT NOT NULL, pem TEXT NOT NULL, state INTEGER NOT NULL,"
+    "  created INTEGER NOT NULL, changed INTEGER NOT NULL,"
+    "  PRIMARY KEY(domain, selector)) WITHOUT ROWID;",
 };
 
 #define ACCOUNT_COLUMNS                                                                            \
@@ -45,6 +50,7 @@ static const char *const statements[DIRECTORY_STATEMENTS] = {
                     "  (SELECT count(DISTINCT local) FROM alias WHERE alias.domain = domain.name)"
                     "  FROM domain ORDER BY name",
     [DOMAIN_DELETE_ALIASES] = "DELETE FROM alias WHERE domain = ?",
+    [DOMAIN_DELETE_KEYS] = "DELETE FROM signing_key WHERE domain = ?",
     [DOMAIN_COUNT_ACCOUNTS] = "SELECT count(*) FROM account WHERE domain = ?",
     [ACCOUNT_INSERT] = "INSERT INTO account(id, local, domain, name, argon, scram, created)"
                        "  VALUES(?, ?, ?, ?, ?, ?, ?)",
@@ -66,6 +72,13 @@ static const char *const statements[DIRECTORY_STATEMENTS] = {
     [ALIAS_TARGETS] = "SELECT target_local, target_domain FROM alias"
                       "  WHERE domain = ?1 AND local = ?2",
     [SECRET_READ] = "SELECT bytes FROM secret",
+    [KEY_INSERT] = "INSERT INTO signing_key(domain, selector, algorithm, pem, state, created,"
+                   "  changed) VALUES(?, ?, ?, ?, ?, ?, ?)",
+    [KEY_LIST] = "SELECT domain, selector, algorithm, pem, state, created, changed"
+                 "  FROM signing_key WHERE ?1 IN ('', domain) ORDER BY domain, created, selector",
+    [KEY_SET_STATE] = "UPDATE signing_key SET state = ?3, changed = ?4"
+                      "  WHERE domain = ?1 AND selector = ?2",
+    [KEY_DELETE] = "DELETE FROM signing_key WHERE domain = ? AND selector = ?",
     [TALLY_UPDATE] = "UPDATE tally SET count = count + ?5"
                      "  WHERE kind = ?1 AND day = ?2 AND domain = ?3 AND key = ?4",
     [TALLY_INSERT] = "INSERT INTO tally(kind, day, domain, key, count) VALUES(?, ?, ?, ?, ?)",
@@ -190,6 +203,7 @@ static bool remove_domain(struct sql_db *db, struct slice domain, struct error *
 
     if (!check_unused(db, domain, err) ||
         !sql_run(db, DOMAIN_DELETE_ALIASES, NULL, err, "t", domain) ||
+        !sql_run(db, DOMAIN_DELETE_KEYS, NULL, err, "t", domain) ||
         !sql_run(db, DOMAIN_DELETE, &removed, err, "t", domain))
         return false;
     return removed > 0 ||
