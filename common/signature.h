@@ -31,6 +31,7 @@ bool private_key_new(enum signature_algorithm algorithm, struct private_key **ke
 bool private_key_read(struct slice pem, struct private_key **key_out, struct error *err) MUST_CHECK;
 bool private_key_print(const struct private_key *key, struct buf *pem_out,
                        struct error *err) MUST_CHECK;
+enum signature_algorithm private_key_algorithm(const struct private_key *key);
 void private_key_free(struct private_key **key);
 
 /* What a DKIM key record has in p=, before base64: SubjectPublicKeyInfo DER for RSA (RFC 6376
