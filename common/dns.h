@@ -59,16 +59,19 @@ struct dns_table {
     size_t max; /* answers; 0: DNS_TABLE_MAX. What is asked past it has FAILED */
 };
 
-/* NULL: missing, have it fetched. A name that cannot be one (empty labels, over 253 bytes, a label
- * over 63) is DNS_NO_NAME at once. */
+/* NULL: missing, have it fetched. A name is the labels' bytes with dots between them, without
+ * escapes; one that cannot be (empty labels, over 253 bytes, a label over 63, a control character,
+ * a backslash) is DNS_NO_NAME at once. */
 const struct dns_answer *dns_get(struct dns_table *table, struct slice name, enum dns_type type);
 
-/* Enters an answer by hand, copying it: for tests, and for the resolver. */
+/* Enters an answer by hand, copying it, in the place of one that is there: for tests, and for the
+ * resolver. Goes past `max`. An answer stays where it is, so pointers to it stay good. */
 struct dns_answer *dns_put(struct dns_table *table, const struct dns_answer *answer);
 
 void dns_table_free(struct dns_table *table); /* empty and usable afterwards */
 
-/* Rdata to what it means; false when it is damaged. Results live in the arena. */
+/* Rdata to what it means; false when it is damaged (names that are compressed, that have a dot in a
+ * label, or could not be asked for, are). Results live in the arena. */
 bool dns_text(struct arena *arena, struct slice rdata, struct slice *text_out); /* TXT, joined */
 bool dns_mx(struct arena *arena, struct slice rdata, unsigned *preference_out,
             struct slice *host_out);                                            /* "" is "." */
