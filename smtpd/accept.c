@@ -7,6 +7,7 @@
 #include "smtpd/reply.h"
 #include "smtpd/trace.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct submit_facts *facts_of(struct smtp *smtp)
@@ -88,16 +89,18 @@ const char *accept_fault(const struct content *content)
     abort();
 }
 
-/* The reply to the whole message; LMTP says it once per recipient. */
+/* The reply to the whole message; LMTP says it once per recipient. The text may be the letter's. */
 static enum next refuse_message(struct smtp *smtp, const char *text)
 {
     size_t copies = smtp->service == SERVICE_LMTP ? smtp->mail.n_accepted : 1;
+    enum next next;
 
     for (size_t i = 1; i < copies; i++)
         refuse_one(smtp, slice_of(text));
+    next = refuse(smtp, "%s", text);
     smtp_reset(smtp);
     smtp->step = STEP_COMMAND;
-    return refuse(smtp, "%s", text);
+    return next;
 }
 
 static void add_received(struct smtp *smtp)
@@ -140,35 +143,45 @@ static void hand_to_letter(struct transaction *mail)
     letter->message.size = body_size(letter->body) + letter->prefix.len;
 }
 
-/* What is wrong with the message, NULL: nothing. */
-static const char *verdict_of(struct smtp *smtp)
+/* The content is complete: without a fault it is a letter now. */
+static enum station_result finish_content(struct smtp *smtp, const char **reply_out)
 {
     struct transaction *mail = &smtp->mail;
-    const char *verdict;
-    struct error err;
 
     if (mail->data.bare_newline)
         content_fail(&mail->content, CONTENT_BARE_NEWLINE);
     content_finish(&mail->content);
     if (mail->content.fault == CONTENT_STORE)
         log_failure(&smtp->call->log, &mail->content.error);
-    if (mail->content.fault != CONTENT_GOOD)
-        return accept_fault(&mail->content);
+    *reply_out = accept_fault(&mail->content);
+    if (*reply_out != NULL)
+        return STATION_REFUSE;
     add_received(smtp);
     hand_to_letter(mail);
-    if (policy_message(smtp, &mail->letter->message, &verdict, &err))
-        return verdict;
-    log_failure(&smtp->call->log, &err);
-    return reply_for_error(&err);
+    return STATION_PASS;
 }
 
-enum next accept_message(struct smtp *smtp)
+static enum station_result check_room(struct smtp *smtp, const char **reply_out)
+{
+    struct error err;
+
+    if (!policy_message(smtp, &smtp->mail.letter->message, reply_out, &err)) {
+        log_failure(&smtp->call->log, &err);
+        *reply_out = reply_for_error(&err);
+    }
+    return *reply_out != NULL ? STATION_REFUSE : STATION_PASS;
+}
+
+/* What a message passes on its way into the queue, in this order. */
+static station *const stations[] = {
+    finish_content,
+    check_room,
+};
+
+static enum next write_to_queue(struct smtp *smtp)
 {
     struct letter *letter = smtp->mail.letter;
-    const char *verdict = verdict_of(smtp);
 
-    if (verdict != NULL)
-        return refuse_message(smtp, verdict);
     smtp->change = (struct queue_change){
         .message = &letter->message,
         .body = letter->body,
@@ -179,31 +192,85 @@ enum next accept_message(struct smtp *smtp)
     return NEXT_WAIT;
 }
 
-static void log_accepted(struct smtp *smtp)
+static void log_message(struct smtp *smtp, const char *event)
 {
     const struct queue_message *message = &smtp->mail.letter->message;
 
-    atomic_fetch_add(&smtp->smtpd->counters.accepted, 1);
-    log_info(&smtp->call->log, "accepted", F_NUM("queue", (int64_t)message->id),
+    log_info(&smtp->call->log, event, F_NUM("queue", (int64_t)message->id),
              F_TEXT("from", message->sender), F_NUM("recipients", (int64_t)message->n_recipients),
              F_NUM("size", (int64_t)message->size),
              F_NUM("ms", (int64_t)clock_ms() - smtp->mail.began_ms),
              F_STR("peer", smtp->call->peer->address));
 }
 
-static enum next accepted(struct smtp *smtp)
+/* The transaction is over, and it was a good one. */
+static enum next end_message(struct smtp *smtp)
 {
-    size_t copies = smtp->service == SERVICE_LMTP ? smtp->mail.n_accepted : 1;
-
-    log_accepted(smtp);
-    for (size_t i = 0; i < copies; i++)
-        reply(smtp, "250 2.0.0 Ok, queued as %llu",
-              (unsigned long long)smtp->mail.letter->message.id);
-    courier_take(smtp->smtpd->courier, smtp->mail.letter);
     smtp_reset(smtp);
     smtp->n_errors = 0;
     smtp->step = STEP_COMMAND;
     return NEXT_COMMAND;
+}
+
+static void reply_to_each(struct smtp *smtp, const char *text)
+{
+    size_t copies = smtp->service == SERVICE_LMTP ? smtp->mail.n_accepted : 1;
+
+    for (size_t i = 0; i < copies; i++)
+        reply(smtp, "%s", text);
+}
+
+/* The client hears nothing of it. */
+static enum next discard_message(struct smtp *smtp)
+{
+    log_message(smtp, "discarded");
+    reply_to_each(smtp, "250 2.0.0 Ok");
+    return end_message(smtp);
+}
+
+enum next accept_message(struct smtp *smtp)
+{
+    smtp->mail.station = 0;
+    return accept_go_on(smtp);
+}
+
+enum next accept_go_on(struct smtp *smtp)
+{
+    struct transaction *mail = &smtp->mail;
+    const char *text = NULL;
+
+    smtp->step = STEP_STATIONS;
+    for (; mail->station < COUNT_OF(stations); mail->station++) {
+        switch (stations[mail->station](smtp, &text)) {
+        case STATION_PASS:
+            continue;
+        case STATION_WAIT:
+            return NEXT_WAIT;
+        case STATION_REFUSE:
+            return refuse_message(smtp, text);
+        case STATION_DISCARD:
+            return discard_message(smtp);
+        }
+    }
+    return write_to_queue(smtp);
+}
+
+static void log_accepted(struct smtp *smtp)
+{
+    atomic_fetch_add(&smtp->smtpd->counters.accepted, 1);
+    log_message(smtp, "accepted");
+}
+
+static enum next accepted(struct smtp *smtp)
+{
+    char text[64];
+
+    log_accepted(smtp);
+    snprintf(text, sizeof(text), "250 2.0.0 Ok, queued as %llu",
+             (unsigned long long)smtp->mail.letter->message.id);
+    reply_to_each(smtp, text);
+    courier_take(smtp->smtpd->courier, smtp->mail.letter);
+    return end_message(smtp);
 }
 
 enum next accept_committed(struct smtp *smtp)

@@ -116,9 +116,36 @@ static enum next step_command(struct smtp *smtp)
     case PARSE_BAD:
         return after_bad_line(smtp);
     case PARSE_OK:
+        smtp->line = line;
         return command_run(smtp, line);
     }
     abort();
+}
+
+/* The end of a fetch: only wakes. */
+static void on_fetched(void *context)
+{
+    struct smtp *smtp = context;
+
+    smtp->smtpd->resume(smtp->call);
+}
+
+enum next smtp_fetch(struct smtp *smtp, struct dns_table *table)
+{
+    smtp->smtpd->fetch(smtp->smtpd->resolver, table, on_fetched, smtp);
+    return NEXT_WAIT;
+}
+
+enum next smtp_repeat(struct smtp *smtp, struct dns_table *table)
+{
+    smtp->step = STEP_REPEAT;
+    return smtp_fetch(smtp, table);
+}
+
+static enum next repeat(struct smtp *smtp)
+{
+    smtp->step = STEP_COMMAND;
+    return command_run(smtp, smtp->line);
 }
 
 static enum next go_on(struct smtp *smtp)
@@ -136,6 +163,10 @@ static enum next go_on(struct smtp *smtp)
         return accept_data(smtp);
     case STEP_CHUNK:
         return bdat_octets(smtp);
+    case STEP_REPEAT:
+        return repeat(smtp);
+    case STEP_STATIONS:
+        return accept_go_on(smtp);
     case STEP_COMMIT:
         return accept_committed(smtp);
     }

@@ -7,8 +7,11 @@
  *                                  ^---------------RSET, EHLO, refusal-----------------'
  *
  *     COMMAND --AUTH--> AUTH --> HASH --> HASHED --> COMMAND
- *             --DATA--> DATA --end of data--> COMMIT --queue committed--> COMMAND
- *             --BDAT--> CHUNK --last--------> COMMIT
+ *             --DATA--> DATA --end of data--> STATIONS --> COMMIT --queue committed--> COMMAND
+ *             --BDAT--> CHUNK --last--------> STATIONS
+ *
+ * A command may need answers of the DNS: smtp_repeat() waits for them and runs the command again,
+ * from its beginning. Until then it must have changed nothing.
  *
  * Threads: a worker, see common/session.h. During COMMIT the queue's writer owns `change`.
  */
@@ -30,13 +33,15 @@ enum phase {
 #define PHASE_ANY (PHASE_START | PHASE_READY | PHASE_MAIL | PHASE_RCPT | PHASE_BDAT)
 
 enum step {
-    STEP_COMMAND, /* a command line */
-    STEP_AUTH,    /* the client's answer to a challenge */
-    STEP_HASH,    /* in the slow lane: check a password */
-    STEP_HASHED,  /* back from there */
-    STEP_DATA,    /* message, up to its dot */
-    STEP_CHUNK,   /* the octets of one BDAT */
-    STEP_COMMIT,  /* the queue has an answer */
+    STEP_COMMAND,  /* a command line */
+    STEP_AUTH,     /* the client's answer to a challenge */
+    STEP_HASH,     /* in the slow lane: check a password */
+    STEP_HASHED,   /* back from there */
+    STEP_DATA,     /* message, up to its dot */
+    STEP_CHUNK,    /* the octets of one BDAT */
+    STEP_REPEAT,   /* what a command waited for is there */
+    STEP_STATIONS, /* what a station waited for is there: accept.h */
+    STEP_COMMIT,   /* the queue has an answer */
 };
 
 /* Commands: RFC 5321 section 4.5.3.1.4 asks for 512, parameters for some more, and base64 answers
@@ -52,6 +57,7 @@ struct transaction {
     struct data data;
     struct content content;
     bool has_content;
+    size_t station; /* of accept.c's table */
     uint64_t chunk_left;
     bool chunk_is_last, chunk_is_refused;
     int64_t began_ms;
@@ -65,7 +71,8 @@ struct smtp {
     enum step step;
     struct buf helo;
     bool esmtp;
-    bool skip_line; /* inside a line that is too long */
+    bool skip_line;    /* inside a line that is too long */
+    struct slice line; /* the command in hand; lives in the call's arena */
     unsigned n_errors, n_auth_failures;
     struct login auth;
     bool auth_is_over; /* logged in, the client has yet to answer the last challenge */
@@ -78,6 +85,13 @@ struct smtp {
 void *smtp_open(struct call *call, void *door);
 enum next smtp_run(struct call *call);
 void smtp_close(struct call *call);
+
+/* Has what is missing in the table fetched; NEXT_WAIT. The table is the session's or its
+ * transaction's. */
+enum next smtp_fetch(struct smtp *smtp, struct dns_table *table);
+
+/* The same, and then the command in hand is run again. */
+enum next smtp_repeat(struct smtp *smtp, struct dns_table *table);
 
 /* Ends the transaction, if there is one; phase READY. */
 void smtp_reset(struct smtp *smtp);

@@ -11,6 +11,8 @@
 
 struct call;
 struct courier;
+struct dns_table;
+struct resolver;
 struct room;
 
 /* What a listener is for; bits, so that tables can name several. */
@@ -34,7 +36,12 @@ struct smtpd {
     struct room *room;
     struct login_options login;
     struct smtpd_counters counters;
-    void (*resume)(struct call *call); /* call_resume(); a test has no session machine */
+    struct resolver *resolver;
+
+    /* call_resume() and resolver_fetch(): a test has no session machine and no DNS. */
+    void (*resume)(struct call *call);
+    void (*fetch)(struct resolver *resolver, struct dns_table *table, void (*done)(void *context),
+                  void *context);
 };
 
 /* A listener's protocol context. */

@@ -106,12 +106,10 @@ void post_stop(struct post *post)
 
 const char *post_say_bytes(struct post *post, struct slice bytes)
 {
-    struct smtp *smtp = post->rig.call.state;
-
     buf_clear(&post->answer);
     rig_say_bytes(&post->rig, bytes);
     buf_add_text(&post->answer, rig_text(&post->rig));
-    while (smtp->step == STEP_COMMIT) {
+    while (post->rig.waits_resume) {
         sem_wait(&post->resumed);
         rig_event(&post->rig, WHY_AGAIN);
         buf_add_text(&post->answer, rig_text(&post->rig));

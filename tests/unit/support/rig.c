@@ -78,6 +78,7 @@ static void run(struct rig *rig, enum why why)
 
         buf_move(&rig->answer, &call->out);
         rig->waits_notice = next == NEXT_NOTICE;
+        rig->waits_resume = next == NEXT_WAIT;
         switch (next) {
         case NEXT_COMMAND:
             arena_reset(&call->arena);
@@ -116,7 +117,7 @@ void rig_start(struct rig *rig, const struct protocol *protocol, void *context)
                                .key = 1,
                                .desk = rig->desk,
                                .log = { .daemon = "test", .session = 1 } };
-    rig->closed = rig->wants_tls = rig->waits_notice = false;
+    rig->closed = rig->wants_tls = rig->waits_notice = rig->waits_resume = false;
     rig->call.state = protocol->open(&rig->call, context);
     buf_clear(&rig->answer);
     run(rig, WHY_START);

@@ -26,7 +26,7 @@ struct rig {
     struct call call;
     struct conn_peer peer, local;
     struct buf answer;
-    bool closed, wants_tls, waits_notice;
+    bool closed, wants_tls, waits_notice, waits_resume;
 };
 
 void rig_open(struct rig *rig);  /* the store */
