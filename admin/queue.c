@@ -1,5 +1,5 @@
 /* queue.c - `postane queue`: list, show, retry, remove. */
-#include "storage/queue.h"
+#include "storage/queue_operate.h"
 
 #include "admin/commands.h"
 #include "admin/output.h"
@@ -141,7 +141,8 @@ enum outcome queue_retry_command(struct tool *tool)
     if ((!all && !take_id(tool, &id)) || !tool_end(tool))
         return OUTCOME_USAGE;
     if (!tool_open(tool) || (!all && !find(tool, id, &message)) ||
-        !queue_retry_now(tool->desk, id, &count, &tool->err))
+        !queue_operate(tool->desk, ORDER_RETRY, &(struct queue_filter){ .message = id }, &count,
+                       &tool->err))
         return OUTCOME_FAILED;
     printf("%" PRIu64 " recipients are due now.\n", count);
     return OUTCOME_DONE;
@@ -151,7 +152,7 @@ enum outcome queue_remove_command(struct tool *tool)
 {
     bool yes = tool_flag(tool, "--yes");
     struct queue_message message;
-    uint64_t id;
+    uint64_t id, count;
 
     if (!take_id(tool, &id) || !tool_end(tool))
         return OUTCOME_USAGE;
@@ -159,7 +160,8 @@ enum outcome queue_remove_command(struct tool *tool)
         return OUTCOME_FAILED;
     if (!yes && !tool_confirm(tool, "Drop this message for good, without telling its sender?"))
         return OUTCOME_FAILED;
-    if (!queue_remove(tool->desk, id, &tool->err))
+    if (!queue_operate(tool->desk, ORDER_REMOVE, &(struct queue_filter){ .message = id }, &count,
+                       &tool->err))
         return OUTCOME_FAILED;
     printf("Message %" PRIu64 " is gone.\n", id);
     return OUTCOME_DONE;

@@ -98,7 +98,8 @@ static void add_retry(struct settling *settling, const struct settings *settings
     settling->retries[settling->change.n_retries++] = (struct queue_retry){
         .recipient = recipient->id,
         .next_try_ms = when,
-        .reply = slice_copy(&settling->arena, slice_of(parcel->err.text)),
+        .made = { .at_ms = time_ms(),
+                  .reply = slice_copy(&settling->arena, slice_of(parcel->err.text)) },
     };
 }
 

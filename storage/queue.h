@@ -4,11 +4,19 @@
  * commits it with one fsync, and calls back. So SMTP's 250 for 32 clients costs one sync. Reading
  * for the courier goes through the desk of a worker.
  *
- * States of a recipient:  waiting --(delivered, bounced, removed)--> gone
- *                            ^  '--(failed for now: next_try_ms)--.
- *                            '-----------------------------------'
+ *                     .--(failed for now: next_try_ms)--.
+ *                     v                                 |
+ * A recipient:  --> WAITING ----------------------------+--(nothing to report, removed)--> gone
+ *                   ^     |                             |                                   ^
+ *                release hold                           '--> ENDED --(its report enters)----'
+ *                   |     v
+ *                    HELD: never due
+ *
  * A message goes when its last recipient has gone. delivery_id makes local delivery repeatable:
  * after a crash between the account's commit and the queue's the account knows it has it already.
+ *
+ * What the sender is to be told is kept with the recipient until a report of it enters the queue,
+ * in one change: so it is told once, and one report speaks of several recipients.
  *
  * Threads: queue_write() from any; `done` is called on the writer thread and must only wake.
  */
@@ -30,6 +38,34 @@ enum dsn_notify {
 };
 enum dsn_return { RETURN_DEFAULT, RETURN_FULL, RETURN_HEADERS };
 
+enum queue_state {
+    QUEUE_WAITING,
+    QUEUE_HELD,  /* by the operator */
+    QUEUE_ENDED, /* will not be tried again; `report` says what there is to tell */
+};
+
+/* What the sender has yet to be told of a recipient (the actions of RFC 3464 section 2.3.3). */
+enum queue_report {
+    REPORT_NONE,
+    REPORT_FAILED,
+    REPORT_DELAYED, /* still trying */
+    REPORT_DELIVERED,
+    REPORT_RELAYED,  /* handed to a server that knows no reports */
+    REPORT_EXPANDED, /* sent on to the several targets of an alias */
+};
+
+/* One try, as it is remembered. Texts from outside: the writer cuts them to its bounds. */
+struct queue_try {
+    int64_t at_ms;
+    struct slice host;   /* the server that was asked; empty: none */
+    struct slice tls;    /* how the connection was secured; empty: not at all */
+    struct slice status; /* "4.4.1" */
+    struct slice reply;
+    bool answered; /* `reply` is the host's own; else it is in our words */
+};
+
+#define QUEUE_TRIES_KEPT 20 /* of each recipient, the last ones */
+
 struct queue_recipient {
     uint64_t id;                   /* filled by the writer */
     uint64_t account;              /* 0: remote */
@@ -42,6 +78,13 @@ struct queue_recipient {
     unsigned tries;
     int64_t next_try_ms;
     struct slice last_reply; /* of the last try, bounded */
+    enum queue_state state;
+    enum queue_report report;
+    bool warned;           /* the sender has been told of the delay */
+    int64_t last_try_ms;   /* 0: never tried */
+    int64_t waited_ms;     /* how long it has been tried, as the times between the tries prove */
+    struct queue_try *log; /* oldest first; queue_by_id() fills it, others leave it empty */
+    size_t n_log;
 };
 
 struct queue_message {
@@ -55,6 +98,7 @@ struct queue_message {
     bool require_tls;             /* REQUIRETLS (RFC 8689) */
     int64_t arrived_ms;
     uint64_t size;       /* of prefix and body; filled by the writer */
+    struct slice client; /* the server it came from, "name ([address])"; empty: not to be told */
     struct slice prefix; /* Received and other lines that go before the body */
     struct queue_recipient *recipients;
     size_t n_recipients;
@@ -83,9 +127,19 @@ struct queue_change {
     struct queue_retry {
         uint64_t recipient;
         int64_t next_try_ms;
-        struct slice reply;
+        int64_t waited_ms;
+        bool warn; /* tell the sender of the delay: REPORT_DELAYED */
+        struct queue_try made;
     } * retries; /* recipients to try again; their count of tries goes up */
     size_t n_retries;
+    struct queue_end {
+        uint64_t recipient;
+        enum queue_report report;
+        struct queue_try made;
+    } * ends; /* recipients that become ENDED, for a report */
+    size_t n_ends;
+    const uint64_t *warned; /* recipients whose delay `message` reports */
+    size_t n_warned;
     bool lazy; /* need not be durable before `done`: goes along with the next commit, or soon */
     void (*done)(struct queue_change *change); /* may be NULL */
 
@@ -105,20 +159,19 @@ struct queue_list {
 };
 
 /* Reading, with any desk, in any process. Messages in the order of their ids, with those of their
- * recipients that match. QUEUE_LOCAL: all local ones, whatever their next_try_ms. */
+ * recipients that match. QUEUE_LOCAL: all local ones that wait, whatever their next_try_ms. */
 enum queue_which { QUEUE_ALL, QUEUE_LOCAL, QUEUE_REMOTE_DUE };
 bool queue_find(struct desk *desk, struct arena *arena, enum queue_which which, int64_t now_ms,
                 uint64_t after_message_id, size_t max_messages, struct queue_list *list_out,
                 struct error *err) MUST_CHECK;
+/* Errors: ERROR_NOT_FOUND. */
 bool queue_by_id(struct desk *desk, struct arena *arena, uint64_t message,
                  struct queue_message *message_out, struct error *err) MUST_CHECK;
 /* When the next remote recipient is due; INT64_MAX if there is none. */
 bool queue_next_due(struct desk *desk, int64_t *due_ms_out, struct error *err) MUST_CHECK;
+/* Messages after `after_message_id` of which there is something to report, ids only. */
+bool queue_reports(struct desk *desk, uint64_t after_message_id, size_t max, uint64_t *ids_out,
+                   size_t *count_out, struct error *err) MUST_CHECK;
 /* The stored body, opened as a finished body that the caller frees. */
 bool queue_body(struct desk *desk, uint64_t message, struct body **body_out,
                 struct error *err) MUST_CHECK;
-
-/* The operator's changes, from another process; the daemon is told by a notice. */
-bool queue_retry_now(struct desk *desk, uint64_t message /* 0: all */, uint64_t *count_out,
-                     struct error *err) MUST_CHECK;
-bool queue_remove(struct desk *desk, uint64_t message, struct error *err) MUST_CHECK;

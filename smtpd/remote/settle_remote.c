@@ -92,7 +92,11 @@ static void try_again(struct settlement *settlement, const struct errand *errand
         .recipient = errand->to->id,
         .next_try_ms = retry_time(settlement->smtpd->settings, errand->to->tries,
                                   message->arrived_ms, time_ms(), random_u64()),
-        .reply = slice_of(errand->text),
+        .made = { .at_ms = time_ms(),
+                  .host = slice_of(settlement->shipment->host),
+                  .status = slice_of(errand->status),
+                  .reply = slice_of(errand->text),
+                  .answered = errand->answered },
     };
 }
 

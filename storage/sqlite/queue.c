@@ -1,10 +1,8 @@
-/* queue.c - queue.db: its tables and statements, reading, and the operator's changes.
+/* queue.c - queue.db: its tables and statements, and reading.
  *
  * Bodies have a table of their own, so that walking the messages does not walk over them.
  */
 #include "storage/sqlite/queue_private.h"
-
-#include "storage/notice.h"
 
 #include <stdlib.h>
 
@@ -25,6 +23,22 @@ static const char *const migrations[] = {
     "CREATE INDEX recipient_message ON recipient(message, account);"
     "CREATE INDEX recipient_due ON recipient(next_try, message) WHERE account = 0;"
     "CREATE INDEX message_file ON message(file) WHERE file <> '';",
+
+    "ALTER TABLE message ADD COLUMN client TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE recipient ADD COLUMN state INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE recipient ADD COLUMN report INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE recipient ADD COLUMN warned INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE recipient ADD COLUMN last_try INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE recipient ADD COLUMN waited INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE attempt("
+    "  id INTEGER PRIMARY KEY, recipient INTEGER NOT NULL, at INTEGER NOT NULL,"
+    "  host TEXT NOT NULL, tls TEXT NOT NULL, status TEXT NOT NULL, reply TEXT NOT NULL,"
+    "  answered INTEGER NOT NULL);"
+    "CREATE INDEX attempt_recipient ON attempt(recipient);"
+    "CREATE INDEX recipient_report ON recipient(message) WHERE report <> 0;"
+    "CREATE INDEX recipient_tried ON recipient(next_try) WHERE tries > 0;"
+    "DROP INDEX recipient_due;"
+    "CREATE INDEX recipient_due ON recipient(next_try, message) WHERE account = 0 AND state = 0;",
 };
 
 static const char *const statements[QUEUE_STATEMENTS] = {
@@ -35,34 +49,60 @@ static const char *const statements[QUEUE_STATEMENTS] = {
     [QUEUE_COUNT] = "SELECT count(*) FROM recipient",
     [QUEUE_INSERT_MESSAGE] =
         "INSERT INTO message(sender, account, envid, ret, features, arrived, size, prefix,"
-        "  body_size, file, hash) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "  body_size, file, hash, client) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [QUEUE_INSERT_BODY] = "INSERT INTO body(message, data) VALUES(?, ?)",
     [QUEUE_INSERT_RECIPIENT] =
         "INSERT INTO recipient(message, account, address, detail, original, orcpt, notify,"
-        "  delivery_id, tries, next_try, reply) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    [QUEUE_DELETE_RECIPIENT] = "DELETE FROM recipient WHERE id = ? RETURNING message",
-    [QUEUE_DELETE_RECIPIENTS_OF] = "DELETE FROM recipient WHERE message = ?",
+        "  delivery_id, tries, next_try, reply, state, report)"
+        "  VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [QUEUE_DELETE_RECIPIENT] = "DELETE FROM recipient WHERE id = ? RETURNING message, tries",
     [QUEUE_HAS_RECIPIENTS] = "SELECT 1 FROM recipient WHERE message = ? LIMIT 1",
     [QUEUE_DELETE_MESSAGE] = "DELETE FROM message WHERE id = ?",
     [QUEUE_DELETE_BODY] = "DELETE FROM body WHERE message = ?",
-    [QUEUE_RETRY] = "UPDATE recipient SET tries = tries + 1, next_try = ?2, reply = ?3"
+    [QUEUE_RETRY] = "UPDATE recipient SET tries = tries + 1, next_try = ?2, reply = ?3,"
+                    "  last_try = ?4, waited = ?5, report = CASE ?6 WHEN 0 THEN report ELSE ?6 END"
                     "  WHERE id = ?1",
-    [QUEUE_RETRY_NOW] = "UPDATE recipient SET next_try = ?1 WHERE message = ?2",
-    [QUEUE_RETRY_ALL_NOW] = "UPDATE recipient SET next_try = ?1",
+    [QUEUE_END] = "UPDATE recipient SET tries = tries + 1, reply = ?2, last_try = ?3, state = 2,"
+                  "  report = ?4, next_try = 0 WHERE id = ?1",
+    [QUEUE_WARNED] = "UPDATE recipient SET report = 0, warned = 1 WHERE id = ? AND report = 2",
+    [QUEUE_INSERT_ATTEMPT] =
+        "INSERT INTO attempt(recipient, at, host, tls, status, reply, answered)"
+        "  SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7"
+        "  WHERE EXISTS(SELECT 1 FROM recipient WHERE id = ?1)",
+    [QUEUE_TRIM_ATTEMPTS] = "DELETE FROM attempt WHERE recipient = ?1 AND id <= (SELECT id FROM"
+                            "  attempt WHERE recipient = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+    [QUEUE_DELETE_ATTEMPTS] = "DELETE FROM attempt WHERE recipient = ?",
+    [QUEUE_READ_ATTEMPTS] = "SELECT at, host, tls, status, reply, answered FROM attempt"
+                            "  WHERE recipient = ? ORDER BY id",
+    [QUEUE_SCAN] = "SELECT recipient.id, message.id, recipient.address, recipient.original,"
+                   "  recipient.state, message.account, message.sender"
+                   "  FROM recipient INDEXED BY recipient_message"
+                   "  JOIN message ON message.id = recipient.message"
+                   "  WHERE recipient.message BETWEEN ?1 AND ?2"
+                   "  ORDER BY recipient.message",
+    [QUEUE_TOTALS] = "SELECT (SELECT count(*) FROM message), count(*),"
+                     "  (SELECT count(*) FROM recipient WHERE state = 1) FROM recipient",
+    [QUEUE_SET_STATE] = "UPDATE recipient SET state = ?3 WHERE id = ?1 AND state = ?2",
+    [QUEUE_SET_DUE] = "UPDATE recipient SET next_try = ?2 WHERE id = ?1 AND state = 0",
+    [QUEUE_MEND_TIMES] = "UPDATE recipient SET next_try = ?1 WHERE tries > 0 AND next_try > ?2",
+    [QUEUE_LIST_REPORTS] = "SELECT DISTINCT message FROM recipient INDEXED BY recipient_report"
+                           "  WHERE report <> 0 AND message > ?1 ORDER BY message LIMIT ?2",
     [QUEUE_LIST_ALL] = "SELECT id FROM message WHERE id > ?1 AND ?2 IS NOT NULL"
                        "  ORDER BY id LIMIT ?3",
     [QUEUE_LIST_LOCAL] = "SELECT DISTINCT message FROM recipient INDEXED BY recipient_message"
-                         "  WHERE account <> 0 AND message > ?1 AND ?2 IS NOT NULL"
-                         "  ORDER BY message LIMIT ?3",
+                         "  WHERE account <> 0 AND state = 0 AND message > ?1"
+                         "  AND ?2 IS NOT NULL ORDER BY message LIMIT ?3",
     [QUEUE_LIST_DUE] = "SELECT DISTINCT message FROM recipient INDEXED BY recipient_due"
-                       "  WHERE account = 0 AND message > ?1 AND next_try <= ?2"
+                       "  WHERE account = 0 AND state = 0 AND message > ?1"
+                       "  AND next_try <= ?2"
                        "  ORDER BY message LIMIT ?3",
-    [QUEUE_NEXT_DUE] = "SELECT min(next_try) FROM recipient WHERE account = 0",
+    [QUEUE_NEXT_DUE] = "SELECT min(next_try) FROM recipient WHERE account = 0 AND state = 0",
     [QUEUE_READ_MESSAGE] = "SELECT id, sender, account, envid, ret, features, arrived, size,"
-                           "  prefix FROM message WHERE id = ?",
-    [QUEUE_READ_RECIPIENTS] = "SELECT id, account, address, detail, original, orcpt, notify,"
-                              "  delivery_id, tries, next_try, reply FROM recipient"
-                              "  WHERE message = ? ORDER BY id",
+                           "  prefix, client FROM message WHERE id = ?",
+    [QUEUE_READ_RECIPIENTS] =
+        "SELECT id, account, address, detail, original, orcpt, notify,"
+        "  delivery_id, tries, next_try, reply, state, report,"
+        "  warned, last_try, waited FROM recipient WHERE message = ? ORDER BY id",
     [QUEUE_READ_BODY] = "SELECT body_size, file, hash, data FROM message"
                         "  LEFT JOIN body ON body.message = message.id WHERE id = ?",
     [QUEUE_FIND_FILE] = "SELECT file FROM message WHERE id = ?",
@@ -99,25 +139,37 @@ static void recipient_from_row(struct arena *arena, const struct sql_row *row,
         .tries = (unsigned)sql_u64(row, 8),
         .next_try_ms = sql_i64(row, 9),
         .last_reply = slice_copy(arena, sql_slice(row, 10)),
+        .state = (enum queue_state)sql_i64(row, 11),
+        .report = (enum queue_report)sql_i64(row, 12),
+        .warned = sql_u64(row, 13) != 0,
+        .last_try_ms = sql_i64(row, 14),
+        .waited_ms = sql_i64(row, 15),
     };
     memcpy(out->delivery_id, delivery_id.data, MIN(delivery_id.len, sizeof(out->delivery_id)));
 }
 
-static bool matches(const struct queue_recipient *recipient, enum queue_which which, int64_t now_ms)
+static bool keeps_all(const struct queue_choice *choice, const struct queue_message *message,
+                      const struct queue_recipient *recipient)
 {
-    switch (which) {
-    case QUEUE_ALL:
-        return true;
-    case QUEUE_LOCAL:
-        return recipient->account != 0;
-    case QUEUE_REMOTE_DUE:
-        return recipient->account == 0 && recipient->next_try_ms <= now_ms;
-    }
-    return false;
+    return true;
 }
 
-static bool read_recipients(struct sql_db *db, struct arena *arena, enum queue_which which,
-                            int64_t now_ms, struct queue_message *message, struct error *err)
+static bool keeps_local(const struct queue_choice *choice, const struct queue_message *message,
+                        const struct queue_recipient *recipient)
+{
+    return recipient->account != 0 && recipient->state == QUEUE_WAITING;
+}
+
+static bool keeps_due(const struct queue_choice *choice, const struct queue_message *message,
+                      const struct queue_recipient *recipient)
+{
+    return recipient->account == 0 && recipient->state == QUEUE_WAITING &&
+           recipient->next_try_ms <= choice->now_ms;
+}
+
+static bool read_recipients(struct sql_db *db, struct arena *arena,
+                            const struct queue_choice *choice, struct queue_message *message,
+                            struct error *err)
 {
     struct queue_recipient *items = NULL;
     struct sql_row row;
@@ -128,7 +180,7 @@ static bool read_recipients(struct sql_db *db, struct arena *arena, enum queue_w
     while (sql_next(&row, err)) {
         items = mem_grow(items, &room, count + 1, sizeof(items[0]));
         recipient_from_row(arena, &row, &items[count]);
-        if (matches(&items[count], which, now_ms))
+        if (choice->keeps(choice, message, &items[count]))
             count++;
     }
     message->n_recipients = count;
@@ -137,6 +189,42 @@ static bool read_recipients(struct sql_db *db, struct arena *arena, enum queue_w
         memcpy(message->recipients, items, count * sizeof(items[0]));
     free(items);
     return !row.failed;
+}
+
+static void try_from_row(struct arena *arena, const struct sql_row *row, struct queue_try *out)
+{
+    *out = (struct queue_try){
+        .at_ms = sql_i64(row, 0),
+        .host = slice_copy(arena, sql_slice(row, 1)),
+        .tls = slice_copy(arena, sql_slice(row, 2)),
+        .status = slice_copy(arena, sql_slice(row, 3)),
+        .reply = slice_copy(arena, sql_slice(row, 4)),
+        .answered = sql_u64(row, 5) != 0,
+    };
+}
+
+static bool read_log(struct sql_db *db, struct arena *arena, struct queue_recipient *recipient,
+                     struct error *err)
+{
+    struct sql_row row;
+
+    recipient->log = ARENA_ARRAY(arena, struct queue_try, QUEUE_TRIES_KEPT);
+    if (!sql_query(db, QUEUE_READ_ATTEMPTS, &row, err, "u", recipient->id))
+        return false;
+    while (sql_next(&row, err))
+        if (recipient->n_log < QUEUE_TRIES_KEPT)
+            try_from_row(arena, &row, &recipient->log[recipient->n_log++]);
+    return !row.failed;
+}
+
+/* Who was never tried has none. */
+static bool read_logs(struct sql_db *db, struct arena *arena, struct queue_message *message,
+                      struct error *err)
+{
+    for (size_t i = 0; i < message->n_recipients; i++)
+        if (message->recipients[i].tries > 0 && !read_log(db, arena, &message->recipients[i], err))
+            return false;
+    return true;
 }
 
 static void message_from_row(struct arena *arena, const struct sql_row *row,
@@ -158,6 +246,7 @@ static void message_from_row(struct arena *arena, const struct sql_row *row,
         .arrived_ms = sql_i64(row, 6),
         .size = sql_u64(row, 7),
         .prefix = slice_copy(arena, sql_slice(row, 8)),
+        .client = slice_copy(arena, sql_slice(row, 9)),
     };
 }
 
@@ -179,10 +268,20 @@ static bool read_message(struct sql_db *db, struct arena *arena, uint64_t id,
            error_set(err, ERROR_NOT_FOUND, "no message %llu in the queue", (unsigned long long)id);
 }
 
-static const enum queue_statement lists[] = {
-    [QUEUE_ALL] = QUEUE_LIST_ALL,
-    [QUEUE_LOCAL] = QUEUE_LIST_LOCAL,
-    [QUEUE_REMOTE_DUE] = QUEUE_LIST_DUE,
+bool queue_read(struct sql_db *db, struct arena *arena, uint64_t id,
+                const struct queue_choice *choice, struct queue_message *out, struct error *err)
+{
+    return read_message(db, arena, id, out, err) && read_recipients(db, arena, choice, out, err);
+}
+
+static const struct {
+    enum queue_statement statement;
+    bool (*keeps)(const struct queue_choice *choice, const struct queue_message *message,
+                  const struct queue_recipient *recipient);
+} lists[] = {
+    [QUEUE_ALL] = { QUEUE_LIST_ALL, keeps_all },
+    [QUEUE_LOCAL] = { QUEUE_LIST_LOCAL, keeps_local },
+    [QUEUE_REMOTE_DUE] = { QUEUE_LIST_DUE, keeps_due },
 };
 
 struct search {
@@ -199,8 +298,8 @@ static bool list_ids(struct sql_db *db, const struct search *search, struct aren
 
     *ids_out = ARENA_ARRAY(arena, uint64_t, search->max);
     *count_out = 0;
-    if (!sql_query(db, lists[search->which], &row, err, "uiu", search->after, search->now_ms,
-                   (uint64_t)search->max))
+    if (!sql_query(db, lists[search->which].statement, &row, err, "uiu", search->after,
+                   search->now_ms, (uint64_t)search->max))
         return false;
     while (sql_next(&row, err))
         (*ids_out)[(*count_out)++] = sql_u64(&row, 0);
@@ -210,6 +309,8 @@ static bool list_ids(struct sql_db *db, const struct search *search, struct aren
 static bool find(struct sql_db *db, const struct search *search, struct arena *arena,
                  struct queue_list *list_out, struct error *err)
 {
+    const struct queue_choice choice = { .keeps = lists[search->which].keeps,
+                                         .now_ms = search->now_ms };
     uint64_t *ids;
     size_t count;
 
@@ -217,18 +318,14 @@ static bool find(struct sql_db *db, const struct search *search, struct arena *a
         return false;
     list_out->items = ARENA_ARRAY(arena, struct queue_message, count);
     list_out->count = count;
-    for (size_t i = 0; i < count; i++) {
-        struct queue_message *message = &list_out->items[i];
-
-        if (!read_message(db, arena, ids[i], message, err) ||
-            !read_recipients(db, arena, search->which, search->now_ms, message, err))
+    for (size_t i = 0; i < count; i++)
+        if (!queue_read(db, arena, ids[i], &choice, &list_out->items[i], err))
             return false;
-    }
     return true;
 }
 
 /* Ends a read transaction, with the outcome of what was read in it. */
-static bool end_read(struct sql_db *db, bool ok, struct error *err)
+bool queue_end_read(struct sql_db *db, bool ok, struct error *err)
 {
     if (ok)
         return sql_commit(db, err);
@@ -246,20 +343,21 @@ bool queue_find(struct desk *desk, struct arena *arena, enum queue_which which, 
     *list_out = (struct queue_list){ 0 };
     if (!desk_queue(desk, &db, err) || !sql_begin_read(db, err))
         return false;
-    return end_read(db, find(db, &search, arena, list_out, err), err);
+    return queue_end_read(db, find(db, &search, arena, list_out, err), err);
 }
 
 bool queue_by_id(struct desk *desk, struct arena *arena, uint64_t message,
                  struct queue_message *message_out, struct error *err)
 {
+    const struct queue_choice choice = { .keeps = keeps_all };
     struct sql_db *db;
     bool ok;
 
     if (!desk_queue(desk, &db, err) || !sql_begin_read(db, err))
         return false;
-    ok = read_message(db, arena, message, message_out, err) &&
-         read_recipients(db, arena, QUEUE_ALL, 0, message_out, err);
-    return end_read(db, ok, err);
+    ok = queue_read(db, arena, message, &choice, message_out, err) &&
+         read_logs(db, arena, message_out, err);
+    return queue_end_read(db, ok, err);
 }
 
 bool queue_next_due(struct desk *desk, int64_t *due_ms_out, struct error *err)
@@ -275,6 +373,21 @@ bool queue_next_due(struct desk *desk, int64_t *due_ms_out, struct error *err)
             *due_ms_out = sql_i64(&row, 0);
         sql_end(&row);
     }
+    return !row.failed;
+}
+
+bool queue_reports(struct desk *desk, uint64_t after_message_id, size_t max, uint64_t *ids_out,
+                   size_t *count_out, struct error *err)
+{
+    struct sql_db *db;
+    struct sql_row row;
+
+    *count_out = 0;
+    if (!desk_queue(desk, &db, err) ||
+        !sql_query(db, QUEUE_LIST_REPORTS, &row, err, "uu", after_message_id, (uint64_t)max))
+        return false;
+    while (sql_next(&row, err))
+        ids_out[(*count_out)++] = sql_u64(&row, 0);
     return !row.failed;
 }
 
@@ -311,60 +424,5 @@ bool queue_body(struct desk *desk, uint64_t message, struct body **body_out, str
                                         (unsigned long long)message);
     ok = body_from_row(desk->store, &row, body_out, err);
     sql_end(&row);
-    return ok;
-}
-
-/* Ends an operator's change: commits it and tells the daemon. */
-static bool finish(struct desk *desk, struct sql_db *db, bool ok, struct error *err)
-{
-    struct notice notice = { .kind = NOTICE_QUEUE };
-
-    if (!ok) {
-        sql_rollback(db);
-        return false;
-    }
-    if (!sql_commit(db, err))
-        return false;
-    notice_send(desk->store, &notice);
-    return true;
-}
-
-bool queue_retry_now(struct desk *desk, uint64_t message, uint64_t *count_out, struct error *err)
-{
-    struct sql_db *db;
-    bool ok;
-
-    if (!desk_queue(desk, &db, err) || !sql_begin(db, err))
-        return false;
-    if (message != 0)
-        ok = sql_run(db, QUEUE_RETRY_NOW, count_out, err, "iu", time_ms(), message);
-    else
-        ok = sql_run(db, QUEUE_RETRY_ALL_NOW, count_out, err, "i", time_ms());
-    return finish(desk, db, ok, err);
-}
-
-static bool remove_message(struct sql_db *db, uint64_t message, struct file_names *obsolete,
-                           struct error *err)
-{
-    AUTO(arena_free) struct arena arena = { 0 };
-    struct queue_message found;
-
-    return read_message(db, &arena, message, &found, err) &&
-           sql_run(db, QUEUE_DELETE_RECIPIENTS_OF, NULL, err, "u", message) &&
-           queue_delete_message(db, message, obsolete, err);
-}
-
-bool queue_remove(struct desk *desk, uint64_t message, struct error *err)
-{
-    struct file_names obsolete = { 0 };
-    struct sql_db *db;
-    bool ok;
-
-    if (!desk_queue(desk, &db, err) || !sql_begin(db, err))
-        return false;
-    ok = finish(desk, db, remove_message(db, message, &obsolete, err), err);
-    if (ok)
-        file_names_unlink(&obsolete, desk->store);
-    free(obsolete.items);
     return ok;
 }

@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define REPLY_MAX 500 /* bytes kept of a remote server's last reply */
+#define REPLY_MAX  500 /* bytes kept of a remote server's reply */
+#define HOST_MAX   255
+#define TLS_MAX    100
+#define STATUS_MAX 20
 
 void file_names_add(struct file_names *names, struct slice name)
 {
@@ -75,10 +78,12 @@ static bool insert_recipient(struct sql_db *db, uint64_t message, struct queue_r
 
     if (memcmp(recipient->delivery_id, none, sizeof(none)) == 0)
         random_bytes(recipient->delivery_id, sizeof(recipient->delivery_id));
-    if (!sql_run(db, QUEUE_INSERT_RECIPIENT, NULL, err, "uuttttubuit", message, recipient->account,
-                 recipient->address, recipient->detail, recipient->original, recipient->orcpt,
-                 (uint64_t)recipient->notify, delivery_id, (uint64_t)recipient->tries,
-                 recipient->next_try_ms, slice_part(recipient->last_reply, 0, REPLY_MAX)))
+    if (!sql_run(db, QUEUE_INSERT_RECIPIENT, NULL, err, "uuttttubuituu", message,
+                 recipient->account, recipient->address, recipient->detail, recipient->original,
+                 recipient->orcpt, (uint64_t)recipient->notify, delivery_id,
+                 (uint64_t)recipient->tries, recipient->next_try_ms,
+                 slice_part(recipient->last_reply, 0, REPLY_MAX), (uint64_t)recipient->state,
+                 (uint64_t)recipient->report))
         return false;
     recipient->id = sql_last_id(db);
     return true;
@@ -99,11 +104,11 @@ static bool insert_message(struct sql_db *db, struct queue_change *change, struc
     struct queue_message *message = change->message;
 
     message->size = message->prefix.len + body_size(change->body);
-    if (!sql_run(db, QUEUE_INSERT_MESSAGE, NULL, err, "tutuuiubutb", message->sender,
+    if (!sql_run(db, QUEUE_INSERT_MESSAGE, NULL, err, "tutuuiubutbt", message->sender,
                  message->account, message->envid, (uint64_t)message->ret, features_of(message),
                  message->arrived_ms, message->size, message->prefix,
                  (uint64_t)body_size(change->body), slice_of(change->file),
-                 slice_make(body_hash(change->body), HASH_SIZE)))
+                 slice_make(body_hash(change->body), HASH_SIZE), message->client))
         return false;
     message->id = sql_last_id(db);
     if (!insert_body(db, message->id, change->body, err))
@@ -115,8 +120,8 @@ static bool insert_message(struct sql_db *db, struct queue_change *change, struc
     return true;
 }
 
-bool queue_delete_message(struct sql_db *db, uint64_t message, struct file_names *obsolete,
-                          struct error *err)
+static bool delete_message(struct sql_db *db, uint64_t message, struct file_names *obsolete,
+                           struct error *err)
 {
     struct sql_row row;
 
@@ -140,12 +145,11 @@ static bool has_recipients(struct sql_db *db, uint64_t message, bool *has_out, s
     return !row.failed;
 }
 
-/* One that is gone already (the operator was faster) is fine. */
-static bool delete_recipient(struct sql_db *db, uint64_t recipient, int64_t *delta,
-                             struct file_names *obsolete, struct error *err)
+bool queue_delete_recipient(struct sql_db *db, uint64_t recipient, int64_t *delta,
+                            struct file_names *obsolete, struct error *err)
 {
     struct sql_row row;
-    uint64_t message = 0;
+    uint64_t message = 0, tries = 0;
     bool found, others;
 
     if (!sql_query(db, QUEUE_DELETE_RECIPIENT, &row, err, "u", recipient))
@@ -153,13 +157,27 @@ static bool delete_recipient(struct sql_db *db, uint64_t recipient, int64_t *del
     found = sql_next(&row, err);
     if (found) {
         message = sql_u64(&row, 0);
+        tries = sql_u64(&row, 1);
         sql_end(&row);
     }
     if (!found)
         return !row.failed;
     *delta -= 1;
+    if (tries > 0 && !sql_run(db, QUEUE_DELETE_ATTEMPTS, NULL, err, "u", recipient))
+        return false;
     return has_recipients(db, message, &others, err) &&
-           (others || queue_delete_message(db, message, obsolete, err));
+           (others || delete_message(db, message, obsolete, err));
+}
+
+/* Of a recipient that the operator has removed meanwhile there is nothing to remember. */
+static bool remember(struct sql_db *db, uint64_t recipient, const struct queue_try *made,
+                     struct error *err)
+{
+    return sql_run(db, QUEUE_INSERT_ATTEMPT, NULL, err, "uittttu", recipient, made->at_ms,
+                   slice_part(made->host, 0, HOST_MAX), slice_part(made->tls, 0, TLS_MAX),
+                   slice_part(made->status, 0, STATUS_MAX), slice_part(made->reply, 0, REPLY_MAX),
+                   (uint64_t)made->answered) &&
+           sql_run(db, QUEUE_TRIM_ATTEMPTS, NULL, err, "uu", recipient, (uint64_t)QUEUE_TRIES_KEPT);
 }
 
 static bool apply_retries(struct sql_db *db, const struct queue_change *change, struct error *err)
@@ -167,10 +185,29 @@ static bool apply_retries(struct sql_db *db, const struct queue_change *change, 
     for (size_t i = 0; i < change->n_retries; i++) {
         const struct queue_retry *retry = &change->retries[i];
 
-        if (!sql_run(db, QUEUE_RETRY, NULL, err, "uit", retry->recipient, retry->next_try_ms,
-                     slice_part(retry->reply, 0, REPLY_MAX)))
+        if (!sql_run(db, QUEUE_RETRY, NULL, err, "uitiiu", retry->recipient, retry->next_try_ms,
+                     slice_part(retry->made.reply, 0, REPLY_MAX), retry->made.at_ms,
+                     retry->waited_ms, (uint64_t)(retry->warn ? REPORT_DELAYED : REPORT_NONE)) ||
+            !remember(db, retry->recipient, &retry->made, err))
             return false;
     }
+    return true;
+}
+
+static bool apply_ends(struct sql_db *db, const struct queue_change *change, struct error *err)
+{
+    for (size_t i = 0; i < change->n_ends; i++) {
+        const struct queue_end *end = &change->ends[i];
+
+        if (!sql_run(db, QUEUE_END, NULL, err, "utiu", end->recipient,
+                     slice_part(end->made.reply, 0, REPLY_MAX), end->made.at_ms,
+                     (uint64_t)end->report) ||
+            !remember(db, end->recipient, &end->made, err))
+            return false;
+    }
+    for (size_t i = 0; i < change->n_warned; i++)
+        if (!sql_run(db, QUEUE_WARNED, NULL, err, "u", change->warned[i]))
+            return false;
     return true;
 }
 
@@ -183,8 +220,8 @@ bool queue_apply(struct sql_db *db, struct queue_change *change, int64_t *delta,
         *delta += (int64_t)change->message->n_recipients;
     }
     for (size_t i = 0; i < change->n_gone; i++) {
-        if (!delete_recipient(db, change->gone[i], delta, obsolete, err))
+        if (!queue_delete_recipient(db, change->gone[i], delta, obsolete, err))
             return false;
     }
-    return apply_retries(db, change, err);
+    return apply_retries(db, change, err) && apply_ends(db, change, err);
 }

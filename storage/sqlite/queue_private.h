@@ -17,13 +17,22 @@ enum queue_statement {
     QUEUE_INSERT_BODY,
     QUEUE_INSERT_RECIPIENT,
     QUEUE_DELETE_RECIPIENT,
-    QUEUE_DELETE_RECIPIENTS_OF,
     QUEUE_HAS_RECIPIENTS,
     QUEUE_DELETE_MESSAGE,
     QUEUE_DELETE_BODY,
     QUEUE_RETRY,
-    QUEUE_RETRY_NOW,
-    QUEUE_RETRY_ALL_NOW,
+    QUEUE_END,
+    QUEUE_WARNED,
+    QUEUE_INSERT_ATTEMPT,
+    QUEUE_TRIM_ATTEMPTS,
+    QUEUE_DELETE_ATTEMPTS,
+    QUEUE_READ_ATTEMPTS,
+    QUEUE_SCAN,
+    QUEUE_TOTALS,
+    QUEUE_SET_STATE,
+    QUEUE_SET_DUE,
+    QUEUE_MEND_TIMES,
+    QUEUE_LIST_REPORTS,
     QUEUE_LIST_ALL,
     QUEUE_LIST_LOCAL,
     QUEUE_LIST_DUE,
@@ -68,6 +77,19 @@ bool queue_file_link(const struct store *store, const struct body *body,
 bool queue_apply(struct sql_db *db, struct queue_change *change, int64_t *delta,
                  struct file_names *obsolete, struct error *err) MUST_CHECK;
 
-/* Removes a message that has no recipients any more. */
-bool queue_delete_message(struct sql_db *db, uint64_t message, struct file_names *obsolete,
-                          struct error *err) MUST_CHECK;
+/* Removes a recipient, and its message where it was the last; one that is gone already is fine.
+ * *delta goes down by one where it was there. */
+bool queue_delete_recipient(struct sql_db *db, uint64_t recipient, int64_t *delta,
+                            struct file_names *obsolete, struct error *err) MUST_CHECK;
+
+/* Reading inside an open transaction. `keeps` chooses among the recipients. */
+struct queue_choice {
+    bool (*keeps)(const struct queue_choice *choice, const struct queue_message *message,
+                  const struct queue_recipient *recipient);
+    const void *context;
+    int64_t now_ms;
+};
+bool queue_read(struct sql_db *db, struct arena *arena, uint64_t id,
+                const struct queue_choice *choice, struct queue_message *out,
+                struct error *err) MUST_CHECK;
+bool queue_end_read(struct sql_db *db, bool ok, struct error *err) MUST_CHECK;

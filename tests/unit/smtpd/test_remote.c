@@ -6,6 +6,7 @@
 #include "common/daemon.h"
 #include "smtpd/remote/retry.h"
 #include "smtpd/remote/settle_remote.h"
+#include "storage/queue_operate.h"
 #include "tests/unit/smtpd/post.h"
 #include "tests/unit/support/check.h"
 
@@ -190,7 +191,9 @@ static void test_settle(void **state)
     assert_true(slice_is(list.items[0].recipients[0].last_reply, "connection refused"));
     assert_int_equal(list.items[0].recipients[0].tries, 1);
     assert_int_equal(list.items[0].recipients[1].tries, 0);
-    assert_true(queue_remove(post.rig.desk, list.items[0].id, &err));
+    assert_true(queue_operate(post.rig.desk, ORDER_REMOVE,
+                              &(struct queue_filter){ .message = list.items[0].id },
+                              &(uint64_t){ 0 }, &err));
     post_close(&post);
 }
 

@@ -1,5 +1,5 @@
-/* test_queue.c - what is in the queue: messages, recipients, retries, finding, removing. */
-#include "storage/notice.h"
+/* test_queue.c - what is in the queue: messages, recipients, retries, finding. */
+#include "storage/queue_operate.h"
 #include "tests/unit/storage/queue_fixture.h"
 #include "tests/unit/support/check.h"
 
@@ -103,7 +103,9 @@ static void retries_wait_for_their_time(void **state)
     check_ok(queue_next_due(place->desk, &due, &err), &err);
     assert_int_equal(due, 1001);
     read_message(place, &arena, id, &message);
-    retry = (struct queue_retry){ message.recipients[1].id, INT64_MAX - 5, buf_slice(&reply) };
+    retry = (struct queue_retry){ .recipient = message.recipients[1].id,
+                                  .next_try_ms = INT64_MAX - 5,
+                                  .made = { .reply = buf_slice(&reply) } };
     check_ok(
         write_and_wait(queue, (struct queue_change){ .retries = &retry, .n_retries = 1 }, &err),
         &err);
@@ -115,7 +117,9 @@ static void retries_wait_for_their_time(void **state)
 
     check_ok(queue_find(place->desk, &arena, QUEUE_REMOTE_DUE, 5000, 0, 10, &list, &err), &err);
     assert_int_equal(list.count, 0);
-    check_ok(queue_retry_now(place->desk, id, &count, &err), &err);
+    check_ok(queue_operate(place->desk, ORDER_RETRY, &(struct queue_filter){ .message = id },
+                           &count, &err),
+             &err);
     assert_int_equal(count, 2);
     check_ok(queue_find(place->desk, &arena, QUEUE_REMOTE_DUE, INT64_MAX - 6, 0, 10, &list, &err),
              &err);
@@ -155,28 +159,6 @@ static void finding_picks_and_pages(void **state)
     assert_int_equal(list.count, 0);
 }
 
-static void the_operator_can_remove(void **state)
-{
-    struct place *place = *state;
-    AUTO(queue_close) struct queue *queue = open_queue(place, 4);
-    uint64_t id = must_accept(place, queue, 5000, 4);
-    struct error err = { 0 };
-    struct notice notice;
-    int fd;
-
-    check_ok(notice_listen(place->store, "smtpd", &fd, &err), &err);
-    check_ok(queue_remove(place->desk, id, &err), &err);
-    assert_int_equal(count_files(place), 0);
-    assert_true(notice_read(fd, &notice));
-    assert_int_equal(notice.kind, NOTICE_QUEUE);
-    assert_false(queue_remove(place->desk, id, &err));
-    assert_int_equal(err.kind, ERROR_NOT_FOUND);
-    notice_unlisten(place->store, fd);
-
-    must_accept(place, queue, 10, 4); /* the backlog was counted again */
-    assert_int_equal(queue_backlog(queue), 4);
-}
-
 #define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, place_open, place_close)
 
 int main(void)
@@ -187,7 +169,6 @@ int main(void)
         IN_PLACE(a_message_goes_with_its_last_recipient),
         IN_PLACE(retries_wait_for_their_time),
         IN_PLACE(finding_picks_and_pages),
-        IN_PLACE(the_operator_can_remove),
     };
 
     return cmocka_run_group_tests_name("queue", tests, NULL, NULL);
