@@ -1,43 +1,34 @@
-/* resolver.h - asks the DNS (libunbound), without waiting.
+/* resolver.h - asks the DNS (libunbound, validating), without waiting.
  *
- * Lookups run in libunbound's own thread; their ends are called back on the loop thread, never from
- * within resolver_ask(). An answer is cached as long as its TTL allows.
+ * Lookups run in libunbound's own thread. Answers are cached by it as long as their TTL allows; a
+ * lookup that has no answer after `timeout_ms` has FAILED. See dns.h for how tables are used.
  *
- * Threads: loop thread. Lifetime: resolver_free() forgets lookups under way; the loop has to run
- * once more afterwards, to take the handle back.
+ * Lifetime: resolver_free() forgets lookups under way (their `done` is not called); the loop has to
+ * run once more afterwards, to take the handles back.
  */
 #pragma once
 
+#include "common/dns.h"
 #include "common/error.h"
-#include "common/slice.h"
 
 struct uv_loop_s;
 struct resolver;
 
-enum lookup_type { LOOKUP_A = 1, LOOKUP_MX = 15, LOOKUP_AAAA = 28 }; /* RFC 1035, 3596 */
-
-enum lookup_state {
-    LOOKUP_FOUND,
-    LOOKUP_NOTHING, /* the name exists, without such records */
-    LOOKUP_NO_NAME, /* NXDOMAIN */
-    LOOKUP_FAILED,  /* no answer, or one that cannot be trusted: nobody knows */
+struct resolver_options {
+    const char *servers; /* "address[@port] ..." to forward to; empty: /etc/resolv.conf's; "root":
+                            none, ask from the root down */
+    const char *trust_anchor; /* file with DS or DNSKEY records; empty: the system's for the root;
+                                 "none": nothing is validated, nothing is secure */
+    uint64_t timeout_ms;      /* for all answers of one resolver_fetch(); 0: 10 s */
 };
 
-struct lookup_result {
-    enum lookup_state state;
-    const struct slice *records; /* rdata, as on the wire; valid during the callback */
-    size_t count;
-    const char *reason; /* of LOOKUP_FAILED, in words */
-};
-
-typedef void (*lookup_done)(void *context, const struct lookup_result *result);
-
-/* `servers`: "address[@port] ..." to forward to; empty: those of /etc/resolv.conf. */
-bool resolver_new(struct uv_loop_s *loop, const char *servers, struct resolver **resolver_out,
-                  struct error *err) MUST_CHECK;
+/* Loop thread. Errors: ERROR_INVALID for options that cannot be used. */
+bool resolver_new(struct uv_loop_s *loop, const struct resolver_options *options,
+                  struct resolver **resolver_out, struct error *err) MUST_CHECK;
 void resolver_free(struct resolver **resolver);
 
-/* `done` is called exactly once, unless the resolver is freed before. False: it cannot be asked
- * (no memory, no threads), and `done` is not called. */
-bool resolver_ask(struct resolver *resolver, const char *name, enum lookup_type type,
-                  lookup_done done, void *context) MUST_CHECK;
+/* Asks for everything that is missing in the table; `done` is called once on the loop thread, when
+ * all of it is there or has FAILED, never from within this call. The table must not be touched
+ * until then. Any thread. */
+void resolver_fetch(struct resolver *resolver, struct dns_table *table, void (*done)(void *context),
+                    void *context);

@@ -126,8 +126,15 @@ static const struct config_key keys[] = {
     DURATION("smtp", "give_up", give_up, "5d", 1 * SECONDS, 30 * DAYS,
              "Age at which a message that cannot be delivered is returned."),
     NUMBER("smtp", "remote_port", remote_port, "25", 1, 65535, "Port of other servers."),
-    TEXT("smtp", "resolver", resolver, "",
-         "DNS servers to ask (address[@port], blanks between); empty: those of the machine."),
+
+    TEXT("dns", "resolver", resolver, "",
+         "DNS servers to ask (address[@port], blanks between); empty: those of the machine; root: "
+         "none, the DNS is asked from its root down."),
+    TEXT("dns", "trust_anchor", trust_anchor, "",
+         "File with the DS or DNSKEY records that DNSSEC is checked by; empty: those of the root; "
+         "none: nothing is checked, and DANE is not used."),
+    DURATION("dns", "timeout", dns_timeout, "10s", 1 * SECONDS, MINUTES,
+             "How long answers are waited for."),
 
     SIZE("imap", "literal", literal, "50M", 64 * KB, 4 * GB - 1, "Largest message in APPEND."),
     SIZE("imap", "command_size", command_size, "1M", 16 * KB, 64 * MB,

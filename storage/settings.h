@@ -31,9 +31,12 @@ struct settings {
     /* [smtp] */
     uint64_t message_size, recipients, errors, hops, command_timeout, data_timeout, backlog;
     uint64_t bare_newline, retry_first, retry_last, give_up, deliveries;
-    char *subaddress_separator, *resolver;
+    char *subaddress_separator;
     uint64_t remote_port;
     bool channel_binding;
+    /* [dns] */
+    char *resolver, *trust_anchor;
+    uint64_t dns_timeout;
     /* [imap] */
     uint64_t literal, command_size, search_slice;
     bool relaxed_flags;

@@ -450,7 +450,12 @@ bool remote_new(const struct remote_options *options, struct remote **remote_out
     struct remote *remote = NEW(struct remote);
 
     remote->options = *options;
-    if (!resolver_new(options->loop, options->smtpd->settings->resolver, &remote->resolver, err)) {
+    const struct resolver_options resolver = {
+        .servers = options->smtpd->settings->resolver,
+        .trust_anchor = options->smtpd->settings->trust_anchor,
+        .timeout_ms = options->smtpd->settings->dns_timeout,
+    };
+    if (!resolver_new(options->loop, &resolver, &remote->resolver, err)) {
         free(remote);
         return false;
     }

@@ -203,6 +203,39 @@ void route_set_targets(struct route *route)
         fail(route, ROUTE_FAILED, "5.4.4", "The domain has no mail server with an address");
 }
 
+/* One question, in a table of its own. */
+struct question {
+    struct dns_table table;
+    struct dns_answer answer;
+    struct route *route;
+    struct route_host *host;
+    void (*done)(struct question *question);
+};
+
+static void on_fetched(void *context)
+{
+    struct question *question = context;
+
+    question->done(question);
+    dns_table_free(&question->table);
+    free(question);
+}
+
+static void ask(struct route *route, struct route_host *host, const char *name, enum dns_type type,
+                void (*done)(struct question *question))
+{
+    struct question *question = NEW(struct question);
+
+    question->route = route;
+    question->host = host;
+    question->done = done;
+    question->answer = (struct dns_answer){ .name = slice_of(name), .type = type };
+    question->table.first = &question->answer;
+    question->table.count = question->table.n_missing = 1;
+    route->n_pending++;
+    resolver_fetch(route->resolver, &question->table, on_fetched, question);
+}
+
 static void end_lookup(struct route *route)
 {
     if (--route->n_pending > 0)
@@ -212,49 +245,44 @@ static void end_lookup(struct route *route)
     route->done(route);
 }
 
-static void on_addresses(void *context, const struct lookup_result *result)
+static void on_addresses(struct question *question)
 {
-    struct route_lookup *lookup = context;
+    const struct dns_answer *answer = &question->answer;
 
-    lookup->route->some_failed |= result->state == LOOKUP_FAILED;
-    for (size_t i = 0; i < result->count; i++)
-        route_add_address(lookup->host, result->records[i]);
-    end_lookup(lookup->route);
+    question->route->some_failed |= answer->state == DNS_FAILED;
+    for (size_t i = 0; i < answer->count; i++)
+        route_add_address(question->host, answer->records[i]);
+    end_lookup(question->route);
 }
 
 /* IPv4 first: many receivers judge mail over IPv6 more harshly. But both are asked for at once. */
 static void ask_addresses(struct route *route)
 {
-    static const enum lookup_type types[] = { LOOKUP_A, LOOKUP_AAAA };
+    static const enum dns_type types[] = { DNS_A, DNS_AAAA };
 
     route_sort(route);
     for (size_t i = 0; i < route->n_hosts; i++) {
-        route->lookups[i] = (struct route_lookup){ route, &route->hosts[i] };
-        for (size_t k = 0; k < COUNT_OF(types); k++) {
-            if (resolver_ask(route->resolver, route->hosts[i].name, types[k], on_addresses,
-                             &route->lookups[i]))
-                route->n_pending++;
-            else
-                route->some_failed = true;
-        }
+        for (size_t k = 0; k < COUNT_OF(types); k++)
+            ask(route, &route->hosts[i], route->hosts[i].name, types[k], on_addresses);
     }
 }
 
-static void take_mx(struct route *route, const struct lookup_result *result, const char *domain)
+static void take_mx(struct route *route, const struct dns_answer *answer)
 {
-    switch (result->state) {
-    case LOOKUP_FAILED:
+    switch (answer->state) {
+    case DNS_MISSING:
+    case DNS_FAILED:
         fail(route, ROUTE_LATER, "4.4.3", "The domain's mail servers could not be looked up");
         return;
-    case LOOKUP_NO_NAME:
+    case DNS_NO_NAME:
         fail(route, ROUTE_FAILED, "5.1.2", "There is no such domain");
         return;
-    case LOOKUP_NOTHING:
-        route_add_host(route, domain, 0, 0);
+    case DNS_NOTHING:
+        route_add_host(route, route->domain, 0, 0);
         break;
-    case LOOKUP_FOUND:
-        for (size_t i = 0; i < result->count; i++)
-            if (!route_add_mx(route, result->records[i], random_u64()))
+    case DNS_FOUND:
+        for (size_t i = 0; i < answer->count; i++)
+            if (!route_add_mx(route, answer->records[i], random_u64()))
                 route->some_failed = true;
         break;
     }
@@ -265,12 +293,10 @@ static void take_mx(struct route *route, const struct lookup_result *result, con
     ask_addresses(route);
 }
 
-static void on_mx(void *context, const struct lookup_result *result)
+static void on_mx(struct question *question)
 {
-    struct route *route = context;
-
-    take_mx(route, result, route->domain);
-    end_lookup(route);
+    take_mx(question->route, &question->answer);
+    end_lookup(question->route);
 }
 
 bool route_find(struct route *route, struct resolver *resolver, const struct settings *settings,
@@ -289,10 +315,6 @@ bool route_find(struct route *route, struct resolver *resolver, const struct set
         fail(route, ROUTE_FAILED, "5.1.2", "The address has no domain that mail can go to");
         return false;
     }
-    if (!resolver_ask(resolver, domain, LOOKUP_MX, on_mx, route)) {
-        fail(route, ROUTE_LATER, "4.4.3", "The resolver cannot be asked");
-        return false;
-    }
-    route->n_pending = 1;
+    ask(route, NULL, domain, DNS_MX, on_mx);
     return true;
 }

@@ -54,10 +54,6 @@ struct route {
     size_t n_pending; /* lookups */
     bool some_failed; /* some lookups */
     char domain[ROUTE_NAME_SIZE];
-    struct route_lookup {
-        struct route *route;
-        struct route_host *host;
-    } lookups[ROUTE_HOSTS_MAX];
 };
 
 /* `done` is called later, on the loop thread, if this returns true; else the result is there. */

@@ -117,13 +117,14 @@ class Peer:
 
 
 class World:
-    def __init__(self, make_server, stack, smtp):
+    def __init__(self, make_server, stack, smtp, resolver):
         self.stack = stack
         self.dns = Dns()
         stack.callback(self.dns.close)
         self.port = free_ports(30)[-1]
-        settings = {"resolver": self.dns.server, "remote_port": self.port, "retry_last": "1s"}
-        self.server = make_server({"smtp": settings | (smtp or {})})
+        settings = {"remote_port": self.port, "retry_last": "1s"}
+        self.server = make_server({"smtp": settings | (smtp or {}),
+                                   "dns": {"resolver": resolver or self.dns.server}})
         self.sender = self.server.add_account(f"sender@{DOMAIN}")
         stack.enter_context(self.server)
 
@@ -172,7 +173,7 @@ class World:
 @pytest.fixture
 def make_world(make_server):
     with contextlib.ExitStack() as stack:
-        yield lambda smtp=None: World(make_server, stack, smtp)
+        yield lambda smtp=None, resolver=None: World(make_server, stack, smtp, resolver)
 
 
 def test_delivered(make_world):
@@ -296,7 +297,7 @@ def test_names_that_cannot_be_looked_up(make_world):
 
 
 def test_unreachable_resolver_keeps_mail(make_world):
-    world = make_world({"resolver": "127.0.0.1@1", "retry_first": "1h", "retry_last": "1h"})
+    world = make_world({"retry_first": "1h", "retry_last": "1h"}, resolver="127.0.0.1@1")
     world.send("x@far.test")
     assert "looked up" in world.wait_for_try()["last_reply"]
     assert len(world.queue()) == 1 and world.server.count(world.sender) == 0

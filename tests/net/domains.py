@@ -45,7 +45,8 @@ class Postane:
         ca.issue(folder, self.mx, "localhost")
         values = {
             "postane": {"hostname": self.mx},
-            "smtp": {"resolver": DNS_ADDRESS, "remote_port": 25, "retry_first": "2s",
+            "dns": {"resolver": DNS_ADDRESS},
+            "smtp": {"remote_port": 25, "retry_first": "2s",
                      "retry_last": "2s"},
             "listen": {"smtp": "0.0.0.0:25"},
         }

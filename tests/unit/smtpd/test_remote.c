@@ -272,6 +272,7 @@ static void test_scheduler(void **state)
     post_open(&post);
     post.settings.deliveries = 3;
     post.settings.resolver = "127.0.0.1@1";
+    post.settings.trust_anchor = "none";
     post.settings.smtp = "";
     for (int i = 0; i < 70; i++)
         enter(&post, "bob@example.test", time_ms(), to, COUNT_OF(to));
@@ -296,6 +297,7 @@ static void test_bad_resolver(void **state)
 
     post_open(&post);
     post.settings.resolver = "not an address";
+    post.settings.trust_anchor = "none";
     const struct remote_options options = { .smtpd = &post.smtpd,
                                             .loop = &post.loop,
                                             .pool = post.pool };
