@@ -19,6 +19,7 @@
 #include "common/buf.h"
 #include "common/error.h"
 #include "common/tls.h"
+#include "common/tls_check.h"
 
 struct uv_loop_s;
 struct net;
@@ -27,6 +28,10 @@ struct conn;
 /* What the connections of one loop share; free it after the last CONN_CLOSED. */
 struct net *net_new(struct uv_loop_s *loop);
 void net_free(struct net **net);
+
+/* The authorities that TLS_TRUSTED counts on: a file in PEM; "" means the system's. Without this
+ * call there are none. */
+bool net_trust(struct net *net, const char *authorities, struct error *err) MUST_CHECK;
 
 enum conn_event {
     CONN_WAKE,   /* something changed: input, unsent, open, secure, ended, timed out */
@@ -58,7 +63,7 @@ struct conn *conn_accept(struct net *net, int fd, const struct conn_options *opt
                          conn_owner event, void *owner);
 
 /* Starts connecting; conn_is_open() tells when it worked, conn_close_reason() why it did not.
- * `address` is numeric. TLS of an outgoing connection accepts any certificate (opportunistic). */
+ * `address` is numeric. */
 struct conn *conn_connect(struct net *net, const char *address, uint16_t port,
                           const struct conn_options *options, conn_owner event, void *owner);
 
@@ -87,8 +92,10 @@ void conn_set_room(struct conn *conn, size_t room);
 void conn_set_idle(struct conn *conn, uint64_t idle_ms); /* from now on; 0: none */
 void conn_set_alarm(struct conn *conn, uint64_t ms);     /* CONN_WAKE once, then */
 bool conn_alarm_due(const struct conn *conn);            /* the alarm has passed, or none was set */
-void conn_start_tls(struct conn *conn, const char *server_name); /* name: as client, for SNI; drops
-                                                                    unread input in clear text */
-void conn_close(struct conn *conn, const char *reason);          /* reason: not copied */
+
+/* Drops unread input in clear text. `check`: as a client; NULL takes any certificate. */
+void conn_start_tls(struct conn *conn, struct tls_check *check);
+
+void conn_close(struct conn *conn, const char *reason); /* reason: not copied */
 void conn_abort(struct conn *conn, const char *reason);
 const char *conn_close_reason(const struct conn *conn); /* also: why it broke; "" while it lives */

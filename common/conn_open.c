@@ -150,7 +150,7 @@ struct conn *conn_connect(struct net *net, const char *address, uint16_t port,
     return conn;
 }
 
-void conn_start_tls(struct conn *conn, const char *server_name)
+void conn_start_tls(struct conn *conn, struct tls_check *check)
 {
     if (conn->phase != CONN_OPEN || conn->session != NULL)
         return;
@@ -159,7 +159,8 @@ void conn_start_tls(struct conn *conn, const char *server_name)
         conn_abort(conn, "the peer hung up before the TLS handshake");
         return;
     }
-    if (!conn_tls_start(conn, server_name)) {
+    conn->check = check;
+    if (!conn_tls_start(conn)) {
         conn_abort(conn, "TLS cannot be started");
         return;
     }

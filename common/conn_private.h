@@ -63,6 +63,7 @@ struct conn {
     unsigned char open_handles;
 
     struct tls *tls;
+    struct tls_check *check; /* of an outgoing handshake; may be NULL */
     const char *alpn;
     gnutls_session_t session; /* NULL in clear text */
     struct tls_certificates *certificates;
@@ -91,7 +92,7 @@ void conn_wake(struct conn *conn);
 void conn_update_reading(struct conn *conn); /* after any change of what it depends on */
 
 /* conn_tls.c. All do nothing harmful on a connection that is GONE. */
-bool conn_tls_start(struct conn *conn, const char *server_name);
+bool conn_tls_start(struct conn *conn);
 void conn_tls_shake(struct conn *conn);   /* as far as it goes */
 void conn_tls_decrypt(struct conn *conn); /* fresh and sealed to input, as far as there is room */
 void conn_tls_encrypt(struct conn *conn); /* output to wire, while the wire is short */

@@ -6,6 +6,7 @@
 #include "common/conn_private.h"
 
 #include "common/mem.h"
+#include "common/tls_verify.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -33,6 +34,20 @@ void net_free(struct net **net_pointer)
     gnutls_certificate_free_credentials(net->client_credentials);
     gnutls_priority_deinit(net->client_priority);
     free(net);
+}
+
+bool net_trust(struct net *net, const char *authorities, struct error *err)
+{
+    int code = authorities[0] != '\0'
+                   ? gnutls_certificate_set_x509_trust_file(net->client_credentials, authorities,
+                                                            GNUTLS_X509_FMT_PEM)
+                   : gnutls_certificate_set_x509_system_trust(net->client_credentials);
+
+    if (code < 0)
+        return error_set(err, ERROR_INVALID, "authorities %s: %s",
+                         authorities[0] != '\0' ? authorities : "of the system",
+                         gnutls_strerror(code));
+    return true;
 }
 
 static ssize_t push(gnutls_transport_ptr_t transport, const void *data, size_t len)
@@ -76,8 +91,18 @@ static int pull_ready(gnutls_transport_ptr_t transport, unsigned ms)
     return conn->sealed.len + conn->fresh.len > 0;
 }
 
-static gnutls_session_t client_session(struct conn *conn, const char *server_name)
+/* GnuTLS calls this when the server's certificates are there, before our last message. */
+static int look_at_server(gnutls_session_t session)
 {
+    struct conn *conn = gnutls_transport_get_ptr(session);
+    struct tls_check *check = conn->check;
+
+    return tls_verify(session, check) || check->report_only ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+static gnutls_session_t client_session(struct conn *conn)
+{
+    const struct tls_check *check = conn->check;
     gnutls_session_t session;
 
     if (gnutls_init(&session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0)
@@ -88,15 +113,18 @@ static gnutls_session_t client_session(struct conn *conn, const char *server_nam
         gnutls_deinit(session);
         return NULL;
     }
-    if (server_name != NULL)
-        gnutls_server_name_set(session, GNUTLS_NAME_DNS, server_name, strlen(server_name));
+    if (check != NULL && check->server_name != NULL)
+        gnutls_server_name_set(session, GNUTLS_NAME_DNS, check->server_name,
+                               strlen(check->server_name));
+    if (check != NULL)
+        gnutls_session_set_verify_function(session, look_at_server);
     return session;
 }
 
-bool conn_tls_start(struct conn *conn, const char *server_name)
+bool conn_tls_start(struct conn *conn)
 {
     if (conn->outgoing)
-        conn->session = client_session(conn, server_name);
+        conn->session = client_session(conn);
     else if (conn->tls != NULL)
         conn->session = tls_session(conn->tls, &conn->certificates);
     if (conn->session == NULL)
@@ -127,7 +155,10 @@ static void tls_failed(struct conn *conn, int code)
         uv_try_write(&conn->socket.stream, &bytes, 1);
         buf_free(&conn->wire);
     }
-    conn_abort(conn, gnutls_strerror(code));
+    if (code == GNUTLS_E_CERTIFICATE_ERROR && conn->check != NULL)
+        conn_abort(conn, tls_fault_text(conn->check->fault));
+    else
+        conn_abort(conn, gnutls_strerror(code));
 }
 
 void conn_tls_shake(struct conn *conn)
@@ -146,6 +177,7 @@ void conn_tls_shake(struct conn *conn)
         return;
     }
     conn->secure = true;
+    conn->check = NULL;
     conn->phase = CONN_OPEN;
     conn->last_input_at = uv_now(conn->net->loop);
     conn->stall_at = 0;

@@ -185,7 +185,7 @@ static bool start_tls(struct session *s)
         return end(s, "TLS is not offered");
     buf_free(&s->call.in); /* whatever came in clear text: RFC 3207 section 4.2, RFC 8314 */
     conn_set_room(s->conn, s->server->options.input_max);
-    conn_start_tls(s->conn, s->call.server_name);
+    conn_start_tls(s->conn, s->call.tls_check);
     return wait_for(s, WAIT_TLS);
 }
 

@@ -79,7 +79,8 @@ struct call {
     bool secure;         /* TLS is up */
     atomic_bool closing; /* the connection is gone: what you write is lost, stop early */
     const char *reason;  /* in close(): why the session ended, in words */
-    const char *server_name; /* for NEXT_TLS as a client: sent as SNI; may be NULL */
+    struct tls_check *tls_check; /* for NEXT_TLS as a client; may be NULL. When it fails, close()
+                                    is called with tls_check->fault set */
     const struct conn_peer *peer, *local;
     const char *tls_name;                             /* "TLS1.3 AES-256-GCM", or "" */
     struct slice binding_exporter, binding_end_point; /* for SCRAM-PLUS; empty in clear text */

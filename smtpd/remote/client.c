@@ -192,7 +192,8 @@ static enum next on_starttls(struct client *client, const struct answer *answer)
     if (answer->code != 220)
         return begin_transaction(client);
     client->phase = CLIENT_SHAKING;
-    client->call->server_name = client->task->host;
+    client->task->check.server_name = client->task->host;
+    client->call->tls_check = &client->task->check;
     return NEXT_TLS;
 }
 

@@ -37,9 +37,10 @@ enum client_phase {
 /* One connection for a shipment; the caller's, until `ended`. */
 struct client_task {
     struct shipment *shipment;
-    const char *hostname; /* ours, for EHLO */
-    const char *host;     /* the server's name, for TLS; NULL for an address literal */
-    bool no_tls;          /* STARTTLS has failed with this server */
+    const char *hostname;   /* ours, for EHLO */
+    const char *host;       /* the server's name, for TLS; NULL for an address literal */
+    bool no_tls;            /* STARTTLS has failed with this server */
+    struct tls_check check; /* what its certificate has to be */
 
     /* Filled by the client. */
     bool tls_failed; /* worth another try with no_tls */

@@ -10,6 +10,7 @@ struct speaker {
     struct conn *conn;
     struct buf heard;
     const char *const *lines; /* until NULL; "TLS" starts TLS, "CLOSE" closes twice */
+    struct tls_check *check; /* for TLS */
     bool shaking, was_secure;
     char reason[128];
     unsigned closed;
@@ -24,7 +25,7 @@ static void say_next(struct speaker *speaker)
         return;
     speaker->lines++;
     if (strcmp(line, "TLS") == 0) {
-        conn_start_tls(speaker->conn, "main.example");
+        conn_start_tls(speaker->conn, speaker->check);
         speaker->shaking = true;
     } else if (strcmp(line, "CLOSE") == 0) {
         conn_close(speaker->conn, "said all");

@@ -311,7 +311,7 @@ static void test_starttls(void **state)
     assert_string_equal(rig_text(&play.rig), "STARTTLS\r\n");
     rig_say(&play.rig, "220 go\r\n250 injected\r\n");
     assert_true(play.rig.wants_tls);
-    assert_string_equal(play.rig.call.server_name, "peer.test");
+    assert_string_equal(play.rig.call.tls_check->server_name, "peer.test");
     play.rig.call.tls_offered = false;
     rig_secure(&play.rig);
     assert_string_equal(rig_text(&play.rig), EHLO); /* all that was learned is forgotten */
