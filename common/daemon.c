@@ -174,6 +174,19 @@ static struct server_options server_options(struct daemon *daemon)
     };
 }
 
+/* A system without authorities is none to refuse work on: nobody is trusted then. */
+static bool load_authorities(struct daemon *daemon, struct error *err)
+{
+    const char *path = daemon->authorities;
+
+    if (path == NULL || net_trust(daemon->state->net, path, err))
+        return true;
+    if (path[0] != '\0')
+        return false;
+    log_warn(&daemon->log, "no authorities", F_ERR(err));
+    return true;
+}
+
 static bool start(struct daemon *daemon, struct error *err)
 {
     struct daemon_state *state = daemon->state;
@@ -183,6 +196,8 @@ static bool start(struct daemon *daemon, struct error *err)
         !pool_new(&state->loop, daemon->slow_workers, NULL, &daemon->slow, err))
         return false;
     state->net = net_new(&state->loop);
+    if (!load_authorities(daemon, err))
+        return false;
     struct server_options options = server_options(daemon);
     daemon->server = server_new(&options);
     watch_signals(daemon);

@@ -26,6 +26,7 @@ struct daemon {
     const struct daemon_listener *listeners;
     size_t n_listeners;
     struct tls_files tls;
+    const char *authorities; /* see net_trust(); NULL: it is nobody's client */
     unsigned workers, slow_workers;
     struct pool_desk desk;
     uint64_t idle_ms, stall_ms, stop_ms;

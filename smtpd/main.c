@@ -180,6 +180,7 @@ int main(int argc, char **argv)
     service.daemon.listeners = listeners;
     service.daemon.n_listeners = COUNT_OF(listeners);
     service.daemon.idle_ms = service.settings.command_timeout;
+    service.daemon.authorities = service.settings.authorities;
     service.daemon.busy_reply = "421 4.7.0 Too many connections, try again later\r\n";
     code = service_run(&service);
     remote_free(&me.remote);

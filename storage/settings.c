@@ -61,6 +61,9 @@ static const struct config_key keys[] = {
     TEXT("tls", "key", key, "", "PEM file with the certificate's private key."),
     TEXT("tls", "certificates", certificates, "",
          "Folder with NAME.crt and NAME.key for further host names (SNI)."),
+    TEXT("tls", "authorities", authorities, "",
+         "PEM file with the authorities that other servers' certificates may come from; empty: "
+         "those of the system."),
 
     NUMBER("limits", "workers", workers, "8", 1, 256,
            "Worker threads of each daemon; jobs of one account share one."),

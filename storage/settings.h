@@ -20,7 +20,7 @@ struct settings {
     /* [listen] */
     char *smtp, *submission, *submissions, *lmtp, *lmtp_unix, *imap, *imaps, *pop3, *pop3s;
     /* [tls] */
-    char *certificate, *key, *certificates;
+    char *certificate, *key, *certificates, *authorities;
     /* [limits] */
     uint64_t workers, handles, sessions, sessions_per_address, idle_imap, idle_pop3;
     uint64_t stall, stop, input, quota_bytes, quota_messages;
