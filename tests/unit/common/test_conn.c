@@ -10,7 +10,7 @@ struct speaker {
     struct conn *conn;
     struct buf heard;
     const char *const *lines; /* until NULL; "TLS" starts TLS, "CLOSE" closes twice */
-    struct tls_check *check; /* for TLS */
+    struct tls_check *check;  /* for TLS */
     bool shaking, was_secure;
     char reason[128];
     unsigned closed;
