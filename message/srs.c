@@ -62,7 +62,8 @@ static struct slice sign(const unsigned char secret[32], const char *tag, struct
     char hash[HASH_TEXT];
 
     hash_of(secret, rest, hash);
-    buf_fmt(&text, "%s=" SLICE_FMT "=" SLICE_FMT, tag, HASH_TEXT, hash, SLICE_ARG(rest));
+    buf_fmt(&text, "%s=%.*s=", tag, HASH_TEXT, hash);
+    buf_add_slice(&text, rest);
     return slice_copy(arena, buf_slice(&text));
 }
 
@@ -86,7 +87,9 @@ static struct slice rest_of_second(struct arena *arena, struct slice local, stru
         (void)slice_split(&inner, '=', &ignored); /* that server's hash; ours takes its place */
         return slice_copy(arena, inner);
     }
-    buf_fmt(&rest, SLICE_FMT "=" SLICE_FMT, SLICE_ARG(domain), SLICE_ARG(slice_from(local, 4)));
+    buf_add_slice(&rest, domain);
+    buf_add_byte(&rest, '=');
+    buf_add_slice(&rest, slice_from(local, 4));
     return slice_copy(arena, buf_slice(&rest));
 }
 
@@ -96,8 +99,10 @@ static struct slice rest_of_first(int64_t now_ms, struct arena *arena, struct sl
     AUTO(buf_free) struct buf rest = { 0 };
     unsigned day = today(now_ms);
 
-    buf_fmt(&rest, "%c%c=" SLICE_FMT "=" SLICE_FMT, digits[day / 32], digits[day % 32],
-            SLICE_ARG(domain), SLICE_ARG(local));
+    buf_fmt(&rest, "%c%c=", digits[day / 32], digits[day % 32]);
+    buf_add_slice(&rest, domain);
+    buf_add_byte(&rest, '=');
+    buf_add_slice(&rest, local);
     return slice_copy(arena, buf_slice(&rest));
 }
 
@@ -137,7 +142,8 @@ static enum srs_result reverse_second(struct arena *arena, struct slice rest,
 
     if (!slice_split(&rest, '=', domain_out) || domain_out->len == 0 || rest.len < 2)
         return SRS_BAD;
-    buf_fmt(&local, "SRS0" SLICE_FMT, SLICE_ARG(rest));
+    buf_add_text(&local, "SRS0");
+    buf_add_slice(&local, rest);
     *local_out = slice_copy(arena, buf_slice(&local));
     return SRS_GOOD;
 }

@@ -132,7 +132,7 @@ static void prepare(struct parcel *parcel, struct arena *arena, struct append *i
 }
 
 /* The transaction; when the mailbox has no room for all, as many as it has room for. */
-static void append(struct account *account, uint64_t inbox, struct parcel **parcels,
+static void append(struct account *account, uint64_t mailbox, struct parcel **parcels,
                    struct append *items, size_t count)
 {
     uint32_t uidvalidity;
@@ -140,13 +140,13 @@ static void append(struct account *account, uint64_t inbox, struct parcel **parc
 
     if (count == 0)
         return;
-    if (!mailbox_append(account, inbox, items, count, false, &uidvalidity, &err)) {
+    if (!mailbox_append(account, mailbox, items, count, false, &uidvalidity, &err)) {
         if (err.kind != ERROR_OVER_QUOTA || count == 1) {
             settle_all(parcels, count, &err);
             return;
         }
         for (size_t i = 0; i < count; i++)
-            append(account, inbox, parcels + i, items + i, 1);
+            append(account, mailbox, parcels + i, items + i, 1);
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -155,7 +155,8 @@ static void append(struct account *account, uint64_t inbox, struct parcel **parc
     }
 }
 
-static void deliver(struct account *account, uint64_t inbox, struct desk *desk,
+/* Those of the parcels that go to this mailbox. */
+static void deliver(struct account *account, uint64_t mailbox, bool junk, struct desk *desk,
                     struct parcel **parcels, size_t count)
 {
     AUTO(arena_free) struct arena arena = { 0 };
@@ -164,24 +165,57 @@ static void deliver(struct account *account, uint64_t inbox, struct desk *desk,
     size_t n_ready = 0;
 
     for (size_t i = 0; i < count; i++) {
-        if (!open_body(parcels[i], desk) || is_loop(parcels[i]))
+        if (parcels[i]->letter->message.junk != junk || !open_body(parcels[i], desk) ||
+            is_loop(parcels[i]))
             continue;
         prepare(parcels[i], &arena, &items[n_ready]);
         ready[n_ready++] = parcels[i];
     }
-    append(account, inbox, ready, items, n_ready);
+    append(account, mailbox, ready, items, n_ready);
+}
+
+/* The mailbox of \Junk (RFC 6154); INBOX where the user has removed it. */
+static bool find_junk(struct account *account, struct arena *arena, uint64_t *junk,
+                      struct error *err)
+{
+    struct mailbox_list list;
+
+    if (!mailbox_all(account, arena, &list, err))
+        return false;
+    for (size_t i = 0; i < list.count; i++)
+        if (list.items[i].special_use == SPECIAL_JUNK)
+            *junk = list.items[i].id;
+    return true;
+}
+
+static bool has_junk(struct parcel *const *parcels, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (parcels[i]->letter->message.junk)
+            return true;
+    return false;
 }
 
 void deliver_batch(struct desk *desk, uint64_t account_id, struct parcel **parcels, size_t count)
 {
     AUTO(arena_free) struct arena arena = { 0 };
+    bool some_junk = has_junk(parcels, count);
     struct account *account;
     struct mailbox_info inbox;
+    uint64_t junk;
     struct error err;
 
     if (!desk_account(desk, account_id, &account, &err) ||
-        !mailbox_by_name(account, &arena, SLICE("INBOX"), &inbox, &err))
+        !mailbox_by_name(account, &arena, SLICE("INBOX"), &inbox, &err)) {
         settle_all(parcels, count, &err);
-    else
-        deliver(account, inbox.id, desk, parcels, count);
+        return;
+    }
+    junk = inbox.id;
+    if (some_junk && !find_junk(account, &arena, &junk, &err)) {
+        settle_all(parcels, count, &err);
+        return;
+    }
+    deliver(account, inbox.id, false, desk, parcels, count);
+    if (some_junk)
+        deliver(account, junk, true, desk, parcels, count);
 }

@@ -1,4 +1,5 @@
-/* deliver.h - puts messages into one account's INBOX: one batch, one transaction.
+/* deliver.h - puts messages into one account's INBOX, suspicious ones into Junk: one batch, one
+ * transaction for each of the two.
  *
  * Threads: the account's worker with its desk.
  */
