@@ -53,6 +53,7 @@ static void copy_recipient(struct letter *letter, const struct queue_recipient *
     copy->address = slice_copy(&letter->arena, recipient->address);
     copy->detail = slice_copy(&letter->arena, recipient->detail);
     copy->original = slice_copy(&letter->arena, recipient->original);
+    copy->reverse_path = slice_copy(&letter->arena, recipient->reverse_path);
     copy->orcpt = slice_copy(&letter->arena, recipient->orcpt);
     copy->last_reply = slice_copy(&letter->arena, recipient->last_reply);
 }

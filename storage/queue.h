@@ -72,6 +72,7 @@ struct queue_recipient {
     struct slice address;          /* where it goes */
     struct slice detail;           /* subaddress, local only */
     struct slice original;         /* as in RCPT TO: for Delivered-To, DSNs */
+    struct slice reverse_path;     /* MAIL FROM for it, where it is not the message's sender */
     struct slice orcpt;            /* RFC 3461, as given; may be empty */
     unsigned notify;               /* enum dsn_notify */
     unsigned char delivery_id[16]; /* all zero: filled by the writer */

@@ -31,7 +31,8 @@ static bool needs_utf8(const struct client *client)
     for (size_t i = 0; i < shipment->n_errands; i++)
         if (!is_ascii(shipment->errands[i].to->address))
             return true;
-    return !is_ascii(message->sender) || !is_ascii(slice_part(body, 0, header_length(body)));
+    return !is_ascii(shipment_sender(shipment)) ||
+           !is_ascii(slice_part(body, 0, header_length(body)));
 }
 
 static bool refuse(struct client *client, const char *status, const char *text)
@@ -61,7 +62,7 @@ void client_say_mail(struct client *client)
     const struct queue_message *message = &client->shipment->letter->message;
     struct buf *out = &client->call->out;
 
-    buf_fmt(out, "MAIL FROM:<" SLICE_FMT ">", SLICE_ARG(message->sender));
+    buf_fmt(out, "MAIL FROM:<" SLICE_FMT ">", SLICE_ARG(shipment_sender(client->shipment)));
     if (has(client, EXTENSION_SIZE))
         buf_fmt(out, " SIZE=%llu", (unsigned long long)message->size);
     if (message->binary)

@@ -24,6 +24,16 @@ static void domain_of(struct slice address, char domain_out[SHIPMENT_NAME_SIZE])
         memcpy(domain_out, buf_text(&name), name.len + 1);
 }
 
+static struct slice sender_of(const struct letter *letter, const struct queue_recipient *to)
+{
+    return to->reverse_path.len > 0 ? to->reverse_path : letter->message.sender;
+}
+
+struct slice shipment_sender(const struct shipment *shipment)
+{
+    return sender_of(shipment->letter, shipment->errands[0].to);
+}
+
 static struct shipment *shipment_new(struct letter *letter, const char *domain, size_t room)
 {
     struct shipment *shipment = mem_zero(sizeof(*shipment) + room * sizeof(shipment->errands[0]));
@@ -33,10 +43,11 @@ static struct shipment *shipment_new(struct letter *letter, const char *domain, 
     return shipment;
 }
 
-static struct shipment *find(struct shipment *list, const char *domain)
+static struct shipment *find(struct shipment *list, const char *domain, struct slice sender)
 {
     while (list != NULL &&
-           (strcmp(list->domain, domain) != 0 || list->n_errands == SHIPMENT_RECIPIENTS_MAX))
+           (strcmp(list->domain, domain) != 0 || list->n_errands == SHIPMENT_RECIPIENTS_MAX ||
+            !slice_equal(shipment_sender(list), sender)))
         list = list->next;
     return list;
 }
@@ -53,7 +64,7 @@ struct shipment *shipments_of(const struct queue_message *message)
         char domain[SHIPMENT_NAME_SIZE];
 
         domain_of(to->address, domain);
-        struct shipment *shipment = find(list, domain);
+        struct shipment *shipment = find(list, domain, sender_of(letter, to));
         if (shipment == NULL) {
             shipment = shipment_new(letter, domain, MIN(left, SHIPMENT_RECIPIENTS_MAX));
             shipment->next = list;

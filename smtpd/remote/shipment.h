@@ -35,7 +35,10 @@ struct shipment {
     struct errand errands[];
 };
 
-/* All recipients of a message by their domains, as a list. */
+/* MAIL FROM: the same for all of its recipients. */
+struct slice shipment_sender(const struct shipment *shipment);
+
+/* All recipients of a message by their domains and reverse paths, as a list. */
 struct shipment *shipments_of(const struct queue_message *message);
 void shipment_free(struct shipment **shipment);
 

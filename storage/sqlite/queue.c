@@ -39,6 +39,8 @@ static const char *const migrations[] = {
     "CREATE INDEX recipient_tried ON recipient(next_try) WHERE tries > 0;"
     "DROP INDEX recipient_due;"
     "CREATE INDEX recipient_due ON recipient(next_try, message) WHERE account = 0 AND state = 0;",
+
+    "ALTER TABLE recipient ADD COLUMN reverse_path TEXT NOT NULL DEFAULT '';",
 };
 
 static const char *const statements[QUEUE_STATEMENTS] = {
@@ -53,8 +55,8 @@ static const char *const statements[QUEUE_STATEMENTS] = {
     [QUEUE_INSERT_BODY] = "INSERT INTO body(message, data) VALUES(?, ?)",
     [QUEUE_INSERT_RECIPIENT] =
         "INSERT INTO recipient(message, account, address, detail, original, orcpt, notify,"
-        "  delivery_id, tries, next_try, reply, state, report)"
-        "  VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "  delivery_id, tries, next_try, reply, state, report, reverse_path)"
+        "  VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [QUEUE_DELETE_RECIPIENT] = "DELETE FROM recipient WHERE id = ? RETURNING message, tries",
     [QUEUE_HAS_RECIPIENTS] = "SELECT 1 FROM recipient WHERE message = ? LIMIT 1",
     [QUEUE_DELETE_MESSAGE] = "DELETE FROM message WHERE id = ?",
@@ -102,7 +104,7 @@ static const char *const statements[QUEUE_STATEMENTS] = {
     [QUEUE_READ_RECIPIENTS] =
         "SELECT id, account, address, detail, original, orcpt, notify,"
         "  delivery_id, tries, next_try, reply, state, report,"
-        "  warned, last_try, waited FROM recipient WHERE message = ? ORDER BY id",
+        "  warned, last_try, waited, reverse_path FROM recipient WHERE message = ? ORDER BY id",
     [QUEUE_READ_BODY] = "SELECT body_size, file, hash, data FROM message"
                         "  LEFT JOIN body ON body.message = message.id WHERE id = ?",
     [QUEUE_FIND_FILE] = "SELECT file FROM message WHERE id = ?",
@@ -144,6 +146,7 @@ static void recipient_from_row(struct arena *arena, const struct sql_row *row,
         .warned = sql_u64(row, 13) != 0,
         .last_try_ms = sql_i64(row, 14),
         .waited_ms = sql_i64(row, 15),
+        .reverse_path = slice_copy(arena, sql_slice(row, 16)),
     };
     memcpy(out->delivery_id, delivery_id.data, MIN(delivery_id.len, sizeof(out->delivery_id)));
 }
