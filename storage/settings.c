@@ -1,6 +1,8 @@
 /* settings.c - the table of all keys. A new setting is a field in settings.h and a row here. */
 #include "storage/settings.h"
 
+#include "common/networks.h"
+
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -120,6 +122,8 @@ static const struct config_key keys[] = {
            "What to do with a bare CR or LF in a message."),
     TEXT("smtp", "subaddress_separator", subaddress_separator, "+",
          "Character between user and tag in user+tag@domain; empty: none."),
+    TEXT("smtp", "trusted_networks", trusted_networks, "127.0.0.0/8 ::1",
+         "Clients that need not prove who they are: no SPF, DKIM, DMARC and no lists for them."),
     NUMBER("smtp", "deliveries", deliveries, "20", 1, 1000,
            "Connections to other servers at the same time."),
     DURATION("smtp", "retry_first", retry_first, "1m", 1 * SECONDS, DAYS,
@@ -179,6 +183,8 @@ bool settings_load(const char *path, struct settings *settings, struct error *er
     if ((settings->certificate[0] == '\0') != (settings->key[0] == '\0'))
         return error_set(err, ERROR_INVALID, "%s: [tls] certificate and key need each other",
                          path != NULL ? path : "defaults");
+    if (!networks_check(slice_of(settings->trusted_networks), err))
+        return error_wrap(err, "%s: [smtp] trusted_networks", path != NULL ? path : "defaults");
     if (strlen(settings->subaddress_separator) > 1)
         return error_set(err, ERROR_INVALID, "%s: [smtp] subaddress_separator: one character",
                          path != NULL ? path : "defaults");

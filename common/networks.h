@@ -1,0 +1,26 @@
+/* networks.h - a list of networks, as operators write it: "127.0.0.0/8 192.0.2.7 2001:db8::/32".
+ *
+ * An IPv4 address that is mapped into IPv6 (RFC 4291 section 2.5.5.2) is the IPv4 address.
+ * Pure. Threads: any.
+ */
+#pragma once
+
+#include "common/error.h"
+#include "common/slice.h"
+
+struct network {
+    unsigned char bytes[16]; /* IPv4: mapped into IPv6 */
+    unsigned bits;           /* of these; 96 more for IPv4 */
+};
+
+/* One of them; without a length it is one address. */
+bool network_parse(struct slice text, struct network *network_out);
+
+/* `address` is numeric; anything else ("unix") is in no network. */
+bool network_contains(const struct network *network, const char *address);
+
+/* Whether the list contains the address. What cannot be parsed contains nothing. */
+bool networks_contain(struct slice list, const char *address);
+
+/* Names the first part that is no network. Errors: ERROR_INVALID. */
+bool networks_check(struct slice list, struct error *err) MUST_CHECK;
