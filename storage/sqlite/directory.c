@@ -36,6 +36,9 @@ static const char *const migrations[] = {
     "  algorithm TEXT NOT NULL, pem TEXT NOT NULL, state INTEGER NOT NULL,"
     "  created INTEGER NOT NULL, changed INTEGER NOT NULL,"
     "  PRIMARY KEY(domain, selector)) WITHOUT ROWID;",
+    "CREATE TABLE sts("
+    "  domain TEXT PRIMARY KEY, id TEXT NOT NULL, policy TEXT NOT NULL,"
+    "  fetched INTEGER NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 #define ACCOUNT_COLUMNS                                                                            \
@@ -88,6 +91,11 @@ static const char *const statements[DIRECTORY_STATEMENTS] = {
     [TALLY_READ] = "SELECT kind, day, domain, key, count FROM tally"
                    "  WHERE kind = ? AND day = ? AND domain = ? ORDER BY key",
     [TALLY_DELETE] = "DELETE FROM tally WHERE kind = ? AND day = ? AND domain = ?",
+    [STS_LIST] = "SELECT domain, id, policy, fetched, expires FROM sts WHERE expires > ?1"
+                 "  ORDER BY domain",
+    [STS_COUNT] = "SELECT count(*) FROM sts",
+    [STS_INSERT] = "INSERT INTO sts(domain, id, policy, fetched, expires) VALUES(?, ?, ?, ?, ?)",
+    [STS_DELETE] = "DELETE FROM sts WHERE domain = ?1 OR expires <= ?2",
 };
 
 bool directory_database_open(const struct store *store, bool create, struct sql_db *db,

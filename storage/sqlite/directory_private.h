@@ -39,6 +39,10 @@ enum directory_statement {
     TALLY_DUE,
     TALLY_READ,
     TALLY_DELETE,
+    STS_LIST,
+    STS_COUNT,
+    STS_INSERT,
+    STS_DELETE,
     DIRECTORY_STATEMENTS,
 };
 
