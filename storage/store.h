@@ -4,7 +4,8 @@
  * that nothing in here needs a lock. Writers of different processes queue on files (flock).
  *
  *     <data>/postane.db                  domains, accounts, aliases, credentials   (directory.h)
- *                                        and keys, counts (keys.h, tally.h, sts.h); private: mode 0600
+ *                                        keys, counts, policies (keys.h, tally.h, sts.h);
+ *                                        private: mode 0600
  *     <data>/queue.db, queue/            accepted, not yet delivered               (queue.h)
  *     <data>/accounts/<hh>/<id>/mail.db  one account; lock, big/ beside it         (account.h)
  *     <data>/run/                        sockets                                   (notice.h)
