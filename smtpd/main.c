@@ -4,6 +4,7 @@
  * session.h, command.c, transaction.c, policy.c, data.h, content.c, accept.c, courier.h, deliver.c,
  * settle.c, bounce.c; and outwards: remote.h, route.h, client.h, settle_remote.c.
  */
+#include "common/resolver.h"
 #include "smtpd/courier.h"
 #include "smtpd/remote/remote.h"
 #include "smtpd/room.h"
@@ -83,8 +84,20 @@ static void on_report(struct service *service, struct buf *out)
             atomic_load(&counters->bounced), atomic_load(&counters->retried));
 }
 
+static bool start_resolver(struct service *service, struct error *err)
+{
+    struct main *me = service->context;
+    const struct resolver_options options = {
+        .servers = service->settings.resolver,
+        .trust_anchor = service->settings.trust_anchor,
+        .timeout_ms = service->settings.dns_timeout,
+    };
+
+    return resolver_new(service->daemon.loop, &options, &me->smtpd.resolver, err);
+}
+
 /* Both couriers; the remote one first, because the local one wakes it. */
-static bool start_couriers(struct service *service, struct error *err)
+static void start_couriers(struct service *service)
 {
     struct main *me = service->context;
     const struct remote_options remote = {
@@ -95,8 +108,7 @@ static bool start_couriers(struct service *service, struct error *err)
         .log = service->daemon.log,
     };
 
-    if (!remote_new(&remote, &me->remote, err))
-        return false;
+    me->remote = remote_new(&remote);
     const struct courier_options courier = {
         .smtpd = &me->smtpd,
         .pool = service->daemon.pool,
@@ -106,7 +118,6 @@ static bool start_couriers(struct service *service, struct error *err)
     };
     me->smtpd.courier = courier_new(&courier);
     courier_catch_up(me->smtpd.courier);
-    return true;
 }
 
 static bool on_start(struct service *service, struct error *err)
@@ -117,12 +128,13 @@ static bool on_start(struct service *service, struct error *err)
         .recipients_max = service->settings.backlog,
     };
 
-    if (!queue_open(&queue, &me->smtpd.queue, err))
+    if (!start_resolver(service, err))
         return false;
-    if (!start_couriers(service, err)) {
-        queue_close(&me->smtpd.queue);
+    if (!queue_open(&queue, &me->smtpd.queue, err)) {
+        resolver_free(&me->smtpd.resolver);
         return false;
     }
+    start_couriers(service);
     daemon_every(&service->daemon, TICK_MS, on_tick);
     daemon_every(&service->daemon, SWEEP_MS, on_sweep);
     return true;
@@ -143,6 +155,7 @@ static void on_end(struct daemon *daemon)
     courier_stop(me->smtpd.courier);
     queue_close(&me->smtpd.queue);
     remote_close(me->remote);
+    resolver_free(&me->smtpd.resolver);
 }
 
 int main(int argc, char **argv)
@@ -171,6 +184,7 @@ int main(int argc, char **argv)
     me.smtpd.login = service.login;
     me.smtpd.room = room_new();
     me.smtpd.resume = call_resume;
+    me.smtpd.fetch = resolver_fetch;
     service.context = &me;
     service.on_start = on_start;
     service.on_notice = on_notice;

@@ -42,7 +42,6 @@ struct carrier {
 
 struct remote {
     struct remote_options options;
-    struct resolver *resolver;
     uv_async_t woken;
     uv_timer_t timer;
     bool stopping;
@@ -196,8 +195,8 @@ static void begin_routing(struct carrier *carrier)
     struct remote *remote = carrier->remote;
 
     begin_stage(carrier, STAGE_ROUTING);
-    if (!route_find(&carrier->route, remote->resolver, remote->options.smtpd->settings,
-                    carrier->shipment->domain, on_route))
+    if (!route_find(&carrier->route, remote->options.smtpd->resolver,
+                    remote->options.smtpd->settings, carrier->shipment->domain, on_route))
         on_route(&carrier->route);
 }
 
@@ -445,20 +444,11 @@ static void on_woken(uv_async_t *async)
     step_all(CONTAINER_OF(async, struct remote, woken));
 }
 
-bool remote_new(const struct remote_options *options, struct remote **remote_out, struct error *err)
+struct remote *remote_new(const struct remote_options *options)
 {
     struct remote *remote = NEW(struct remote);
 
     remote->options = *options;
-    const struct resolver_options resolver = {
-        .servers = options->smtpd->settings->resolver,
-        .trust_anchor = options->smtpd->settings->trust_anchor,
-        .timeout_ms = options->smtpd->settings->dns_timeout,
-    };
-    if (!resolver_new(options->loop, &resolver, &remote->resolver, err)) {
-        free(remote);
-        return false;
-    }
     pthread_mutex_init(&remote->lock, NULL);
     pthread_cond_init(&remote->idle, NULL);
     if (uv_async_init(options->loop, &remote->woken, on_woken) != 0)
@@ -466,8 +456,7 @@ bool remote_new(const struct remote_options *options, struct remote **remote_out
     uv_timer_init(options->loop, &remote->timer);
     remote->page.next_due_ms = INT64_MAX;
     remote_wake(remote);
-    *remote_out = remote;
-    return true;
+    return remote;
 }
 
 void remote_pause(struct remote *remote)
@@ -491,7 +480,6 @@ void remote_close(struct remote *remote)
 {
     uv_close((uv_handle_t *)&remote->woken, NULL);
     uv_close((uv_handle_t *)&remote->timer, NULL);
-    resolver_free(&remote->resolver);
 }
 
 static void free_carriers(struct carrier *list)

@@ -30,9 +30,8 @@ struct remote_options {
     struct log log;
 };
 
-/* Starts with what is due in the queue. Errors: ERROR_INVALID for the setting `resolver`. */
-bool remote_new(const struct remote_options *options, struct remote **remote_out,
-                struct error *err) MUST_CHECK;
+/* Starts with what is due in the queue. */
+struct remote *remote_new(const struct remote_options *options);
 
 /* Something has entered the queue, or was changed in it; any thread. */
 void remote_wake(void *remote);
