@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 struct call;
+struct counts;
 struct courier;
 struct dns_table;
 struct resolver;
@@ -34,6 +35,7 @@ struct smtpd {
     struct queue *queue;
     struct courier *courier;
     struct room *room;
+    struct counts *counts; /* for reports to other domains; NULL: there are none */
     struct login_options login;
     struct smtpd_counters counters;
     struct resolver *resolver;

@@ -4,6 +4,8 @@
  */
 #include "message/proof/dmarc_report.h"
 
+#include "common/codec.h"
+
 #include <expat.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,17 +49,20 @@ static const struct place places[] = {
     REPORT("policy_published", "p", policy),
     REPORT("policy_published", "sp", subdomain_policy),
     REPORT("policy_published", "pct", percent),
+    REPORT("policy_published", "fo", failure_options),
     ROW("row", "source_ip", source),
     ROW_NUMBER("row", "count", count),
     ROW("policy_evaluated", "disposition", disposition),
     ROW("policy_evaluated", "dkim", dkim),
     ROW("policy_evaluated", "spf", spf),
+    ROW("reason", "type", reason),
     ROW("identifiers", "envelope_from", envelope_from),
     ROW("identifiers", "header_from", header_from),
     ROW("dkim", "domain", dkim_domain),
     ROW("dkim", "selector", dkim_selector),
     ROW("dkim", "result", dkim_result),
     ROW("spf", "domain", spf_domain),
+    ROW("spf", "scope", spf_scope),
     ROW("spf", "result", spf_result),
 };
 
@@ -219,15 +224,18 @@ bool dmarc_report_parse(struct arena *arena, struct slice xml, struct dmarc_repo
 
 /* --- printing --- */
 
+/* Names in mail may be any bytes, XML is UTF-8. */
 static void add_escaped(struct slice text, struct buf *out)
 {
+    bool utf8 = utf8_valid(text);
+
     for (size_t i = 0; i < text.len; i++) {
         unsigned char byte = (unsigned char)text.data[i];
 
         if (byte == '<' || byte == '>' || byte == '&' || byte < ' ')
             buf_fmt(out, byte < ' ' ? " " : "&#%u;", byte);
         else
-            buf_add_byte(out, (char)byte);
+            buf_add_byte(out, byte < 0x80 || utf8 ? (char)byte : '?');
     }
 }
 
@@ -264,7 +272,11 @@ static void print_row(const struct dmarc_row *row, struct buf *out)
 {
     buf_add_text(out, "<record>\n<row>\n");
     print_fields("row", row, out);
-    print_element("policy_evaluated", row, out);
+    buf_add_text(out, "<policy_evaluated>\n");
+    print_fields("policy_evaluated", row, out);
+    if (row->reason.len > 0)
+        print_element("reason", row, out);
+    buf_add_text(out, "</policy_evaluated>\n");
     buf_add_text(out, "</row>\n");
     print_element("identifiers", row, out);
     buf_add_text(out, "<auth_results>\n");

@@ -20,16 +20,17 @@ struct dmarc_row {
     uint64_t count;                                       /* messages */
     struct slice disposition;                             /* "none", "quarantine", "reject" */
     struct slice dkim, spf;                               /* aligned: "pass", "fail" */
+    struct slice reason;                                  /* of another disposition; may be empty */
     struct slice header_from;                             /* domain */
     struct slice envelope_from;                           /* may be empty */
     struct slice dkim_domain, dkim_selector, dkim_result; /* the first signature; may be empty */
-    struct slice spf_domain, spf_result;
+    struct slice spf_domain, spf_scope, spf_result;       /* scope: "mfrom", "helo" */
 };
 
 struct dmarc_report {
     struct slice organisation, email, id;
     uint64_t begin_s, end_s; /* UTC */
-    struct slice domain, policy, subdomain_policy, adkim, aspf, percent;
+    struct slice domain, policy, subdomain_policy, adkim, aspf, percent, failure_options;
     struct dmarc_row *rows;
     size_t n_rows;
 };

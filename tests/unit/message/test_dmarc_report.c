@@ -10,11 +10,13 @@ static const char sample[] =
     "</date_range></report_metadata><policy_published><domain>example.org</domain>"
     "<adkim>r</adkim><aspf>s</aspf><p>reject</p><sp>none</sp><pct>100</pct></policy_published>"
     "<record><row><source_ip>192.0.2.1</source_ip><count>7</count><policy_evaluated>"
-    "<disposition>none</disposition><dkim>pass</dkim><spf>fail</spf></policy_evaluated></row>"
+    "<disposition>none</disposition><dkim>pass</dkim><spf>fail</spf>"
+    "<reason><type>forwarded</type><comment>c</comment></reason></policy_evaluated></row>"
     "<identifiers><header_from>example.org</header_from></identifiers><auth_results>"
     "<dkim><domain>example.org</domain><selector>r1</selector><result>pass</result></dkim>"
     "<dkim><domain>other.example</domain><result>fail</result></dkim>"
-    "<spf><domain>bounce.example</domain><result>softfail</result></spf></auth_results></record>"
+    "<spf><domain>bounce.example</domain><scope>helo</scope><result>softfail</result></spf></"
+    "auth_results></record>"
     "<record><row><source_ip>2001:db8::1</source_ip><count>x</count></row></record></feedback>";
 
 static bool parse(struct arena *arena, struct slice xml, struct dmarc_report *report)
@@ -38,6 +40,8 @@ static void check_sample(const struct dmarc_report *report)
     assert_int_equal(row->count, 7);
     assert_true(slice_equal(row->spf, SLICE("fail")));
     assert_true(slice_equal(row->dkim_domain, SLICE("example.org"))); /* the first */
+    assert_true(slice_equal(row->reason, SLICE("forwarded")));
+    assert_true(slice_equal(row->spf_scope, SLICE("helo")));
     assert_true(slice_equal(row->spf_result, SLICE("softfail")));
     assert_int_equal(report->rows[1].count, 0);
 }
@@ -61,6 +65,21 @@ static void test_reads_what_it_prints(void **state)
     dmarc_report_print(&report, &xml);
     assert_true(parse(&arena, buf_slice(&xml), &again));
     check_sample(&again);
+}
+
+/* What strangers have called themselves is printed in a form that every reader takes. */
+static void test_prints_any_bytes(void **state)
+{
+    AUTO(arena_free) struct arena arena = { 0 };
+    AUTO(buf_free) struct buf xml = { 0 };
+    struct dmarc_row row = { .envelope_from = SLICE("<&\"\xff\x01]]>"),
+                             .header_from = SLICE("b\xc3\xbc.test") };
+    struct dmarc_report report = { .domain = SLICE("a.test"), .rows = &row, .n_rows = 1 }, again;
+
+    dmarc_report_print(&report, &xml);
+    assert_true(parse(&arena, buf_slice(&xml), &again));
+    assert_true(slice_equal(again.rows[0].envelope_from, SLICE("<&\"? ]]>")));
+    assert_true(slice_equal(again.rows[0].header_from, row.header_from));
 }
 
 static void test_cut_anywhere(void **state)
@@ -104,8 +123,11 @@ static void test_subject(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads),        cmocka_unit_test(test_reads_what_it_prints),
-        cmocka_unit_test(test_cut_anywhere), cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_reads),
+        cmocka_unit_test(test_reads_what_it_prints),
+        cmocka_unit_test(test_prints_any_bytes),
+        cmocka_unit_test(test_cut_anywhere),
+        cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_subject),
     };
 
