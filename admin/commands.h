@@ -10,6 +10,7 @@ enum outcome check_command(struct tool *tool);
 enum outcome config_show_command(struct tool *tool);
 
 enum outcome domain_add_command(struct tool *tool);
+enum outcome domain_dns_command(struct tool *tool);
 enum outcome domain_list_command(struct tool *tool);
 enum outcome domain_remove_command(struct tool *tool);
 
@@ -32,6 +33,11 @@ enum outcome queue_retry_command(struct tool *tool);
 enum outcome queue_remove_command(struct tool *tool);
 
 enum outcome dmarc_report_command(struct tool *tool);
+
+enum outcome dkim_list_command(struct tool *tool);
+enum outcome dkim_rotate_command(struct tool *tool);
+enum outcome dkim_remove_command(struct tool *tool);
+enum outcome dkim_dns_command(struct tool *tool);
 
 enum outcome mailbox_list_command(struct tool *tool);
 enum outcome mailbox_status_command(struct tool *tool);

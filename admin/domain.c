@@ -1,20 +1,27 @@
 /* domain.c - `postane domain`: add, list, remove. */
 #include "admin/commands.h"
+#include "admin/dkim.h"
 #include "admin/output.h"
+#include "common/clock.h"
 #include "storage/directory.h"
 
 #include <stdio.h>
 
 enum outcome domain_add_command(struct tool *tool)
 {
+    AUTO(new_keys_free) struct new_keys keys = { 0 };
     struct slice name;
 
     if (!tool_argument(tool, "DOMAIN", &name) || !tool_end(tool))
         return OUTCOME_USAGE;
-    if (!tool_open(tool) || !domain_add(tool->desk, name, &tool->err))
+    if (!tool_open(tool) || !new_keys_make(&keys, &tool->err) ||
+        !domain_add(tool->desk, name, &tool->err) ||
+        !new_keys_store(tool->desk, name, &keys, time_ms(), &tool->err))
         return OUTCOME_FAILED;
-    printf("Mail for " SLICE_FMT " is taken now. Next: postane account add NAME@" SLICE_FMT "\n",
-           SLICE_ARG(name), SLICE_ARG(name));
+    printf("Mail for " SLICE_FMT " is taken now. Next:\n"
+           "  postane account add NAME@" SLICE_FMT "\n"
+           "  postane domain dns " SLICE_FMT "     what to publish in the DNS\n",
+           SLICE_ARG(name), SLICE_ARG(name), SLICE_ARG(name));
     return OUTCOME_DONE;
 }
 

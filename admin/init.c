@@ -1,6 +1,8 @@
 /* init.c - `postane init`: writes a configuration to start from, makes the data directory. */
 #include "admin/commands.h"
+#include "admin/dkim.h"
 #include "admin/user.h"
+#include "common/clock.h"
 #include "storage/directory.h"
 
 #include <errno.h>
@@ -127,8 +129,13 @@ static bool make_store(const struct init *init, struct error *err)
 /* A domain that is there already is as wanted: init may be run again. */
 static bool add_domain(struct tool *tool, const char *domain)
 {
-    return tool_open(tool) &&
-           (domain_add(tool->desk, slice_of(domain), &tool->err) || tool->err.kind == ERROR_EXISTS);
+    AUTO(new_keys_free) struct new_keys keys = { 0 };
+
+    if (!tool_open(tool) || !new_keys_make(&keys, &tool->err))
+        return false;
+    if (!domain_add(tool->desk, slice_of(domain), &tool->err))
+        return tool->err.kind == ERROR_EXISTS;
+    return new_keys_store(tool->desk, slice_of(domain), &keys, time_ms(), &tool->err);
 }
 
 static void print_next_steps(const struct init *init)
@@ -142,6 +149,8 @@ static void print_next_steps(const struct init *init)
            init->domain[0] != '\0' ? init->domain : "DOMAIN");
     if (init->certificate[0] == '\0')
         printf("  name a certificate and its key in %s: without TLS nobody can log in\n", c);
+    if (init->domain[0] != '\0')
+        printf("  postane -c %s domain dns %s, and publish what it prints\n", c, init->domain);
     printf("  postane -c %s serve\n", c);
 }
 

@@ -32,8 +32,12 @@ static const struct command commands[] = {
 
     { "domain", "add", domain_add_command, "DOMAIN", "take mail for a domain", NULL },
     { "domain", "list", domain_list_command, "[--json]", "list the domains", NULL },
+    { "domain", "dns", domain_dns_command, "DOMAIN [--mta-sts MODE] [--json]",
+      "print what to publish in the DNS",
+      "Prints lines of a zone file, each with its reason, and the MTA-STS policy file.\n"
+      "  --mta-sts MODE   testing (without this option), enforce or none: the policy's mode" },
     { "domain", "remove", domain_remove_command, "DOMAIN", "stop taking mail for a domain",
-      "A domain that has accounts cannot be removed. Its aliases go with it." },
+      "A domain that has accounts cannot be removed. Its aliases and signing keys go with it." },
 
     { "account", "add", account_add_command,
       "ADDRESS [--name NAME] [--bytes SIZE] [--messages N] [--stdin]", "add an account",
@@ -63,6 +67,16 @@ static const struct command commands[] = {
     { "queue", "retry", queue_retry_command, "ID | --all", "try to deliver now", NULL },
     { "queue", "remove", queue_remove_command, "ID [--yes]",
       "drop a message from the queue; its sender is not told", NULL },
+
+    { "dkim", "list", dkim_list_command, "[DOMAIN] [--json]", "list the signing keys",
+      "A key waits until it has been seen in the DNS, then it is active and signs. It is retired\n"
+      "when a newer one has become active." },
+    { "dkim", "dns", dkim_dns_command, "DOMAIN [--json]", "print the records of its signing keys",
+      NULL },
+    { "dkim", "rotate", dkim_rotate_command, "DOMAIN [--force]", "make new signing keys",
+      "They sign once they have been published and seen in the DNS.\n"
+      "  --force   even when keys wait already" },
+    { "dkim", "remove", dkim_remove_command, "DOMAIN SELECTOR", "remove a signing key", NULL },
 
     { "dmarc", "report", dmarc_report_command, "ADDRESS [--mailbox NAME] [--days N] [--json]",
       "sum up the DMARC reports in a mailbox",

@@ -3,6 +3,7 @@
 
 #include "admin/user.h"
 #include "storage/directory.h"
+#include "storage/names.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -168,6 +169,21 @@ bool tool_not_found(struct tool *tool, const char *what, struct slice name, cons
         error_set(&tool->err, ERROR_NOT_FOUND, "no %s " SLICE_FMT ": `postane %s` shows all", what,
                   SLICE_ARG(name), list);
     return false;
+}
+
+bool tool_domain(struct tool *tool, struct slice name, struct slice *domain_out)
+{
+    AUTO(buf_free) struct buf domain = { 0 };
+    bool is_local;
+
+    if (!domain_is_local(tool->desk, name, &is_local, &tool->err))
+        return false;
+    if (!is_local || !name_domain(name, &domain)) {
+        error_set(&tool->err, ERROR_NOT_FOUND, "not ours");
+        return tool_not_found(tool, "domain", name, "domain list");
+    }
+    *domain_out = slice_copy(&tool->arena, buf_slice(&domain));
+    return true;
 }
 
 bool tool_account(struct tool *tool, struct slice address, struct account_info *info_out)

@@ -70,6 +70,9 @@ bool tool_confirm(struct tool *tool, const char *question) MUST_CHECK;
 /* Says which thing was not found and where to look; other errors stay as they are. False. */
 bool tool_not_found(struct tool *tool, const char *what, struct slice name, const char *list);
 
+/* The domain as it is stored, in the tool's arena. Errors: ERROR_NOT_FOUND when it is not ours. */
+bool tool_domain(struct tool *tool, struct slice name, struct slice *domain_out) MUST_CHECK;
+
 /* Finds the account by its address. Errors: ERROR_NOT_FOUND. */
 struct account_info;
 bool tool_account(struct tool *tool, struct slice address,
