@@ -71,7 +71,7 @@ class Dns:
         question = query.question[0]
         name = question.name.canonicalize()
         reply = dns.message.make_response(query, recursion_available=True)
-        self.asked.append((name.to_text(omit_final_dot=True), question.rdtype.name))
+        self.asked.append((name.to_text(omit_final_dot=True), dns.rdatatype.to_text(question.rdtype)))
         found = self.records.get((name, question.rdtype))
         if name.to_text(omit_final_dot=True) in self.broken:
             reply.set_rcode(dns.rcode.SERVFAIL)
