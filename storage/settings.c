@@ -133,6 +133,8 @@ static const struct config_key keys[] = {
     DURATION("smtp", "give_up", give_up, "5d", 1 * SECONDS, 30 * DAYS,
              "Age at which a message that cannot be delivered is returned."),
     NUMBER("smtp", "remote_port", remote_port, "25", 1, 65535, "Port of other servers."),
+    CHOICE("smtp", "ip_families", ip_families, "auto", "auto|prefer4|only4|only6",
+           "How other servers are reached; auto: over IPv6 first, if this machine has an address."),
 
     TEXT("dns", "resolver", resolver, "",
          "DNS servers to ask (address[@port], blanks between); empty: those of the machine; root: "

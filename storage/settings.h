@@ -32,7 +32,7 @@ struct settings {
     uint64_t message_size, recipients, errors, hops, command_timeout, data_timeout, backlog;
     uint64_t bare_newline, retry_first, retry_last, give_up, deliveries;
     char *subaddress_separator, *trusted_networks;
-    uint64_t remote_port;
+    uint64_t remote_port, ip_families;
     bool channel_binding;
     /* [dns] */
     char *resolver, *trust_anchor;

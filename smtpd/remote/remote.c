@@ -31,7 +31,9 @@ struct carrier {
     struct remote *remote;
     struct shipment *shipment;
     enum stage stage;
-    atomic_bool ready; /* the stage is over; set by any thread */
+    atomic_bool ready;      /* the stage is over; set by any thread */
+    uint64_t seed;          /* of the route */
+    struct dns_table table; /* for the shipment's domain */
     struct route route;
     size_t target; /* which of the route is asked */
     struct protocol protocol;
@@ -42,6 +44,7 @@ struct carrier {
 
 struct remote {
     struct remote_options options;
+    struct route_machine machine;
     uv_async_t woken;
     uv_timer_t timer;
     bool stopping;
@@ -167,9 +170,9 @@ static void run_settle(struct job *job, void *desk)
 
 /* --- carriers --- */
 
-static void on_route(struct route *route)
+static void on_fetched(void *context)
 {
-    struct carrier *carrier = CONTAINER_OF(route, struct carrier, route);
+    struct carrier *carrier = context;
 
     atomic_store(&carrier->ready, true);
     uv_async_send(&carrier->remote->woken);
@@ -188,16 +191,6 @@ static void begin_stage(struct carrier *carrier, enum stage stage)
 {
     carrier->stage = stage;
     atomic_store(&carrier->ready, false);
-}
-
-static void begin_routing(struct carrier *carrier)
-{
-    struct remote *remote = carrier->remote;
-
-    begin_stage(carrier, STAGE_ROUTING);
-    if (!route_find(&carrier->route, remote->options.smtpd->resolver,
-                    remote->options.smtpd->settings, carrier->shipment->domain, on_route))
-        on_route(&carrier->route);
 }
 
 static void begin_settling(struct carrier *carrier)
@@ -228,6 +221,7 @@ static void begin_talking(struct carrier *carrier, bool no_tls)
                    (uint16_t)settings->remote_port, &carrier->protocol, 0);
 }
 
+/* When the route is found, or there is none. */
 static void end_routing(struct carrier *carrier)
 {
     const struct route *route = &carrier->route;
@@ -247,6 +241,31 @@ static void end_routing(struct carrier *carrier)
         break;
     }
     begin_settling(carrier);
+}
+
+/* As far as the answers in the table go; then more are fetched. */
+static void go_on_routing(struct carrier *carrier)
+{
+    struct smtpd *smtpd = carrier->remote->options.smtpd;
+    const struct route_question question = {
+        .domain = carrier->shipment->domain,
+        .port = (uint16_t)smtpd->settings->remote_port,
+        .seed = carrier->seed,
+        .machine = &carrier->remote->machine,
+    };
+
+    begin_stage(carrier, STAGE_ROUTING);
+    if (route_find(&question, &carrier->table, &carrier->route))
+        end_routing(carrier);
+    else
+        smtpd->fetch(smtpd->resolver, &carrier->table, on_fetched, carrier);
+}
+
+static void begin_routing(struct carrier *carrier)
+{
+    route_machine_look(&carrier->remote->machine);
+    carrier->seed = random_u64();
+    go_on_routing(carrier);
 }
 
 /* RFC 5321 section 5.1: the next server, while there are recipients nobody has spoken of. */
@@ -272,6 +291,7 @@ static void end_settling(struct carrier *carrier)
     struct shipment *shipment = TAKE(carrier->shipment);
     struct carrier **place = &remote->busy;
 
+    dns_table_free(&carrier->table);
     shipment->next = remote->settled;
     remote->settled = shipment;
     while (*place != carrier)
@@ -290,7 +310,7 @@ static void step(struct carrier *carrier)
 {
     switch (carrier->stage) {
     case STAGE_ROUTING:
-        end_routing(carrier);
+        go_on_routing(carrier);
         return;
     case STAGE_TALKING:
         end_talking(carrier);
@@ -446,9 +466,15 @@ static void on_woken(uv_async_t *async)
 
 struct remote *remote_new(const struct remote_options *options)
 {
+    const struct settings *settings = options->smtpd->settings;
     struct remote *remote = NEW(struct remote);
 
     remote->options = *options;
+    remote->machine = (struct route_machine){
+        .hostname = settings->hostname,
+        .listens = settings->smtp,
+        .families = (enum route_families)settings->ip_families,
+    };
     pthread_mutex_init(&remote->lock, NULL);
     pthread_cond_init(&remote->idle, NULL);
     if (uv_async_init(options->loop, &remote->woken, on_woken) != 0)
@@ -488,6 +514,7 @@ static void free_carriers(struct carrier *list)
         struct carrier *first = list;
         list = first->next;
         shipment_free(&first->shipment);
+        dns_table_free(&first->table);
         free(first);
     }
 }
@@ -503,6 +530,7 @@ void remote_free(struct remote **remote)
     free_all(&old->waiting);
     free_all(&old->settled);
     free_all(&old->page.found);
+    route_machine_free(&old->machine);
     pthread_cond_destroy(&old->idle);
     pthread_mutex_destroy(&old->lock);
     free(old);

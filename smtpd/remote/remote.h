@@ -30,7 +30,7 @@ struct remote_options {
     struct log log;
 };
 
-/* Starts with what is due in the queue. */
+/* Starts with what is due in the queue. The resolver in `smtpd` must stay until remote_stop(). */
 struct remote *remote_new(const struct remote_options *options);
 
 /* Something has entered the queue, or was changed in it; any thread. */

@@ -1,102 +1,40 @@
 /* route.c - see route.h. */
 #include "smtpd/remote/route.h"
 
-#include "common/crypto.h"
-
 #include <arpa/inet.h>
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static void fail(struct route *route, enum route_state state, const char *status,
-                 const char *reason)
+struct search {
+    const struct route_question *question;
+    const struct route_machine *machine;
+    struct dns_table *table;
+    struct route *route;
+    bool some_failed;    /* some lookups */
+    struct slice reason; /* of the first of them */
+    uint64_t state;      /* of the order by chance */
+};
+
+static void end(struct search *search, enum route_state state, const char *status,
+                const char *reason)
 {
+    struct route *route = search->route;
+    bool is_dns = state == ROUTE_LATER && search->reason.len > 0;
+
     route->state = state;
     route->status = status;
-    route->reason = reason;
+    snprintf(route->reason, sizeof(route->reason), "%s%s" SLICE_FMT, reason, is_dns ? ": " : "",
+             (int)(is_dns ? MIN(search->reason.len, 150) : 0), search->reason.data);
 }
 
-void route_add_host(struct route *route, const char *name, unsigned preference, uint64_t chance)
+/* splitmix64: the same row of numbers for the same seed. */
+static uint64_t chance(struct search *search)
 {
-    struct route_host *host;
+    uint64_t number = (search->state += 0x9e3779b97f4a7c15u);
 
-    if (route->n_hosts == ROUTE_HOSTS_MAX) {
-        route_sort(route);
-        if (route->hosts[ROUTE_HOSTS_MAX - 1].preference <= preference)
-            return;
-        route->n_hosts--; /* the least preferred makes room */
-    }
-    host = &route->hosts[route->n_hosts++];
-    *host = (struct route_host){ .preference = preference, .chance = chance };
-    snprintf(host->name, sizeof(host->name), "%s", name);
-}
-
-/* A name on the wire (RFC 1035 section 3.1) as text; "" is the root. libunbound has undone its
- * compression. */
-static bool name_parse(struct slice wire, char name_out[ROUTE_NAME_SIZE])
-{
-    size_t at = 0, len = 0;
-
-    while (at < wire.len && wire.data[at] != 0) {
-        size_t label = (unsigned char)wire.data[at++];
-        if (label > 63 || label > wire.len - at || len + label + 1 >= ROUTE_NAME_SIZE)
-            return false;
-        if (memchr(wire.data + at, '\0', label) != NULL)
-            return false;
-        if (len > 0)
-            name_out[len++] = '.';
-        memcpy(name_out + len, wire.data + at, label);
-        len += label;
-        at += label;
-    }
-    name_out[len] = '\0';
-    return at + 1 == wire.len;
-}
-
-bool route_add_mx(struct route *route, struct slice rdata, uint64_t chance)
-{
-    const unsigned char *bytes = (const unsigned char *)rdata.data;
-    char name[ROUTE_NAME_SIZE];
-
-    if (rdata.len < 3 || !name_parse(slice_from(rdata, 2), name))
-        return false;
-    route_add_host(route, name, (unsigned)bytes[0] << 8 | bytes[1], chance);
-    return true;
-}
-
-bool route_is_null(const struct route *route)
-{
-    return route->n_hosts == 1 && route->hosts[0].name[0] == '\0';
-}
-
-void route_add_address(struct route_host *host, struct slice rdata)
-{
-    int family = rdata.len == 4 ? AF_INET : AF_INET6;
-
-    if ((rdata.len != 4 && rdata.len != 16) || host->n_addresses == ROUTE_ADDRESS_MAX)
-        return;
-    if (inet_ntop(family, rdata.data, host->addresses[host->n_addresses],
-                  sizeof(host->addresses[0])) != NULL)
-        host->n_addresses++;
-}
-
-bool route_add_literal(struct route *route, const char *domain)
-{
-    struct slice text = slice_of(domain);
-    char address[64], binary[16];
-    bool is_v6 = slice_starts(text, "[IPv6:");
-    size_t front = is_v6 ? strlen("[IPv6:") : 1;
-
-    if (text.len < front + 2 || text.data[text.len - 1] != ']')
-        return false;
-    snprintf(address, sizeof(address), SLICE_FMT, (int)(text.len - front - 1), text.data + front);
-    if (inet_pton(is_v6 ? AF_INET6 : AF_INET, address, binary) != 1)
-        return false;
-    route_add_host(route, domain, 0, 0);
-    route_add_address(&route->hosts[0], slice_make(binary, is_v6 ? 16 : 4));
-    return true;
+    number = (number ^ (number >> 30)) * 0xbf58476d1ce4e5b9u;
+    number = (number ^ (number >> 27)) * 0x94d049bb133111ebu;
+    return number ^ (number >> 31);
 }
 
 static int compare(const void *a, const void *b)
@@ -108,213 +46,299 @@ static int compare(const void *a, const void *b)
     return one->chance < two->chance ? -1 : one->chance > two->chance;
 }
 
-void route_sort(struct route *route)
+static void sort(struct route *route)
 {
     qsort(route->hosts, route->n_hosts, sizeof(route->hosts[0]), compare);
 }
 
-/* Whether our own listener for other servers has the port that mail goes out to. Elsewhere a
- * server of another kind may be on this machine. */
-static bool listens_on_remote_port(const struct settings *settings)
+static void add_host(struct search *search, struct slice name, unsigned preference)
 {
-    struct slice rest = slice_of(settings->smtp), part;
+    struct route *route = search->route;
+    uint64_t by_chance = chance(search);
 
-    while (slice_split(&rest, ' ', &part)) {
-        uint64_t port;
-        ptrdiff_t colon = slice_find_last(part, ':');
-        if (colon >= 0 && slice_number(slice_from(part, (size_t)colon + 1), 65535, &port) &&
-            port == settings->remote_port)
-            return true;
+    if (route->n_hosts == ROUTE_HOSTS_MAX) {
+        sort(route);
+        if (route->hosts[ROUTE_HOSTS_MAX - 1].preference <= preference)
+            return;
+        route->n_hosts--; /* the least preferred makes room */
     }
-    return false;
+    struct route_host *host = &route->hosts[route->n_hosts++];
+    *host = (struct route_host){ .preference = preference, .chance = by_chance };
+    snprintf(host->name, sizeof(host->name), SLICE_FMT, SLICE_ARG(name));
+    host->canonical = slice_copy(&search->table->arena, name);
 }
 
-static bool is_address_of(const struct sockaddr *address, const char *text)
+static void note_failure(struct search *search, struct slice reason)
 {
-    char own[46];
-    const void *binary = NULL;
-
-    if (address != NULL && address->sa_family == AF_INET)
-        binary = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
-    else if (address != NULL && address->sa_family == AF_INET6)
-        binary = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-    return binary != NULL && inet_ntop(address->sa_family, binary, own, sizeof(own)) != NULL &&
-           strcmp(own, text) == 0;
+    if (!search->some_failed)
+        search->reason = reason;
+    search->some_failed = true;
 }
 
-static bool is_own_address(const struct ifaddrs *interfaces, const char *text)
+/* --- MX --- */
+
+static bool is_null_mx(const struct dns_answer *answer, struct slice host)
 {
-    if (strncmp(text, "127.", 4) == 0 || strncmp(text, "0.", 2) == 0 || strcmp(text, "::") == 0)
+    return answer->count == 1 && host.len == 0;
+}
+
+/* False: the search is over. */
+static bool add_mx(struct search *search, const struct dns_answer *answer)
+{
+    for (size_t i = 0; i < answer->count; i++) {
+        unsigned preference;
+        struct slice host;
+
+        if (!dns_mx(&search->table->arena, answer->records[i], &preference, &host)) {
+            note_failure(search, SLICE("a damaged MX record"));
+        } else if (is_null_mx(answer, host)) {
+            end(search, ROUTE_FAILED, "5.1.10", "The domain takes no mail");
+            return false;
+        } else if (host.len > 0 && host.len < ROUTE_NAME_SIZE) {
+            add_host(search, host, preference);
+        }
+    }
+    return true;
+}
+
+static bool take_mx(struct search *search, const struct dns_answer *answer)
+{
+    search->route->mx_secure = answer->secure;
+    switch (answer->state) {
+    case DNS_MISSING:
+    case DNS_FAILED:
+        note_failure(search, answer->reason);
+        end(search, ROUTE_LATER, "4.4.3", "The domain's mail servers could not be looked up");
+        return false;
+    case DNS_NO_NAME:
+        end(search, ROUTE_FAILED, "5.1.2", "There is no such domain");
+        return false;
+    case DNS_NOTHING:
+        add_host(search, slice_of(search->question->domain), 0);
         return true;
-    for (const struct ifaddrs *i = interfaces; i != NULL; i = i->ifa_next)
-        if (is_address_of(i->ifa_addr, text))
+    case DNS_FOUND:
+        return add_mx(search, answer);
+    }
+    abort();
+}
+
+/* --- addresses --- */
+
+/* "[192.0.2.1]" and "[IPv6:2001:db8::1]" (RFC 5321 section 4.1.3), or bare. */
+static bool parse_literal(const char *domain, char address_out[46])
+{
+    struct slice text = slice_of(domain);
+    bool is_bracketed = text.len > 2 && text.data[0] == '[' && text.data[text.len - 1] == ']';
+    char binary[16];
+    int family = AF_INET;
+
+    if (is_bracketed)
+        text = slice_part(text, 1, text.len - 2);
+    if (slice_starts(text, "IPv6:")) {
+        text = slice_from(text, strlen("IPv6:"));
+        family = AF_INET6;
+    } else if (!is_bracketed && slice_find(text, ':') >= 0) {
+        family = AF_INET6;
+    }
+    snprintf(address_out, 46, SLICE_FMT, SLICE_ARG(text));
+    return text.len < 46 && inet_pton(family, address_out, binary) == 1 &&
+           inet_ntop(family, binary, address_out, 46) != NULL;
+}
+
+static void add_address(struct route_host *host, const char *address)
+{
+    bool is_v6 = strchr(address, ':') != NULL;
+    size_t *count = is_v6 ? &host->n_v6 : &host->n_v4;
+
+    if (*count == ROUTE_ADDRESS_MAX || strncmp(address, "::ffff:", 7) == 0)
+        return;
+    char *room = is_v6 ? host->v6[*count] : host->v4[*count];
+    memcpy(room, address, strlen(address) + 1);
+    ++*count;
+}
+
+static void take_addresses(struct search *search, struct route_host *host,
+                           const struct dns_answer *answer)
+{
+    char address[46];
+
+    host->secure &= answer->secure;
+    if (answer->state == DNS_FAILED)
+        note_failure(search, answer->reason);
+    if (answer->state == DNS_FOUND)
+        host->canonical = answer->canonical;
+    for (size_t i = 0; i < answer->count; i++)
+        if (dns_address(answer->records[i], address))
+            add_address(host, address);
+}
+
+static bool wants(const struct route_machine *machine, enum dns_type type)
+{
+    switch (machine->families) {
+    case ROUTE_AUTO:
+        return type == DNS_A || machine->has_ipv6;
+    case ROUTE_PREFER_4:
+        return true;
+    case ROUTE_ONLY_4:
+        return type == DNS_A;
+    case ROUTE_ONLY_6:
+        return type == DNS_AAAA;
+    }
+    abort();
+}
+
+/* False: something is missing; all of it has been asked for. */
+static bool find_addresses(struct search *search)
+{
+    static const enum dns_type types[] = { DNS_AAAA, DNS_A };
+    bool is_complete = true;
+
+    for (size_t i = 0; i < search->route->n_hosts; i++) {
+        struct route_host *host = &search->route->hosts[i];
+
+        host->secure = true;
+        for (size_t k = 0; k < COUNT_OF(types); k++) {
+            if (!wants(search->machine, types[k]))
+                continue;
+            const struct dns_answer *answer =
+                dns_get(search->table, slice_of(host->name), types[k]);
+            if (answer == NULL)
+                is_complete = false;
+            else
+                take_addresses(search, host, answer);
+        }
+    }
+    return is_complete;
+}
+
+/* --- targets --- */
+
+static bool is_any_self(const struct search *search, const char (*addresses)[46], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (route_is_self(search->machine, addresses[i], search->question->port))
             return true;
     return false;
 }
 
-static bool is_self(const struct route *route, const struct route_host *host,
-                    const struct ifaddrs *interfaces)
+static bool is_self(const struct search *search, const struct route_host *host)
 {
-    if (slice_is(slice_of(host->name), route->settings->hostname))
+    /* A relay may be another server on this machine, under its name. */
+    if (!search->question->is_host && slice_is(slice_of(host->name), search->machine->hostname))
         return true;
-    for (size_t i = 0; i < host->n_addresses; i++)
-        if (is_own_address(interfaces, host->addresses[i]))
-            return listens_on_remote_port(route->settings);
-    return false;
+    return is_any_self(search, host->v4, host->n_v4) || is_any_self(search, host->v6, host->n_v6);
 }
 
-void route_leave_out_self(struct route *route)
+/* RFC 5321 section 5.1: those as preferred as this server, too. */
+static void leave_out_self(struct search *search)
 {
-    struct ifaddrs *interfaces = NULL;
+    struct route *route = search->route;
 
-    (void)!getifaddrs(&interfaces);
     for (size_t i = 0; i < route->n_hosts; i++) {
-        if (!is_self(route, &route->hosts[i], interfaces))
+        if (!is_self(search, &route->hosts[i]))
             continue;
         while (i > 0 && route->hosts[i - 1].preference == route->hosts[i].preference)
             i--;
         route->n_hosts = i;
     }
-    freeifaddrs(interfaces);
 }
 
-static void add_targets(struct route *route, const struct route_host *host)
+static void add_targets(struct route *route, const struct route_host *host,
+                        const char (*addresses)[46], size_t count)
 {
-    for (size_t i = 0; i < host->n_addresses && route->n_targets < ROUTE_TARGETS_MAX; i++)
+    for (size_t i = 0; i < count && route->n_targets < ROUTE_TARGETS_MAX; i++)
         route->targets[route->n_targets++] =
-            (struct route_target){ .host = host, .address = host->addresses[i] };
+            (struct route_target){ .host = host, .address = addresses[i] };
 }
 
-void route_set_targets(struct route *route)
+static void set_targets(struct search *search)
 {
+    struct route *route = search->route;
+    bool v4_first = search->machine->families == ROUTE_PREFER_4;
     size_t n_before = route->n_hosts;
 
-    route_leave_out_self(route);
-    route->n_targets = 0;
-    for (size_t i = 0; i < route->n_hosts; i++)
-        add_targets(route, &route->hosts[i]);
+    sort(route);
+    leave_out_self(search);
+    for (size_t i = 0; i < route->n_hosts; i++) {
+        const struct route_host *host = &route->hosts[i];
+
+        if (v4_first)
+            add_targets(route, host, host->v4, host->n_v4);
+        add_targets(route, host, host->v6, host->n_v6);
+        if (!v4_first)
+            add_targets(route, host, host->v4, host->n_v4);
+    }
     if (route->n_targets > 0)
         route->state = ROUTE_FOUND;
     else if (route->n_hosts == 0 && n_before > 0)
-        fail(route, ROUTE_FAILED, "5.4.6", "Mail for this domain would come back to this server");
-    else if (route->some_failed)
-        fail(route, ROUTE_LATER, "4.4.3", "The domain's mail servers could not be looked up");
+        end(search, ROUTE_FAILED, "5.4.6", "Mail for this domain would come back to this server");
+    else if (search->some_failed)
+        end(search, ROUTE_LATER, "4.4.3", "The domain's mail servers could not be looked up");
     else
-        fail(route, ROUTE_FAILED, "5.4.4", "The domain has no mail server with an address");
+        end(search, ROUTE_FAILED, "5.4.4", "The domain has no mail server with an address");
 }
 
-/* One question, in a table of its own. */
-struct question {
-    struct dns_table table;
-    struct dns_answer answer;
-    struct route *route;
-    struct route_host *host;
-    void (*done)(struct question *question);
-};
-
-static void on_fetched(void *context)
+static void take_literal(struct search *search, const char *address)
 {
-    struct question *question = context;
-
-    question->done(question);
-    dns_table_free(&question->table);
-    free(question);
+    add_host(search, slice_of(search->question->domain), 0);
+    add_address(&search->route->hosts[0], address);
+    set_targets(search);
 }
 
-static void ask(struct route *route, struct route_host *host, const char *name, enum dns_type type,
-                void (*done)(struct question *question))
+/* False: again. */
+static bool find_hosts(struct search *search, bool *goes_on_out)
 {
-    struct question *question = NEW(struct question);
+    const struct dns_answer *mx;
 
-    question->route = route;
-    question->host = host;
-    question->done = done;
-    question->answer = (struct dns_answer){ .name = slice_of(name), .type = type };
-    question->table.first = &question->answer;
-    question->table.count = question->table.n_missing = 1;
-    route->n_pending++;
-    resolver_fetch(route->resolver, &question->table, on_fetched, question);
-}
-
-static void end_lookup(struct route *route)
-{
-    if (--route->n_pending > 0)
-        return;
-    if (route->state == ROUTE_FOUND)
-        route_set_targets(route);
-    route->done(route);
-}
-
-static void on_addresses(struct question *question)
-{
-    const struct dns_answer *answer = &question->answer;
-
-    question->route->some_failed |= answer->state == DNS_FAILED;
-    for (size_t i = 0; i < answer->count; i++)
-        route_add_address(question->host, answer->records[i]);
-    end_lookup(question->route);
-}
-
-/* IPv4 first: many receivers judge mail over IPv6 more harshly. But both are asked for at once. */
-static void ask_addresses(struct route *route)
-{
-    static const enum dns_type types[] = { DNS_A, DNS_AAAA };
-
-    route_sort(route);
-    for (size_t i = 0; i < route->n_hosts; i++) {
-        for (size_t k = 0; k < COUNT_OF(types); k++)
-            ask(route, &route->hosts[i], route->hosts[i].name, types[k], on_addresses);
+    *goes_on_out = true;
+    if (search->question->is_host) {
+        add_host(search, slice_of(search->question->domain), 0);
+        return true;
     }
-}
-
-static void take_mx(struct route *route, const struct dns_answer *answer)
-{
-    switch (answer->state) {
-    case DNS_MISSING:
-    case DNS_FAILED:
-        fail(route, ROUTE_LATER, "4.4.3", "The domain's mail servers could not be looked up");
-        return;
-    case DNS_NO_NAME:
-        fail(route, ROUTE_FAILED, "5.1.2", "There is no such domain");
-        return;
-    case DNS_NOTHING:
-        route_add_host(route, route->domain, 0, 0);
-        break;
-    case DNS_FOUND:
-        for (size_t i = 0; i < answer->count; i++)
-            if (!route_add_mx(route, answer->records[i], random_u64()))
-                route->some_failed = true;
-        break;
-    }
-    if (route_is_null(route)) {
-        fail(route, ROUTE_FAILED, "5.1.10", "The domain takes no mail");
-        return;
-    }
-    ask_addresses(route);
-}
-
-static void on_mx(struct question *question)
-{
-    take_mx(question->route, &question->answer);
-    end_lookup(question->route);
-}
-
-bool route_find(struct route *route, struct resolver *resolver, const struct settings *settings,
-                const char *domain, void (*done)(struct route *route))
-{
-    *route = (struct route){ .resolver = resolver, .settings = settings, .done = done };
-    snprintf(route->domain, sizeof(route->domain), "%s", domain);
-    if (domain[0] == '[') {
-        if (route_add_literal(route, domain))
-            route_set_targets(route);
-        else
-            fail(route, ROUTE_FAILED, "5.1.2", "The address literal is not understood");
+    mx = dns_get(search->table, slice_of(search->question->domain), DNS_MX);
+    if (mx == NULL)
         return false;
-    }
-    if (domain[0] == '\0') {
-        fail(route, ROUTE_FAILED, "5.1.2", "The address has no domain that mail can go to");
+    *goes_on_out = take_mx(search, mx);
+    return true;
+}
+
+/* An address in the place of a domain, or nothing that could be one: no DNS is needed. */
+static bool is_plain(struct search *search)
+{
+    const struct route_question *question = search->question;
+    bool is_bracketed = question->domain[0] == '[';
+    char address[46];
+
+    if (question->domain[0] == '\0')
+        end(search, ROUTE_FAILED, "5.1.2", "The address has no domain that mail can go to");
+    else if ((question->is_host || is_bracketed) && parse_literal(question->domain, address))
+        take_literal(search, address);
+    else if (is_bracketed)
+        end(search, ROUTE_FAILED, "5.1.2", "The address literal is not understood");
+    else
         return false;
-    }
-    ask(route, NULL, domain, DNS_MX, on_mx);
+    return true;
+}
+
+bool route_find(const struct route_question *question, struct dns_table *table,
+                struct route *route_out)
+{
+    struct search search = { .question = question,
+                             .machine = question->machine,
+                             .table = table,
+                             .route = route_out,
+                             .state = question->seed };
+    bool goes_on;
+
+    *route_out = (struct route){ .state = ROUTE_FOUND };
+    if (is_plain(&search))
+        return true;
+    if (!find_hosts(&search, &goes_on))
+        return false;
+    if (!goes_on)
+        return true;
+    if (!find_addresses(&search))
+        return false;
+    set_targets(&search);
     return true;
 }

@@ -3,20 +3,21 @@
  *     MX --found--> A and AAAA of each host --> sorted addresses
  *      '--none----> A and AAAA of the domain itself
  *
- * By preference, by chance among equals. Hosts that are this server, and those less preferred, are
- * left out. "MX 0 ." means that the domain takes no mail (RFC 7505).
+ * By preference, by chance among equals, IPv6 before IPv4 unless the machine has none. Hosts that
+ * are this server, and those less preferred, are left out. "MX 0 ." means that the domain takes no
+ * mail (RFC 7505).
  *
- * Threads: loop thread. The functions in the second half are pure.
+ * Pure: the DNS is a table (common/dns.h), the machine is described. Slices of a result live in the
+ * table's arena, the rest in the route itself.
  */
 #pragma once
 
-#include "common/resolver.h"
-#include "storage/settings.h"
+#include "common/dns.h"
 
 #define ROUTE_HOSTS_MAX   10
 #define ROUTE_TARGETS_MAX 20
 #define ROUTE_NAME_SIZE   256
-#define ROUTE_ADDRESS_MAX 8 /* of one host */
+#define ROUTE_ADDRESS_MAX 4 /* of one host and family */
 
 enum route_state {
     ROUTE_FOUND,
@@ -24,12 +25,33 @@ enum route_state {
     ROUTE_LATER,  /* nobody knows now */
 };
 
+enum route_families { ROUTE_AUTO, ROUTE_PREFER_4, ROUTE_ONLY_4, ROUTE_ONLY_6 };
+
+/* What depends on where we run. */
+struct route_machine {
+    const char *hostname;
+    const char *listens;          /* "address:port ...", as in the setting [listen] smtp */
+    enum route_families families; /* AUTO: IPv6 first if has_ipv6, else IPv4 only */
+    bool has_ipv6;
+    struct ifaddrs *interfaces; /* NULL: none are known */
+};
+
+struct route_question {
+    const char *domain; /* A-labels, or a literal */
+    bool is_host;       /* the server's own name or address: its MX is not asked for */
+    uint16_t port;      /* where it will be asked */
+    uint64_t seed;      /* the order among equals; stays the same while one search goes on */
+    const struct route_machine *machine;
+};
+
 struct route_host {
     char name[ROUTE_NAME_SIZE]; /* without the last dot; or a literal */
+    struct slice canonical;     /* where its CNAMEs lead */
     unsigned preference;
     uint64_t chance; /* among equals */
-    size_t n_addresses;
-    char addresses[ROUTE_ADDRESS_MAX][46];
+    bool secure;     /* its addresses, or their absence, by DNSSEC */
+    size_t n_v4, n_v6;
+    char v4[ROUTE_ADDRESS_MAX][46], v6[ROUTE_ADDRESS_MAX][46];
 };
 
 struct route_target {
@@ -37,35 +59,25 @@ struct route_target {
     const char *address;
 };
 
-/* One search; the caller's, and stays where it is until `done`. */
 struct route {
     struct route_host hosts[ROUTE_HOSTS_MAX];
     size_t n_hosts;
     struct route_target targets[ROUTE_TARGETS_MAX]; /* in the order to try them */
     size_t n_targets;
+    bool mx_secure; /* the MX records, or their absence, by DNSSEC */
 
     enum route_state state;
     const char *status; /* unless FOUND: "5.1.2" */
-    const char *reason; /* ... in words */
-
-    void (*done)(struct route *route);
-    const struct settings *settings;
-    struct resolver *resolver;
-    size_t n_pending; /* lookups */
-    bool some_failed; /* some lookups */
-    char domain[ROUTE_NAME_SIZE];
+    char reason[256];   /* ... in words */
 };
 
-/* `done` is called later, on the loop thread, if this returns true; else the result is there. */
-bool route_find(struct route *route, struct resolver *resolver, const struct settings *settings,
-                const char *domain, void (*done)(struct route *route));
+/* False: answers are missing in the table. Have them fetched, and call again. */
+bool route_find(const struct route_question *question, struct dns_table *table,
+                struct route *route_out);
 
-/* The steps of it. */
-bool route_add_literal(struct route *route, const char *domain); /* "[192.0.2.1]", "[IPv6:::1]" */
-void route_add_host(struct route *route, const char *name, unsigned preference, uint64_t chance);
-bool route_add_mx(struct route *route, struct slice rdata, uint64_t chance); /* false: damaged */
-void route_add_address(struct route_host *host, struct slice rdata);         /* 4 or 16 bytes */
-bool route_is_null(const struct route *route);                               /* "MX 0 ." */
-void route_sort(struct route *route);
-void route_leave_out_self(struct route *route); /* by its name and its own addresses */
-void route_set_targets(struct route *route);    /* and the state */
+/* Asks the system for the machine's interfaces, and whether one has a global IPv6 address. */
+void route_machine_look(struct route_machine *machine);
+void route_machine_free(struct route_machine *machine);
+
+/* Whether a connection there would come to this server. */
+bool route_is_self(const struct route_machine *machine, const char *address, uint16_t port);

@@ -1,7 +1,6 @@
 /* test_remote.c - the remote courier without a network: the schedule, shipments, what the queue is
  * told, and the scheduler with recipients whose fate is known without asking anybody.
  */
-#include "common/resolver.h"
 #include "smtpd/remote/remote.h"
 
 #include "common/daemon.h"
@@ -266,14 +265,11 @@ static void test_scheduler(void **state)
 {
     struct queue_recipient to[] = { { .address = SLICE("x@[bad]"), .original = SLICE("x@[bad]") },
                                     { .address = SLICE("y"), .original = SLICE("y") } };
-    const struct resolver_options dns = { .servers = "127.0.0.1@1", .trust_anchor = "none" };
     struct remote *remote = NULL;
-    struct error err;
     struct post post;
 
     post_open(&post);
     post.settings.deliveries = 3;
-    assert_true(resolver_new(&post.loop, &dns, &post.smtpd.resolver, &err));
     post.settings.smtp = "";
     for (int i = 0; i < 70; i++)
         enter(&post, "bob@example.test", time_ms(), to, COUNT_OF(to));
@@ -286,7 +282,6 @@ static void test_scheduler(void **state)
     assert_int_equal(post_count(&post, post.rig.bob), 140);
     remote_stop(remote);
     remote_close(remote);
-    resolver_free(&post.smtpd.resolver);
     post_close(&post);
     remote_free(&remote);
 }
