@@ -29,7 +29,7 @@ struct spf_query {
 
 struct spf_outcome {
     enum spf_result result;
-    struct slice domain;      /* whose record it was */
+    struct slice domain;      /* that was checked: of the sender, or the HELO name */
     struct slice explanation; /* FAIL: the domain's own words (section 6.2), printable; or empty */
     struct slice reason;      /* in our words, for the log: "mechanism -all", "two records" */
 };
