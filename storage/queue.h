@@ -97,6 +97,7 @@ struct queue_message {
     bool utf8, eight_bit, binary; /* SMTPUTF8, BODY=8BITMIME, BODY=BINARYMIME */
     bool junk;                    /* deliver into Junk: somebody found it suspicious */
     bool require_tls;             /* REQUIRETLS (RFC 8689) */
+    bool tls_optional;            /* "TLS-Required: No" (the same) */
     int64_t arrived_ms;
     uint64_t size;       /* of prefix and body; filled by the writer */
     struct slice client; /* the server it came from, "name ([address])"; empty: not to be told */

@@ -66,6 +66,13 @@ static const struct config_key keys[] = {
     TEXT("tls", "authorities", authorities, "",
          "PEM file with the authorities that other servers' certificates may come from; empty: "
          "those of the system."),
+    CHOICE("tls", "outgoing", outgoing_tls, "any", "any|encrypt|verify",
+           "What mail to other servers needs, where neither they nor a route ask for more: any "
+           "(TLS where there is some), encrypt, or verify (a trusted certificate for the host)."),
+    BOOL("tls", "dane", dane, "yes", "Follow the TLSA records of other servers (RFC 7672)."),
+    BOOL("tls", "mta_sts", mta_sts, "yes",
+         "Follow the MTA-STS policies of other domains (RFC 8461)."),
+    NUMBER("tls", "sts_port", sts_port, "443", 1, 65535, "Port where MTA-STS policies are."),
 
     NUMBER("limits", "workers", workers, "8", 1, 256,
            "Worker threads of each daemon; jobs of one account share one."),

@@ -21,6 +21,8 @@ struct settings {
     char *smtp, *submission, *submissions, *lmtp, *lmtp_unix, *imap, *imaps, *pop3, *pop3s;
     /* [tls] */
     char *certificate, *key, *certificates, *authorities;
+    uint64_t outgoing_tls, sts_port;
+    bool dane, mta_sts;
     /* [limits] */
     uint64_t workers, handles, sessions, sessions_per_address, idle_imap, idle_pop3;
     uint64_t stall, stop, input, quota_bytes, quota_messages;
@@ -47,6 +49,7 @@ struct settings {
 };
 
 enum { BARE_NEWLINE_REFUSE, BARE_NEWLINE_FIX };
+enum { OUTGOING_TLS_ANY, OUTGOING_TLS_ENCRYPT, OUTGOING_TLS_VERIFY };
 
 /* `path` NULL: $POSTANE_CONFIG, else /etc/postane/postane.conf if it exists, else defaults. */
 bool settings_load(const char *path, struct settings *settings, struct error *err) MUST_CHECK;

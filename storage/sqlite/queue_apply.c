@@ -67,7 +67,8 @@ static uint64_t features_of(const struct queue_message *message)
 {
     return (message->utf8 ? FEATURE_UTF8 : 0u) | (message->eight_bit ? FEATURE_EIGHT_BIT : 0u) |
            (message->binary ? FEATURE_BINARY : 0u) | (message->junk ? FEATURE_JUNK : 0u) |
-           (message->require_tls ? FEATURE_REQUIRE_TLS : 0u);
+           (message->require_tls ? FEATURE_REQUIRE_TLS : 0u) |
+           (message->tls_optional ? FEATURE_TLS_OPTIONAL : 0u);
 }
 
 static bool insert_recipient(struct sql_db *db, uint64_t message, struct queue_recipient *recipient,

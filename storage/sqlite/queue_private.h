@@ -52,6 +52,7 @@ enum {
     FEATURE_BINARY = 4,
     FEATURE_JUNK = 8,
     FEATURE_REQUIRE_TLS = 16,
+    FEATURE_TLS_OPTIONAL = 32,
 };
 
 /* Files to unlink after the commit. Names are those of message.file. */
