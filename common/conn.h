@@ -63,7 +63,7 @@ struct conn *conn_accept(struct net *net, int fd, const struct conn_options *opt
                          conn_owner event, void *owner);
 
 /* Starts connecting; conn_is_open() tells when it worked, conn_close_reason() why it did not.
- * `address` is numeric. */
+ * `address` is numeric, or the path of a unix socket. */
 struct conn *conn_connect(struct net *net, const char *address, uint16_t port,
                           const struct conn_options *options, conn_owner event, void *owner);
 

@@ -98,11 +98,26 @@ struct conn *conn_accept(struct net *net, int fd, const struct conn_options *opt
     return conn;
 }
 
+static bool is_unix(const struct conn *conn)
+{
+    return strcmp(conn->peer.address, "unix") == 0;
+}
+
+static void learn_local(struct conn *conn)
+{
+    struct sockaddr_storage local = { 0 };
+    int len = sizeof(local);
+
+    if (!is_unix(conn)) {
+        uv_tcp_nodelay(&conn->socket.tcp, 1);
+        uv_tcp_getsockname(&conn->socket.tcp, (struct sockaddr *)&local, &len);
+    }
+    describe(&local, &conn->local);
+}
+
 static void on_connected(uv_connect_t *request, int status)
 {
     struct conn *conn = request->data;
-    struct sockaddr_storage local = { 0 };
-    int len = sizeof(local);
 
     free(request);
     if (conn->phase == CONN_GONE)
@@ -111,9 +126,7 @@ static void on_connected(uv_connect_t *request, int status)
         conn_abort(conn, uv_strerror(status));
         return;
     }
-    uv_tcp_nodelay(&conn->socket.tcp, 1);
-    uv_tcp_getsockname(&conn->socket.tcp, (struct sockaddr *)&local, &len);
-    describe(&local, &conn->local);
+    learn_local(conn);
     conn_opened(conn);
     conn_wake(conn);
 }
@@ -126,21 +139,37 @@ static int parse_address(const char *text, uint16_t port, struct sockaddr_storag
     return uv_ip6_addr(text, port, (struct sockaddr_in6 *)address);
 }
 
+static int connect_unix(struct conn *conn, uv_connect_t *request, const char *path)
+{
+    describe(&(struct sockaddr_storage){ 0 }, &conn->peer);
+    int result = uv_pipe_init(conn->net->loop, &conn->socket.pipe, 0);
+    if (result == 0)
+        uv_pipe_connect(request, &conn->socket.pipe, path, on_connected);
+    return result;
+}
+
+static int connect_tcp(struct conn *conn, uv_connect_t *request, const char *address, uint16_t port)
+{
+    struct sockaddr_storage remote;
+
+    uv_tcp_init(conn->net->loop, &conn->socket.tcp);
+    int result = parse_address(address, port, &remote);
+    describe(&remote, &conn->peer);
+    if (result != 0)
+        return result;
+    return uv_tcp_connect(request, &conn->socket.tcp, (struct sockaddr *)&remote, on_connected);
+}
+
 struct conn *conn_connect(struct net *net, const char *address, uint16_t port,
                           const struct conn_options *options, conn_owner event, void *owner)
 {
     struct conn *conn = conn_new(net, options, event, owner);
-    struct sockaddr_storage remote;
     uv_connect_t *request = NEW(uv_connect_t);
 
     conn->outgoing = true;
     request->data = conn;
-    uv_tcp_init(net->loop, &conn->socket.tcp);
-    int result = parse_address(address, port, &remote);
-    describe(&remote, &conn->peer);
-    if (result == 0)
-        result =
-            uv_tcp_connect(request, &conn->socket.tcp, (struct sockaddr *)&remote, on_connected);
+    int result = address[0] == '/' ? connect_unix(conn, request, address)
+                                   : connect_tcp(conn, request, address, port);
     if (result < 0) {
         free(request);
         conn_abort(conn, uv_strerror(result));

@@ -2,7 +2,7 @@
  *
  * Sessions are found by key through a table of lists; a session is in it once it has set its key
  * itself. call_resume() from another thread hands the session over in a list under a lock and wakes
- * the loop thread, which alone touches sessions.
+ * the loop thread, which alone touches sessions; server_connect_soon() does so with wishes.
  */
 #include "common/session_private.h"
 
@@ -13,13 +13,24 @@
 /* Account ids do not use the highest bit; so a session's first key is not one of theirs. */
 #define OWN_KEY (UINT64_C(1) << 63)
 
+static void connect_to(struct server *server, const char *address, uint16_t port,
+                       const struct protocol *protocol, void *context, uint64_t key);
+
 static void on_resume(uv_async_t *async)
 {
     struct server *server = CONTAINER_OF(async, struct server, resume);
 
     pthread_mutex_lock(&server->resume_lock);
     struct session *session = TAKE(server->resumed);
+    struct outgoing *wanted = TAKE(server->wanted);
     pthread_mutex_unlock(&server->resume_lock);
+
+    while (wanted != NULL) {
+        struct outgoing *next = wanted->next; /* it may be gone once open() is called */
+
+        connect_to(server, wanted->address, wanted->port, wanted->protocol, wanted->context, 0);
+        wanted = next;
+    }
 
     while (session != NULL) {
         struct session *next = session->next_resumed; /* waking may free it */
@@ -39,6 +50,15 @@ void call_resume(struct call *call)
     session->next_resumed = server->resumed;
     server->resumed = session;
     uv_async_send(&server->resume); /* inside: the session, and then the server, may end any time */
+    pthread_mutex_unlock(&server->resume_lock);
+}
+
+void server_connect_soon(struct server *server, struct outgoing *outgoing)
+{
+    pthread_mutex_lock(&server->resume_lock);
+    outgoing->next = server->wanted;
+    server->wanted = outgoing;
+    uv_async_send(&server->resume);
     pthread_mutex_unlock(&server->resume_lock);
 }
 
@@ -120,12 +140,13 @@ void server_notify(struct server *server, uint64_t key)
 }
 
 static struct session *session_new(struct server *server, const struct protocol *protocol,
-                                   uint64_t key)
+                                   void *context, uint64_t key)
 {
     struct session *session = NEW(struct session);
 
     session->server = server;
     session->protocol = protocol;
+    session->context = context;
     session->id = ++server->last_id;
     session->started_ms = uv_now(server->options.loop);
     session->call.key = key != 0 ? key : session->id | OWN_KEY;
@@ -205,7 +226,7 @@ void server_accept(struct server *server, int fd, const struct protocol *protoco
         refuse(server, fd, &peer, tls_at_once);
         return;
     }
-    struct session *session = session_new(server, protocol, 0);
+    struct session *session = session_new(server, protocol, protocol->context, 0);
     session->peer = peer;
     session->local = local;
     session->call.tls_offered = tls != NULL && !tls_at_once;
@@ -217,11 +238,11 @@ void server_accept(struct server *server, int fd, const struct protocol *protoco
     session_wake(session);
 }
 
-void server_connect(struct server *server, const char *address, uint16_t port,
-                    const struct protocol *protocol, uint64_t key)
+static void connect_to(struct server *server, const char *address, uint16_t port,
+                       const struct protocol *protocol, void *context, uint64_t key)
 {
     struct conn_options options = conn_options(server, protocol);
-    struct session *session = session_new(server, protocol, key);
+    struct session *session = session_new(server, protocol, context, key);
 
     options.alpn = NULL; /* "smtp" has no registered ALPN id that servers would expect */
     session->outgoing = true;
@@ -229,6 +250,12 @@ void server_connect(struct server *server, const char *address, uint16_t port,
     session->conn =
         conn_connect(server->options.net, address, port, &options, session_on_conn, session);
     session->peer = *conn_peer(session->conn);
+}
+
+void server_connect(struct server *server, const char *address, uint16_t port,
+                    const struct protocol *protocol, uint64_t key)
+{
+    connect_to(server, address, port, protocol, protocol->context, key);
 }
 
 size_t server_sessions(const struct server *server)

@@ -67,8 +67,7 @@ static void work(struct job *job, void *desk) /* on a worker */
 
     call->desk = s->slow ? NULL : desk;
     if (!s->opened)
-        call->state =
-            s->protocol->open != NULL ? s->protocol->open(call, s->protocol->context) : NULL;
+        call->state = s->protocol->open != NULL ? s->protocol->open(call, s->context) : NULL;
     s->opened = true;
     run_once(s);
     while (runs_on(s, key, until_ms)) {

@@ -130,6 +130,17 @@ void server_accept(struct server *server, int fd, const struct protocol *protoco
 void server_connect(struct server *server, const char *address, uint16_t port,
                     const struct protocol *protocol, uint64_t key);
 
+/* The same from any thread, soon. `outgoing` must stay until open() is called, which gets its
+ * context in place of the protocol's; the protocol must outlive the session. */
+struct outgoing {
+    const char *address; /* numeric, or the path of a unix socket */
+    uint16_t port;
+    const struct protocol *protocol;
+    void *context;
+    struct outgoing *next; /* the server's */
+};
+void server_connect_soon(struct server *server, struct outgoing *outgoing);
+
 /* Wakes every session that has set its call->key to this and waits for a notice. A notice that
  * comes while the session does something else is kept until it waits. Loop thread. */
 void server_notify(struct server *server, uint64_t key);

@@ -26,6 +26,7 @@ enum wait {
 struct session {
     struct server *server;
     const struct protocol *protocol;
+    void *context;     /* for its open() */
     struct conn *conn; /* NULL once it is gone */
     struct call call;
     struct job job;
@@ -66,6 +67,7 @@ struct server {
     uv_async_t resume; /* from any thread */
     pthread_mutex_t resume_lock;
     struct session *resumed;
+    struct outgoing *wanted; /* connections to be opened */
 };
 
 /* session.c */

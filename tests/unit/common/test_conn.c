@@ -114,6 +114,7 @@ static void test_nobody_there(void **unused)
     } cases[] = {
         { "127.0.0.1", "connection refused" },
         { "not an address", "invalid argument" },
+        { "/nobody/listens/here", "no such file or directory" },
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
