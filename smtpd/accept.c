@@ -3,6 +3,7 @@
 
 #include "common/daemon.h"
 #include "smtpd/courier.h"
+#include "smtpd/milter/filter.h"
 #include "smtpd/policy.h"
 #include "smtpd/reply.h"
 #include "smtpd/trace.h"
@@ -176,6 +177,7 @@ static enum station_result check_room(struct smtp *smtp, const char **reply_out)
 static station *const stations[] = {
     finish_content,
     check_room,
+    filter_station,
 };
 
 static enum next write_to_queue(struct smtp *smtp)

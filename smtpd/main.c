@@ -120,6 +120,14 @@ static void start_couriers(struct service *service)
     courier_catch_up(me->smtpd.courier);
 }
 
+static bool read_milters(struct smtpd *smtpd, struct error *err)
+{
+    const struct settings *settings = smtpd->settings;
+
+    return milter_servers_parse(slice_of(settings->milter_servers), &smtpd->milters, err) &&
+           milter_services_parse(slice_of(settings->milter_services), &smtpd->milter_services, err);
+}
+
 static bool on_start(struct service *service, struct error *err)
 {
     struct main *me = service->context;
@@ -128,7 +136,8 @@ static bool on_start(struct service *service, struct error *err)
         .recipients_max = service->settings.backlog,
     };
 
-    if (!start_resolver(service, err))
+    me->smtpd.server = service->daemon.server;
+    if (!read_milters(&me->smtpd, err) || !start_resolver(service, err))
         return false;
     if (!queue_open(&queue, &me->smtpd.queue, err)) {
         resolver_free(&me->smtpd.resolver);
@@ -185,6 +194,7 @@ int main(int argc, char **argv)
     me.smtpd.room = room_new();
     me.smtpd.resume = call_resume;
     me.smtpd.fetch = resolver_fetch;
+    me.smtpd.connect = server_connect_soon;
     service.context = &me;
     service.on_start = on_start;
     service.on_notice = on_notice;
@@ -200,5 +210,6 @@ int main(int argc, char **argv)
     remote_free(&me.remote);
     courier_free(&me.smtpd.courier);
     room_free(&me.smtpd.room);
+    milter_servers_free(&me.smtpd.milters);
     return code;
 }

@@ -5,6 +5,7 @@
 #include "smtpd/auth.h"
 #include "smtpd/bdat.h"
 #include "smtpd/command.h"
+#include "smtpd/milter/filter.h"
 #include "smtpd/reply.h"
 
 #include <stdlib.h>
@@ -30,11 +31,13 @@ void smtp_close(struct call *call)
     smtp_reset(smtp);
     login_free(&smtp->auth);
     buf_free(&smtp->helo);
+    buf_free(&smtp->login);
     free(smtp);
 }
 
 void smtp_reset(struct smtp *smtp)
 {
+    filter_free(&smtp->mail.filter);
     content_free(&smtp->mail.content);
     letter_free(&smtp->mail.letter);
     smtp->mail = (struct transaction){ 0 };

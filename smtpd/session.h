@@ -48,6 +48,8 @@ enum step {
  * of AUTH for 12288 (RFC 4954 section 4). */
 #define SMTP_LINE_MAX 12290
 
+struct filter;
+
 /* One mail transaction, from MAIL to the reply to its data. */
 struct transaction {
     struct letter *letter;
@@ -57,7 +59,8 @@ struct transaction {
     struct data data;
     struct content content;
     bool has_content;
-    size_t station; /* of accept.c's table */
+    size_t station;        /* of accept.c's table */
+    struct filter *filter; /* where milters look at it */
     uint64_t chunk_left;
     bool chunk_is_last, chunk_is_refused;
     int64_t began_ms;
@@ -75,8 +78,10 @@ struct smtp {
     struct slice line; /* the command in hand; lives in the call's arena */
     unsigned n_errors, n_auth_failures;
     struct login auth;
-    bool auth_is_over; /* logged in, the client has yet to answer the last challenge */
-    uint64_t account;  /* logged in; 0: not */
+    bool auth_is_over;        /* logged in, the client has yet to answer the last challenge */
+    uint64_t account;         /* logged in; 0: not */
+    struct buf login;         /* as whom */
+    const char *login_method; /* "PLAIN" */
     struct transaction mail;
     struct queue_change change;
 };

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "smtpd/milter/servers.h"
 #include "storage/queue.h"
 #include "storage/settings.h"
 
@@ -13,8 +14,10 @@ struct call;
 struct counts;
 struct courier;
 struct dns_table;
+struct outgoing;
 struct resolver;
 struct room;
+struct server;
 
 /* What a listener is for; bits, so that tables can name several. */
 enum smtp_service {
@@ -38,10 +41,15 @@ struct smtpd {
     struct counts *counts; /* for reports to other domains; NULL: there are none */
     struct login_options login;
     struct smtpd_counters counters;
+    struct server *server; /* outgoing sessions are its, too */
     struct resolver *resolver;
+    struct milter_servers milters;
+    unsigned milter_services; /* enum smtp_service: whose messages pass them */
 
-    /* call_resume() and resolver_fetch(): a test has no session machine and no DNS. */
+    /* call_resume(), server_connect_soon(), resolver_fetch(): a test has no session machine and no
+     * DNS. */
     void (*resume)(struct call *call);
+    void (*connect)(struct server *server, struct outgoing *outgoing);
     void (*fetch)(struct resolver *resolver, struct dns_table *table, void (*done)(void *context),
                   void *context);
 };

@@ -152,6 +152,16 @@ static const struct config_key keys[] = {
     DURATION("dns", "timeout", dns_timeout, "10s", 1 * SECONDS, MINUTES,
              "How long answers are waited for."),
 
+    TEXT("milter", "servers", milter_servers, "",
+         "Filters that messages pass, one after the other: inet:ADDRESS:PORT or unix:/PATH."),
+    TEXT("milter", "services", milter_services, "smtp submission",
+         "Whose messages pass them: smtp (from other servers), submission, lmtp."),
+    DURATION("milter", "timeout", milter_timeout, "30s", 1 * SECONDS, 10 * MINUTES,
+             "How long a filter may take for one answer; for all of them, and to look at the whole "
+             "message, ten times as long."),
+    CHOICE("milter", "on_failure", milter_on_failure, "tempfail", "tempfail|accept",
+           "What becomes of a message when a filter cannot be asked or breaks off."),
+
     SIZE("imap", "literal", literal, "50M", 64 * KB, 4 * GB - 1, "Largest message in APPEND."),
     SIZE("imap", "command_size", command_size, "1M", 16 * KB, 64 * MB,
          "Longest command without APPEND's message."),

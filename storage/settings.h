@@ -39,6 +39,9 @@ struct settings {
     /* [dns] */
     char *resolver, *trust_anchor;
     uint64_t dns_timeout;
+    /* [milter] */
+    char *milter_servers, *milter_services;
+    uint64_t milter_timeout, milter_on_failure;
     /* [imap] */
     uint64_t literal, command_size, search_slice;
     bool relaxed_flags;
@@ -50,6 +53,7 @@ struct settings {
 
 enum { BARE_NEWLINE_REFUSE, BARE_NEWLINE_FIX };
 enum { OUTGOING_TLS_ANY, OUTGOING_TLS_ENCRYPT, OUTGOING_TLS_VERIFY };
+enum { MILTER_FAILURE_TEMPFAIL, MILTER_FAILURE_ACCEPT };
 
 /* `path` NULL: $POSTANE_CONFIG, else /etc/postane/postane.conf if it exists, else defaults. */
 bool settings_load(const char *path, struct settings *settings, struct error *err) MUST_CHECK;
