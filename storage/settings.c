@@ -139,6 +139,13 @@ static const struct config_key keys[] = {
              "Longest wait between tries."),
     DURATION("smtp", "give_up", give_up, "5d", 1 * SECONDS, 30 * DAYS,
              "Age at which a message that cannot be delivered is returned."),
+    DURATION("smtp", "reply_timeout", reply_timeout, "5m", 1 * SECONDS, HOURS,
+             "How long another server may need to answer a command (RFC 5321 asks for 5 minutes)."),
+    DURATION("smtp", "data_reply_timeout", data_reply_timeout, "2m", 1 * SECONDS, HOURS,
+             "The same for DATA (RFC 5321 asks for 2 minutes)."),
+    DURATION("smtp", "end_reply_timeout", end_reply_timeout, "10m", 1 * SECONDS, HOURS,
+             "The same for the end of the message: giving up early makes duplicates (RFC 5321 asks "
+             "for 10 minutes)."),
     NUMBER("smtp", "remote_port", remote_port, "25", 1, 65535, "Port of other servers."),
     CHOICE("smtp", "ip_families", ip_families, "auto", "auto|prefer4|only4|only6",
            "How other servers are reached; auto: over IPv6 first, if this machine has an address."),

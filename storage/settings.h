@@ -33,6 +33,7 @@ struct settings {
     /* [smtp] */
     uint64_t message_size, recipients, errors, hops, command_timeout, data_timeout, backlog;
     uint64_t bare_newline, retry_first, retry_last, give_up, deliveries;
+    uint64_t reply_timeout, data_reply_timeout, end_reply_timeout;
     char *subaddress_separator, *trusted_networks;
     uint64_t remote_port, ip_families;
     bool channel_binding;

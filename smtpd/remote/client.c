@@ -4,12 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* RFC 5321 section 4.5.3.2; the blocks of the message have the session's time for a stall. */
-#define MINUTE     (60 * 1000u)
-#define COMMAND_MS (5 * MINUTE)
-#define DATA_MS    (2 * MINUTE)
-#define SENT_MS    (10 * MINUTE)
-#define GOODBYE_MS (10 * 1000u) /* everything is decided */
+#define GOODBYE_MS (10 * 1000u) /* at QUIT: everything is decided */
 
 void *client_open(struct call *call, void *context)
 {
@@ -314,15 +309,18 @@ static enum next on_answer(struct client *client, const struct answer *answer)
     return ends ? give_up_by_answer(client, answer) : handlers[client->phase](client, answer);
 }
 
-static uint64_t patience_ms(enum client_phase phase)
+/* The blocks of the message have the session's time for a stall. */
+static uint64_t patience_ms(const struct client *client)
 {
-    switch (phase) {
+    const struct client_patience *patience = &client->task->patience;
+
+    switch (client->phase) {
     case CLIENT_DATA:
-        return DATA_MS;
+        return patience->data_ms;
     case CLIENT_SENT:
-        return SENT_MS;
+        return patience->sent_ms;
     case CLIENT_QUIT:
-        return GOODBYE_MS;
+        return MIN(GOODBYE_MS, patience->command_ms);
     case CLIENT_GREETING:
     case CLIENT_EHLO:
     case CLIENT_HELO:
@@ -331,7 +329,7 @@ static uint64_t patience_ms(enum client_phase phase)
     case CLIENT_MAIL:
     case CLIENT_RCPT:
     case CLIENT_BODY:
-        return COMMAND_MS;
+        return patience->command_ms;
     }
     abort();
 }
@@ -346,7 +344,7 @@ static enum next take_answers(struct client *client)
     while (next == NEXT_INPUT) {
         switch (answer_parse(buf_slice(&call->in), &answer)) {
         case PARSE_MORE:
-            call->idle_ms = patience_ms(client->phase);
+            call->idle_ms = patience_ms(client);
             return NEXT_INPUT;
         case PARSE_BAD:
             return give_up(client, "4.5.0", "The other server's reply is not SMTP");

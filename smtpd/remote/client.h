@@ -34,6 +34,12 @@ enum client_phase {
     CLIENT_QUIT,
 };
 
+/* How long we wait for a reply: to most commands, to DATA, to the end of the message (RFC 5321
+ * section 4.5.3.2); 0: for ever. */
+struct client_patience {
+    uint64_t command_ms, data_ms, sent_ms;
+};
+
 /* One connection for a shipment; the caller's, until `ended`. */
 struct client_task {
     struct shipment *shipment;
@@ -41,6 +47,7 @@ struct client_task {
     const char *host;       /* the server's name, for TLS; NULL for an address literal */
     bool no_tls;            /* STARTTLS has failed with this server */
     struct tls_check check; /* what its certificate has to be */
+    struct client_patience patience;
 
     /* Filled by the client. */
     bool tls_failed; /* worth another try with no_tls */

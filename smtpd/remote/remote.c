@@ -215,6 +215,9 @@ static void begin_talking(struct carrier *carrier, bool no_tls)
         .hostname = settings->hostname,
         .host = name[0] == '[' ? NULL : name,
         .no_tls = no_tls,
+        .patience = { .command_ms = settings->reply_timeout,
+                      .data_ms = settings->data_reply_timeout,
+                      .sent_ms = settings->end_reply_timeout },
         .ended = on_talked,
     };
     server_connect(carrier->remote->options.server, target->address,
