@@ -143,6 +143,7 @@ static bool read_canonicals(struct reading *r)
     struct slice rest = r->value, header = { 0 };
 
     slice_split(&rest, '/', &header);
+    r->s->relaxed_body = false;
     if (!read_canonical(header, &r->s->relaxed_header) ||
         (header.len != r->value.len && !read_canonical(rest, &r->s->relaxed_body)))
         return bad(r->s, "unknown canonicalization");
@@ -182,14 +183,8 @@ static bool is_below(struct slice identity, struct slice domain)
 
 static bool read_identity(struct reading *r)
 {
-    uint64_t number = 0;
-
-    if (r->s->kind != SIGNED_DKIM) {
-        if (!slice_number(r->value, ARC_SETS_MAX, &number) || number == 0)
-            return bad(r->s, "i= is no instance");
-        r->s->instance = (unsigned)number;
-        return true;
-    }
+    if (r->s->kind != SIGNED_DKIM)
+        return r->s->instance > 0 || bad(r->s, "i= is no instance");
     r->s->identity = r->value;
     if (slice_find(r->value, '@') < 0)
         return bad(r->s, "i= is no address");
@@ -279,11 +274,15 @@ static void read_names_of_signer(struct arena *arena, const struct tag_list *lis
     static const struct tag none;
     const struct tag *a = tag_find(list, "a"), *b = tag_find(list, "b");
     const struct tag *d = tag_find(list, "d"), *selector = tag_find(list, "s");
+    const struct tag *i = tag_find(list, "i");
+    uint64_t instance = 0;
 
     s->algorithm_name = (a != NULL ? a : &none)->value;
     s->domain = (d != NULL ? d : &none)->value;
     s->selector = (selector != NULL ? selector : &none)->value;
     s->start = read_start(arena, (b != NULL ? b : &none)->value);
+    if (s->kind != SIGNED_DKIM && i != NULL && slice_number(i->value, ARC_SETS_MAX, &instance))
+        s->instance = (unsigned)instance;
 }
 
 bool signed_parse(struct arena *arena, const struct header_field *field, enum signed_kind kind,
@@ -293,7 +292,10 @@ bool signed_parse(struct arena *arena, const struct header_field *field, enum si
     struct tag_list list;
 
     *out = (struct signed_field){ .kind = kind, .field = *field };
-    out->relaxed_header = kind == SIGNED_SEAL; /* RFC 8617 section 4.1.3 */
+    /* DKIM is simple unless told otherwise; a seal has no choice (RFC 8617 section 4.1.3); an
+     * ARC-Message-Signature without c= has DKIM's default by section 4.1.2, but those who leave it
+     * out, as ValiMail's suite and dkimpy do, mean the relaxed forms. */
+    out->relaxed_header = out->relaxed_body = kind != SIGNED_DKIM;
     if (!tag_list_parse(field->value, &list))
         return bad(out, "not a list of tags");
     read_names_of_signer(arena, &list, out);

@@ -115,8 +115,9 @@ const char *dkim_key_parse(struct slice text, struct dkim_key *key_out);
 
 /* --- signing --- */
 
-/* Which fields are signed of a header, as h= has it, folded. Errors: ERROR_LIMIT. */
-bool sign_names(const struct field_index *index, struct buf *names_out,
+/* Which fields are signed of a header, as h= has it, folded; DKIM-Signatures too where RFC 8617
+ * section 4.1.2 asks for it. Errors: ERROR_LIMIT. */
+bool sign_names(const struct field_index *index, bool with_signatures, struct buf *names_out,
                 struct error *err) MUST_CHECK;
 
 /* Signs a hash and appends b='s value, folded. */

@@ -61,9 +61,20 @@ static void add_folded(struct buf *out, struct slice word, size_t *column)
     *column += word.len;
 }
 
-bool sign_names(const struct field_index *index, struct buf *names_out, struct error *err)
+static void add_names(struct buf *out, struct slice name, size_t times, size_t *column)
+{
+    for (; times > 0; times--) {
+        if (out->len > 0)
+            add_folded(out, SLICE(":"), column);
+        add_folded(out, name, column);
+    }
+}
+
+bool sign_names(const struct field_index *index, bool with_signatures, struct buf *names_out,
+                struct error *err)
 {
     size_t column = 10, total = 0;
+    struct slice signatures = SLICE("DKIM-Signature");
 
     for (size_t i = 0; i < COUNT_OF(signable); i++) {
         struct slice name = slice_of(signable[i].name);
@@ -72,12 +83,11 @@ bool sign_names(const struct field_index *index, struct buf *names_out, struct e
         total += times;
         if (total > SIGN_NAMES_MAX || index->is_cut)
             return error_set(err, ERROR_LIMIT, "too many fields to sign");
-        for (; times > 0; times--) {
-            if (names_out->len > 0)
-                add_folded(names_out, SLICE(":"), &column);
-            add_folded(names_out, name, &column);
-        }
+        add_names(names_out, name, times, &column);
     }
+    if (with_signatures)
+        add_names(names_out, signatures, MIN(index_count(index, signatures), DKIM_SIGNATURES_MAX),
+                  &column);
     return true;
 }
 
@@ -154,7 +164,7 @@ bool dkim_sign_hashed(const struct dkim_signer *signer, struct slice header,
     struct field_index index;
 
     index_make(&arena, header, &index);
-    if (!sign_names(&index, &names, err))
+    if (!sign_names(&index, false, &names, err))
         return false;
     buf_add_text(&field, "DKIM-Signature: v=1; c=relaxed/relaxed; ");
     sign_tags(signer, &field);

@@ -191,13 +191,62 @@ static void record(struct request *request)
     add_outcome(request, done, &text, &err);
 }
 
+static void run_arc(struct request *request, struct slice message, int64_t now_s,
+                    struct arc_verifier **verifier_out, struct arc_verdict *verdict_out)
+{
+    size_t header = header_length(message);
+    struct dns_table table = { 0 };
+
+    *verifier_out =
+        arc_verifier_new(slice_part(message, 0, header), slice_from(message, header), now_s);
+    while (!arc_verify(*verifier_out, &table, verdict_out))
+        if (!fetch(request, &table))
+            abort();
+    dns_table_free(&table);
+}
+
+static void arc(struct request *request)
+{
+    AUTO(arc_verifier_free) struct arc_verifier *verifier = NULL;
+    struct slice message = bytes(request, 2);
+    struct arc_verdict verdict;
+
+    run_arc(request, message, number(request, 1), &verifier, &verdict);
+    buf_add_byte(&request->answer, '{');
+    add_text(&request->answer, "result", slice_of(arc_result_name(verdict.result)));
+    add_text(&request->answer, "reason", slice_of(verdict.reason != NULL ? verdict.reason : ""));
+    add_text(&request->answer, "sealer", verdict.sealer);
+    add_text(&request->answer, "results", verdict.results);
+    buf_fmt(&request->answer, ",\"sets\":%u,\"oldest_pass\":%u,\"temporary\":%s}", verdict.sets,
+            verdict.oldest_pass, verdict.temporary ? "true" : "false");
+    free((char *)message.data);
+}
+
+static void seal(struct request *request)
+{
+    AUTO(private_key_free) struct private_key *key = NULL;
+    AUTO(arc_verifier_free) struct arc_verifier *verifier = NULL;
+    AUTO(buf_free) struct buf fields = { 0 };
+    struct slice message = bytes(request, 5), results = bytes(request, 6);
+    size_t header = header_length(message);
+    struct arc_verdict verdict;
+    struct dkim_signer signer;
+    struct error err;
+    bool done = read_signer(request, &key, &signer, &err);
+
+    run_arc(request, message, number(request, 4), &verifier, &verdict);
+    done = done && arc_seal(&signer, &verdict, results, slice_part(message, 0, header),
+                            slice_from(message, header), &fields, &err);
+    add_outcome(request, done, &fields, &err);
+    free((char *)message.data);
+    free((char *)results.data);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct request *);
 } commands[] = {
-    { "dkim", verify },
-    { "sign", sign },
-    { "record", record },
+    { "arc", arc }, { "dkim", verify }, { "sign", sign }, { "record", record }, { "seal", seal },
 };
 
 static void answer(struct slice line)

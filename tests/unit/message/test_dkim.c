@@ -4,6 +4,7 @@
 #include "message/proof/dkim_private.h"
 
 #include "tests/unit/common/exact.h"
+#include "tests/unit/message/txt.h"
 #include "tests/unit/support/check.h"
 #include "tests/unit/support/keys.h"
 
@@ -145,26 +146,6 @@ static const char example[] = "DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/
                               " b=/gCrinpcQOoIfuHNQIbq4pgh9kyIK3AQUdt9OdqQehSwhEIug4D11Bus\r\n"
                               " Fa3bT3FY5OsU7ZbnKELq+eXdp1Q1Dw==\r\n" MESSAGE_REST;
 
-static void put_text(struct dns_table *table, const char *name, const char *text)
-{
-    char rdata[2048];
-    size_t len = 0;
-    struct slice rest = slice_of(text), record;
-    struct dns_answer answer = { .name = slice_of(name), .type = DNS_TXT, .state = DNS_FOUND };
-
-    for (; rest.len > 0; rest = slice_from(rest, 200)) {
-        struct slice part = slice_part(rest, 0, 200);
-
-        rdata[len++] = (char)part.len;
-        memcpy(rdata + len, part.data, part.len);
-        len += part.len;
-    }
-    record = slice_make(rdata, len);
-    answer.records = &record;
-    answer.count = 1;
-    dns_put(table, &answer);
-}
-
 /* The first verdict; its slices are gone. The key is given only when it is asked for. */
 static struct dkim_verdict verify(struct slice message, const char *name, const char *record,
                                   int64_t now_s)
@@ -179,11 +160,7 @@ static struct dkim_verdict verify(struct slice message, const char *name, const 
     struct dkim_verdict verdict = { 0 };
 
     if (!dkim_verify(verifier, &table, &verdicts, &count)) {
-        put_text(&table, name, record);
-        for (struct dns_answer *other = table.first; other != NULL; other = other->next)
-            if (other->state == DNS_MISSING)
-                dns_put(&table, &(struct dns_answer){
-                                    .name = other->name, .type = DNS_TXT, .state = DNS_NO_NAME });
+        txt_answer(&table, name, record);
         assert_true(dkim_verify(verifier, &table, &verdicts, &count));
     }
     if (count > 0)
