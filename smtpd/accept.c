@@ -127,6 +127,18 @@ static void add_received(struct smtp *smtp)
     mail->letter->message.prefix = buf_slice(&mail->letter->prefix);
 }
 
+/* For Received-From-MTA in reports: other servers only. */
+static void note_client(struct smtp *smtp)
+{
+    struct letter *letter = smtp->mail.letter;
+    AUTO(buf_free) struct buf client = { 0 };
+
+    if (smtp->service != SERVICE_MX)
+        return;
+    trace_client(buf_slice(&smtp->helo), smtp->call->peer->address, &client);
+    letter->message.client = slice_copy(&letter->arena, buf_slice(&client));
+}
+
 /* On the queue's writer thread: only wakes. */
 static void on_commit(struct queue_change *change)
 {
@@ -158,6 +170,7 @@ static enum station_result finish_content(struct smtp *smtp, const char **reply_
     if (*reply_out != NULL)
         return STATION_REFUSE;
     add_received(smtp);
+    note_client(smtp);
     hand_to_letter(mail);
     return STATION_PASS;
 }

@@ -6,25 +6,44 @@
 #include "smtpd/dsn.h"
 #include "smtpd/policy.h"
 
+#include <stdlib.h>
+
 /* More than this of a message is not sent back, whatever RET says. */
 #define RETURNED_MAX (1024 * 1024)
 
-bool bounce_is_wanted(const struct queue_message *message, const struct bounce *bounce)
+enum bounce_class bounce_class_of(enum queue_report report)
 {
-    unsigned notify = bounce->recipient->notify;
+    switch (report) {
+    case REPORT_FAILED:
+        return BOUNCE_FAILURE;
+    case REPORT_DELAYED:
+        return BOUNCE_DELAY;
+    case REPORT_DELIVERED:
+    case REPORT_RELAYED:
+    case REPORT_EXPANDED:
+        return BOUNCE_SUCCESS;
+    case REPORT_NONE:
+        break;
+    }
+    abort();
+}
 
-    if (message->sender.len == 0 || (notify & NOTIFY_NEVER) != 0)
+bool bounce_is_wanted(const struct queue_message *message, const struct queue_recipient *recipient,
+                      enum queue_report report)
+{
+    unsigned notify = recipient->notify;
+
+    if (report == REPORT_NONE || message->sender.len == 0 || (notify & NOTIFY_NEVER) != 0)
         return false;
-    switch (bounce->kind) {
-    case BOUNCE_FAILED:
+    switch (bounce_class_of(report)) {
+    case BOUNCE_FAILURE:
         return notify == NOTIFY_DEFAULT || (notify & NOTIFY_FAILURE) != 0;
-    case BOUNCE_DELAYED:
+    case BOUNCE_DELAY:
         return notify == NOTIFY_DEFAULT || (notify & NOTIFY_DELAY) != 0;
-    case BOUNCE_DELIVERED:
-    case BOUNCE_RELAYED:
+    case BOUNCE_SUCCESS:
         return (notify & NOTIFY_SUCCESS) != 0;
     }
-    return false;
+    abort();
 }
 
 /* The report's own recipients: the sender, who may be one of ours. */
@@ -55,7 +74,7 @@ static bool address_report(struct smtpd *smtpd, struct desk *desk, struct letter
 static struct slice returned_part(const struct queue_message *message, struct slice bytes,
                                   const struct bounce *bounce, bool *full_out)
 {
-    *full_out = bounce->kind == BOUNCE_FAILED && message->ret == RETURN_FULL &&
+    *full_out = bounce->class == BOUNCE_FAILURE && message->ret == RETURN_FULL &&
                 bytes.len <= RETURNED_MAX && !message->binary;
     return *full_out ? bytes : slice_part(bytes, 0, MIN(header_length(bytes), RETURNED_MAX));
 }
@@ -72,12 +91,15 @@ static bool write_report(struct smtpd *smtpd, struct letter *report,
         .bounce = bounce,
         .id = report->trace_id,
         .now_ms = report->message.arrived_ms,
+        .give_up_ms = (int64_t)smtpd->settings->give_up,
     };
 
     if (body != NULL && !body_bytes(body, &bytes, err))
         return false;
     dsn.returned = returned_part(message, bytes, bounce, &dsn.returned_is_full);
+    report->message.utf8 = dsn_needs_utf8(&dsn);
     dsn_print(&dsn, &text);
+    report->message.eight_bit = !dsn_is_ascii(buf_slice(&text));
     report->body = body_new(smtpd->store);
     report->message.size = text.len;
     return body_add(report->body, buf_slice(&text), err) && body_finish(report->body, err);
@@ -91,8 +113,6 @@ bool bounce_make(struct smtpd *smtpd, struct desk *desk, const struct queue_mess
 
     *report_out = NULL;
     report->message.arrived_ms = time_ms();
-    report->message.eight_bit = true;
-    report->message.utf8 = message->utf8;
     if (!address_report(smtpd, desk, report, message->sender, err))
         return false;
     if (report->message.n_recipients == 0)

@@ -2,6 +2,7 @@
 #include "smtpd/courier.h"
 
 #include "common/daemon.h"
+#include "smtpd/reporter.h"
 #include "smtpd/settle.h"
 
 #include <pthread.h>
@@ -165,6 +166,12 @@ static void begin_catch_up(struct courier *courier)
     scan_if_free(courier);
 }
 
+/* To be delivered by us; others are remote, or there is only something to report of them. */
+static bool is_ours(const struct queue_recipient *recipient)
+{
+    return recipient->account != 0 && recipient->state == QUEUE_WAITING;
+}
+
 static void take_local(struct courier *courier, struct letter *letter)
 {
     const struct queue_message *message = &letter->message;
@@ -180,7 +187,7 @@ static void take_local(struct courier *courier, struct letter *letter)
         return;
     }
     for (size_t i = 0; i < message->n_recipients; i++)
-        if (message->recipients[i].account != 0)
+        if (is_ours(&message->recipients[i]))
             put(courier, letter, i);
 }
 
@@ -188,16 +195,23 @@ static void take_local(struct courier *courier, struct letter *letter)
 void courier_take(struct courier *courier, struct letter *letter)
 {
     const struct queue_message *message = &letter->message;
-    size_t n_remote = 0;
+    size_t n_remote = 0, n_local = 0, n_ended = 0;
 
-    for (size_t i = 0; i < message->n_recipients; i++)
-        n_remote += message->recipients[i].account == 0;
+    for (size_t i = 0; i < message->n_recipients; i++) {
+        const struct queue_recipient *recipient = &message->recipients[i];
+
+        n_local += is_ours(recipient);
+        n_remote += recipient->account == 0 && recipient->state == QUEUE_WAITING;
+        n_ended += recipient->state == QUEUE_ENDED;
+    }
     pthread_mutex_lock(&courier->lock);
-    if (n_remote < message->n_recipients)
+    if (n_local > 0)
         take_local(courier, letter);
     pthread_mutex_unlock(&courier->lock);
     if (n_remote > 0 && courier->options.remote_due != NULL)
         courier->options.remote_due(courier->options.remote_context);
+    if (n_ended > 0)
+        reporter_wake(courier->options.smtpd->reporter);
 }
 
 /* On the queue's writer thread, without the lock. */
@@ -205,8 +219,6 @@ static void on_settled(void *context, const struct settled *settled)
 {
     struct courier *courier = context;
 
-    if (settled->report != NULL)
-        courier_take(courier, settled->report);
     pthread_mutex_lock(&courier->lock);
     courier->in_hand -= settled->n_parcels;
     courier->bytes_in_hand -= settled->bytes;
@@ -334,7 +346,7 @@ static void run_box(struct job *job, void *desk)
 
     if (count > 0) {
         deliver_batch(desk, box->account, parcels, count);
-        settle_batch(courier->options.smtpd, desk, &courier->options.log, lazy, parcels, count,
+        settle_batch(courier->options.smtpd, &courier->options.log, lazy, parcels, count,
                      on_settled, courier);
     }
 

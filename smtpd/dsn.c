@@ -2,35 +2,78 @@
 #include "smtpd/dsn.h"
 
 #include "message/date.h"
+#include "message/header.h"
+#include "message/xtext.h"
 
 #include <stdlib.h>
 
-static const char *subject_of(enum bounce_kind kind)
+#define MESSAGE_ID_MAX 300 /* longer ones are not repeated in References */
+
+bool dsn_is_ascii(struct slice text)
 {
-    switch (kind) {
-    case BOUNCE_FAILED:
-        return "Your message could not be delivered";
-    case BOUNCE_DELAYED:
-        return "Your message is delayed";
-    case BOUNCE_DELIVERED:
-        return "Your message was delivered";
-    case BOUNCE_RELAYED:
-        return "Your message was passed on";
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.data[i] > 127)
+            return false;
+    return true;
+}
+
+struct queue_try dsn_last_try(const struct queue_recipient *recipient)
+{
+    return recipient->n_log > 0 ? recipient->log[recipient->n_log - 1] : (struct queue_try){ 0 };
+}
+
+int64_t dsn_retry_until(const struct dsn *dsn, const struct queue_recipient *recipient)
+{
+    return dsn->now_ms + MAX(dsn->give_up_ms - recipient->waited_ms, 0);
+}
+
+static bool is_ascii_recipient(const struct queue_recipient *recipient)
+{
+    return dsn_is_ascii(recipient->address) && dsn_is_ascii(recipient->original) &&
+           dsn_is_ascii(recipient->orcpt);
+}
+
+/* RFC 6533 section 4.4: the traditional types where nothing is lost by them. */
+bool dsn_needs_utf8(const struct dsn *dsn)
+{
+    const struct queue_message *message = dsn->message;
+    bool is_ascii = dsn_is_ascii(message->sender);
+
+    for (size_t i = 0; i < dsn->bounce->n_recipients && is_ascii; i++)
+        is_ascii = is_ascii_recipient(dsn->bounce->recipients[i]);
+    return message->utf8 &&
+           !(is_ascii && dsn_is_ascii(slice_part(dsn->returned, 0, header_length(dsn->returned))));
+}
+
+static const char *action_of(enum queue_report report)
+{
+    switch (report) {
+    case REPORT_FAILED:
+        return "failed";
+    case REPORT_DELAYED:
+        return "delayed";
+    case REPORT_DELIVERED:
+        return "delivered";
+    case REPORT_RELAYED:
+        return "relayed";
+    case REPORT_EXPANDED:
+        return "expanded";
+    case REPORT_NONE:
+        break;
     }
     abort();
 }
 
-static const char *action_of(enum bounce_kind kind)
+/* Where the try has left no code of its own. */
+static const char *status_of(enum queue_report report)
 {
-    switch (kind) {
-    case BOUNCE_FAILED:
-        return "failed";
-    case BOUNCE_DELAYED:
-        return "delayed";
-    case BOUNCE_DELIVERED:
-        return "delivered";
-    case BOUNCE_RELAYED:
-        return "relayed";
+    switch (bounce_class_of(report)) {
+    case BOUNCE_FAILURE:
+        return "5.0.0";
+    case BOUNCE_DELAY:
+        return "4.0.0";
+    case BOUNCE_SUCCESS:
+        return "2.0.0";
     }
     abort();
 }
@@ -42,49 +85,94 @@ static void add_date(const char *name, int64_t ms, struct buf *out)
     buf_add_text(out, "\r\n");
 }
 
-/* A reply or an address from outside becomes one line of printable text. */
-static void add_line(const char *name, struct slice text, struct buf *out)
+void dsn_add_text(struct slice text, bool is_global, struct buf *out)
 {
-    buf_add_text(out, name);
     for (size_t i = 0; i < text.len; i++) {
         unsigned char byte = (unsigned char)text.data[i];
-        buf_add_byte(out, byte < ' ' || byte == 0x7f ? ' ' : (char)byte);
+
+        if (byte < ' ' || byte == 0x7f)
+            buf_add_byte(out, ' ');
+        else
+            buf_add_byte(out, byte > 127 && !is_global ? '?' : (char)byte);
     }
+}
+
+static void add_field(const char *name, struct slice text, bool is_global, struct buf *out)
+{
+    buf_add_text(out, name);
+    dsn_add_text(text, is_global, out);
     buf_add_text(out, "\r\n");
 }
 
-/* xtext back to what it stands for (RFC 3461 section 4). */
-static void add_xtext_line(const char *name, struct slice xtext, struct buf *out)
+/* An address with its type; what is not ASCII as the report can bear it (RFC 6533 section 3). */
+static void add_address(const char *name, struct slice address, bool is_global, struct buf *out)
 {
-    AUTO(buf_free) struct buf plain = { 0 };
+    AUTO(buf_free) struct buf encoded = { 0 };
 
-    for (size_t i = 0; i < xtext.len; i++) {
-        char hex[3] = { 0 };
-        if (xtext.data[i] != '+' || i + 2 >= xtext.len) {
-            buf_add_byte(&plain, xtext.data[i]);
-            continue;
-        }
-        memcpy(hex, xtext.data + i + 1, 2);
-        buf_add_byte(&plain, (char)strtoul(hex, NULL, 16));
-        i += 2;
+    buf_fmt(out, "%s: %s; ", name, dsn_is_ascii(address) ? "rfc822" : "utf-8");
+    if (!dsn_is_ascii(address) && !is_global) {
+        utf8_address_encode(address, &encoded);
+        address = buf_slice(&encoded);
     }
-    add_line(name, buf_slice(&plain), out);
+    add_field("", address, is_global, out);
 }
 
-static void add_head(const struct dsn *dsn, struct buf *out)
+/* ORCPT back to what it stands for (RFC 3461 section 5.2, RFC 6533 section 4.1). */
+static void add_original(struct slice orcpt, bool is_global, struct buf *out)
+{
+    AUTO(buf_free) struct buf plain = { 0 };
+    struct slice address = orcpt;
+    struct slice type;
+
+    if (!slice_split(&address, ';', &type))
+        return;
+    if (slice_is(type, "utf-8")) {
+        if (utf8_address_decode(address, &plain)) {
+            add_address("Original-Recipient", buf_slice(&plain), is_global, out);
+            return;
+        }
+        buf_add_slice(&plain, address);
+    } else {
+        xtext_decode(address, &plain);
+    }
+    buf_add_text(out, "Original-Recipient: ");
+    dsn_add_text(type, is_global, out);
+    add_field("; ", buf_slice(&plain), is_global, out);
+}
+
+/* So that a mail reader shows the report below the message. */
+static void add_references(const struct dsn *dsn, struct buf *out)
+{
+    struct header_field field;
+    struct slice id;
+
+    if (!header_find(dsn->returned, "Message-ID", &field))
+        return;
+    id = slice_trim(field.value);
+    if (id.len < 3 || id.len > MESSAGE_ID_MAX || id.data[0] != '<' || id.data[id.len - 1] != '>')
+        return;
+    for (size_t i = 0; i < id.len; i++)
+        if (id.data[i] <= ' ' || id.data[i] == 0x7f)
+            return;
+    buf_fmt(out, "References: " SLICE_FMT "\r\n", SLICE_ARG(id));
+}
+
+static void add_head(const struct dsn *dsn, bool is_global, struct buf *out)
 {
     add_date("Date", dsn->now_ms, out);
     buf_fmt(out, "From: Mail Delivery System <postmaster@" SLICE_FMT ">\r\n",
             SLICE_ARG(dsn->hostname));
-    add_line("To: ", dsn->message->sender, out);
+    add_field("To: ", dsn->message->sender, is_global, out);
     buf_fmt(out,
             "Subject: %s\r\n"
-            "Message-ID: <%016llx@" SLICE_FMT ">\r\n"
+            "Message-ID: <%016llx@" SLICE_FMT ">\r\n",
+            dsn_subject(dsn->bounce), (unsigned long long)dsn->id, SLICE_ARG(dsn->hostname));
+    add_references(dsn, out);
+    buf_fmt(out,
             "Auto-Submitted: auto-replied\r\n"
             "MIME-Version: 1.0\r\n"
             "Content-Type: multipart/report; report-type=delivery-status;\r\n"
             "\tboundary=\"=_%016llx\"\r\n\r\n",
-            subject_of(dsn->bounce->kind), (unsigned long long)dsn->id, SLICE_ARG(dsn->hostname),
             (unsigned long long)dsn->id);
 }
 
@@ -93,73 +181,91 @@ static void add_boundary(const struct dsn *dsn, const char *end, struct buf *out
     buf_fmt(out, "--=_%016llx%s\r\n", (unsigned long long)dsn->id, end);
 }
 
-static void add_words(const struct dsn *dsn, struct buf *out)
+/* Type and encoding of a part, and the part: `text` must be whole lines. */
+static void add_part(const char *type, struct slice text, struct buf *out)
 {
-    const struct bounce *bounce = dsn->bounce;
+    buf_fmt(out, "Content-Type: %s\r\n", type);
+    if (!dsn_is_ascii(text))
+        buf_add_text(out, "Content-Transfer-Encoding: 8bit\r\n");
+    buf_add_text(out, "\r\n");
+    buf_add_slice(out, text);
+}
 
-    buf_add_text(out, "Content-Type: text/plain; charset=utf-8\r\n"
-                      "Content-Transfer-Encoding: 8bit\r\n\r\n");
-    buf_fmt(out, "This is the mail system at " SLICE_FMT ".\r\n\r\n%s.\r\n\r\n",
-            SLICE_ARG(dsn->hostname), subject_of(bounce->kind));
-    add_line("  Recipient: ", bounce->recipient->original, out);
-    add_line("  Reason:    ", slice_of(bounce->reason), out);
-    if (bounce->diagnostic.len > 0)
-        add_line("  Answer:    ", bounce->diagnostic, out);
+static void add_words(const struct dsn *dsn, bool is_global, struct buf *out)
+{
+    AUTO(buf_free) struct buf text = { 0 };
+
+    dsn_add_words(dsn, is_global, &text);
+    add_part("text/plain; charset=utf-8", buf_slice(&text), out);
+}
+
+/* RFC 3464 section 2.3. */
+static void add_recipient(const struct dsn *dsn, const struct queue_recipient *recipient,
+                          bool is_global, struct buf *out)
+{
+    struct queue_try last = dsn_last_try(recipient);
+
+    buf_add_text(out, "\r\n");
+    if (recipient->orcpt.len > 0)
+        add_original(recipient->orcpt, is_global, out);
+    add_address("Final-Recipient", recipient->address, is_global, out);
+    buf_fmt(out, "Action: %s\r\n", action_of(recipient->report));
+    add_field(
+        "Status: ", last.status.len > 0 ? last.status : slice_of(status_of(recipient->report)),
+        false, out);
+    if (last.host.len > 0)
+        add_field("Remote-MTA: dns; ", last.host, false, out);
+    if (last.answered)
+        add_field("Diagnostic-Code: smtp; ", last.reply, is_global, out);
+    if (recipient->last_try_ms > 0)
+        add_date("Last-Attempt-Date", recipient->last_try_ms, out);
+    if (recipient->report == REPORT_DELAYED)
+        add_date("Will-Retry-Until", dsn_retry_until(dsn, recipient), out);
+}
+
+/* RFC 3464 section 2.2. */
+static void add_status(const struct dsn *dsn, bool is_global, struct buf *out)
+{
+    AUTO(buf_free) struct buf envid = { 0 };
+    AUTO(buf_free) struct buf text = { 0 };
+    const struct queue_message *message = dsn->message;
+
+    if (message->envid.len > 0) {
+        xtext_decode(message->envid, &envid);
+        add_field("Original-Envelope-Id: ", buf_slice(&envid), is_global, &text);
+    }
+    buf_fmt(&text, "Reporting-MTA: dns; " SLICE_FMT "\r\n", SLICE_ARG(dsn->hostname));
+    if (message->client.len > 0)
+        add_field("Received-From-MTA: dns; ", message->client, false, &text);
+    add_date("Arrival-Date", message->arrived_ms, &text);
+    for (size_t i = 0; i < dsn->bounce->n_recipients; i++)
+        add_recipient(dsn, dsn->bounce->recipients[i], is_global, &text);
+    add_part(is_global ? "message/global-delivery-status" : "message/delivery-status",
+             buf_slice(&text), out);
     buf_add_text(out, "\r\n");
 }
 
-/* RFC 3464 sections 2.2 and 2.3. */
-static void add_status(const struct dsn *dsn, struct buf *out)
+static void add_returned(const struct dsn *dsn, bool is_global, struct buf *out)
 {
-    const struct bounce *bounce = dsn->bounce;
-    bool has_utf8 = dsn->message->utf8;
+    const char *whole = is_global ? "message/global" : "message/rfc822";
+    const char *header = is_global ? "message/global-headers" : "text/rfc822-headers";
 
-    buf_fmt(out, "Content-Type: message/%s\r\n%s\r\n",
-            has_utf8 ? "global-delivery-status" : "delivery-status",
-            has_utf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "");
-    buf_fmt(out, "Reporting-MTA: dns; " SLICE_FMT "\r\n", SLICE_ARG(dsn->hostname));
-    if (dsn->message->envid.len > 0)
-        add_xtext_line("Original-Envelope-Id: ", dsn->message->envid, out);
-    add_date("Arrival-Date", dsn->message->arrived_ms, out);
-    buf_add_text(out, "\r\n");
-    if (bounce->recipient->orcpt.len > 0)
-        add_xtext_line("Original-Recipient: ", bounce->recipient->orcpt, out);
-    add_line(has_utf8 ? "Final-Recipient: utf-8; " : "Final-Recipient: rfc822; ",
-             bounce->recipient->address, out);
-    buf_fmt(out, "Action: %s\r\nStatus: %s\r\n", action_of(bounce->kind), bounce->status);
-    if (bounce->remote_name != NULL)
-        add_line("Remote-MTA: dns; ", slice_of(bounce->remote_name), out);
-    if (bounce->diagnostic.len > 0)
-        add_line("Diagnostic-Code: smtp; ", bounce->diagnostic, out);
-    add_date("Last-Attempt-Date", dsn->now_ms, out);
-    buf_add_text(out, "\r\n");
-}
-
-static void add_returned(const struct dsn *dsn, struct buf *out)
-{
-    const char *kind = dsn->message->utf8 ? (dsn->returned_is_full ? "global" : "global-headers")
-                       : dsn->returned_is_full ? "rfc822"
-                                               : NULL;
-
-    if (kind != NULL)
-        buf_fmt(out, "Content-Type: message/%s\r\n", kind);
-    else
-        buf_add_text(out, "Content-Type: text/rfc822-headers\r\n");
-    buf_add_text(out, "Content-Transfer-Encoding: 8bit\r\n\r\n");
-    buf_add_slice(out, dsn->returned);
+    add_part(dsn->returned_is_full ? whole : header, dsn->returned, out);
     buf_add_text(out, "\r\n");
 }
 
 void dsn_print(const struct dsn *dsn, struct buf *out)
 {
-    add_head(dsn, out);
+    bool is_global = dsn_needs_utf8(dsn);
+
+    add_head(dsn, is_global, out);
     add_boundary(dsn, "", out);
-    add_words(dsn, out);
+    add_words(dsn, is_global, out);
     add_boundary(dsn, "", out);
-    add_status(dsn, out);
+    add_status(dsn, is_global, out);
     if (dsn->returned.len > 0) {
         add_boundary(dsn, "", out);
-        add_returned(dsn, out);
+        add_returned(dsn, is_global, out);
     }
     add_boundary(dsn, "--", out);
 }

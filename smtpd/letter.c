@@ -56,6 +56,8 @@ static void copy_recipient(struct letter *letter, const struct queue_recipient *
     copy->reverse_path = slice_copy(&letter->arena, recipient->reverse_path);
     copy->orcpt = slice_copy(&letter->arena, recipient->orcpt);
     copy->last_reply = slice_copy(&letter->arena, recipient->last_reply);
+    copy->log = NULL;
+    copy->n_log = 0;
 }
 
 /* The letter's random bytes, different for each recipient. */
@@ -89,6 +91,7 @@ struct letter *letter_from_queue(const struct queue_message *message)
     letter->message.n_recipients = 0;
     letter->message.sender = slice_copy(&letter->arena, message->sender);
     letter->message.envid = slice_copy(&letter->arena, message->envid);
+    letter->message.client = slice_copy(&letter->arena, message->client);
     buf_add_slice(&letter->prefix, message->prefix);
     letter->message.prefix = buf_slice(&letter->prefix);
     for (size_t i = 0; i < message->n_recipients; i++)

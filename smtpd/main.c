@@ -2,24 +2,33 @@
  *
  * Its sockets come from `postane serve` or systemd (common/daemon.h). Reading order of this folder:
  * session.h, command.c, transaction.c, policy.c, data.h, content.c, accept.c, courier.h, deliver.c,
- * settle.c, bounce.c; and outwards: remote.h, route.h, client.h, settle_remote.c.
+ * settle.c, reporter.h, bounce.c; and outwards: remote.h, route.h, client.h, settle_remote.c.
  */
 #include "common/resolver.h"
 #include "smtpd/courier.h"
 #include "smtpd/remote/remote.h"
+#include "smtpd/reporter.h"
+#include "smtpd/retry.h"
 #include "smtpd/room.h"
 #include "smtpd/session.h"
 #include "storage/check.h"
+#include "storage/queue_operate.h"
 #include "storage/service.h"
 
 #define TICK_MS  1000
 #define SWEEP_MS (60 * 60 * 1000)
+
+#define CLOCK_SLACK_MS 30000 /* smaller steps back need no mending */
 
 struct main {
     struct smtpd smtpd;
     struct remote *remote;
     struct job sweep;
     atomic_bool is_sweeping;
+    struct job mending;
+    atomic_bool is_mending;
+    int64_t clock_ahead_ms; /* the time of day, of clock_ms() */
+    const struct log *log;
 };
 
 static struct main *main_of(struct daemon *daemon)
@@ -27,9 +36,56 @@ static struct main *main_of(struct daemon *daemon)
     return ((struct service *)daemon->context)->context;
 }
 
+/* What was to be tried again at a time of a clock that was ahead must not wait for that time. */
+static void mend_times(struct main *me, struct desk *desk)
+{
+    uint64_t count;
+    struct error err;
+
+    if (!queue_mend_times(desk, time_ms(), retry_wait_max(me->smtpd.settings), &count, &err))
+        log_warn(me->log, "queue unreadable", F_ERR(&err));
+    else if (count > 0)
+        log_warn(me->log, "clock went back", F_NUM("recipients", (int64_t)count));
+}
+
+static void run_mending(struct job *job, void *desk)
+{
+    mend_times(CONTAINER_OF(job, struct main, mending), desk);
+}
+
+static void mending_done(struct job *job)
+{
+    atomic_store(&CONTAINER_OF(job, struct main, mending)->is_mending, false);
+}
+
+static void begin_mending(struct daemon *daemon)
+{
+    struct main *me = main_of(daemon);
+
+    if (atomic_exchange(&me->is_mending, true))
+        return;
+    me->mending = (struct job){ .work = run_mending, .done = mending_done };
+    pool_submit(daemon->pool, 0, &me->mending);
+}
+
+/* Compares the time of day with the clock that only goes on. */
+static void watch_clock(struct daemon *daemon)
+{
+    struct main *me = main_of(daemon);
+    int64_t ahead_ms = time_ms() - (int64_t)clock_ms();
+
+    if (ahead_ms < me->clock_ahead_ms - CLOCK_SLACK_MS)
+        begin_mending(daemon);
+    me->clock_ahead_ms = ahead_ms;
+}
+
 static void on_tick(struct daemon *daemon)
 {
-    courier_tick(main_of(daemon)->smtpd.courier);
+    struct main *me = main_of(daemon);
+
+    courier_tick(me->smtpd.courier);
+    reporter_tick(me->smtpd.reporter);
+    watch_clock(daemon);
 }
 
 static void run_sweep(struct job *job, void *desk)
@@ -118,6 +174,7 @@ static void start_couriers(struct service *service)
     };
     me->smtpd.courier = courier_new(&courier);
     courier_catch_up(me->smtpd.courier);
+    reporter_wake(me->smtpd.reporter);
 }
 
 static bool read_milters(struct smtpd *smtpd, struct error *err)
@@ -143,7 +200,11 @@ static bool on_start(struct service *service, struct error *err)
         resolver_free(&me->smtpd.resolver);
         return false;
     }
+    me->log = &service->daemon.log;
+    me->clock_ahead_ms = time_ms() - (int64_t)clock_ms();
+    me->smtpd.reporter = reporter_new(&me->smtpd, service->daemon.pool, me->log);
     start_couriers(service);
+    begin_mending(&service->daemon);
     daemon_every(&service->daemon, TICK_MS, on_tick);
     daemon_every(&service->daemon, SWEEP_MS, on_sweep);
     return true;
@@ -162,6 +223,7 @@ static void on_end(struct daemon *daemon)
 
     remote_stop(me->remote);
     courier_stop(me->smtpd.courier);
+    reporter_stop(me->smtpd.reporter);
     queue_close(&me->smtpd.queue);
     remote_close(me->remote);
     resolver_free(&me->smtpd.resolver);
@@ -209,6 +271,7 @@ int main(int argc, char **argv)
     code = service_run(&service);
     remote_free(&me.remote);
     courier_free(&me.smtpd.courier);
+    reporter_free(&me.smtpd.reporter);
     room_free(&me.smtpd.room);
     milter_servers_free(&me.smtpd.milters);
     return code;

@@ -2,6 +2,7 @@
 #include "smtpd/parameters.h"
 
 #include "common/codec.h"
+#include "message/xtext.h"
 
 #define ENVID_MAX 100 /* RFC 3461 section 4.4 */
 #define ORCPT_MAX 500 /* section 4.2 */
@@ -32,21 +33,9 @@ static bool bad_value(const char **reply_out)
     return fail(reply_out, "501 5.5.4 Bad parameter value");
 }
 
-/* xtext of RFC 3461 section 4: printable without "+" and "=", or "+" and two hex digits. */
 static bool is_xtext(struct slice text, size_t max)
 {
-    if (text.len == 0 || text.len > max)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char byte = (unsigned char)text.data[i];
-        if (byte == '+' &&
-            (i + 2 >= text.len || strchr("0123456789ABCDEF", text.data[i + 1]) == NULL ||
-             strchr("0123456789ABCDEF", text.data[i + 2]) == NULL))
-            return false;
-        if (byte <= ' ' || byte == '=' || byte == 0x7f)
-            return false;
-    }
-    return true;
+    return text.len <= max && xtext_is_valid(text);
 }
 
 static bool take_size(void *target, const struct parameter *parameter, const char **reply_out)
@@ -127,7 +116,18 @@ static bool take_notify(void *target, const struct parameter *parameter, const c
     return rcpt->notify != 0 || bad_value(reply_out);
 }
 
-/* "rfc822;bob@example.org"; RFC 6533 adds utf-8 addresses, whose escapes are not xtext's. */
+/* RFC 6533 section 3: other escapes than xtext's; what is none of its forms is kept as it is. */
+static bool is_utf8_address(struct slice text)
+{
+    if (text.len == 0 || text.len > ORCPT_MAX || !utf8_valid(text))
+        return false;
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.data[i] <= ' ' || text.data[i] == 0x7f)
+            return false;
+    return true;
+}
+
+/* "rfc822;bob@example.org" */
 static bool take_orcpt(void *target, const struct parameter *parameter, const char **reply_out)
 {
     struct rcpt_parameters *rcpt = target;
@@ -137,7 +137,8 @@ static bool take_orcpt(void *target, const struct parameter *parameter, const ch
     rcpt->orcpt = parameter->value;
     if (!slice_split(&rest, ';', &type) || !is_xtext(type, ORCPT_MAX))
         return bad_value(reply_out);
-    return is_xtext(rest, ORCPT_MAX) || slice_is(type, "utf-8") || bad_value(reply_out);
+    return is_xtext(rest, ORCPT_MAX) || (slice_is(type, "utf-8") && is_utf8_address(rest)) ||
+           bad_value(reply_out);
 }
 
 static const struct parameter_row mail_rows[] = {

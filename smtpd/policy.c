@@ -115,6 +115,8 @@ bool policy_message(struct smtp *smtp, const struct queue_message *message,
     for (size_t i = 0; i < message->n_recipients; i++) {
         const struct queue_recipient *recipient = &message->recipients[i];
 
+        if (recipient->state == QUEUE_ENDED)
+            continue;
         if (recipient->account == 0 || slice_starts(recipient->original, "postmaster"))
             return true;
         if (!room_for(smtp->smtpd->room, smtp->call->desk, recipient->account, message->size,

@@ -13,6 +13,7 @@
 struct call;
 struct counts;
 struct courier;
+struct reporter;
 struct dns_table;
 struct outgoing;
 struct resolver;
@@ -37,6 +38,7 @@ struct smtpd {
     struct store *store;
     struct queue *queue;
     struct courier *courier;
+    struct reporter *reporter;
     struct room *room;
     struct counts *counts; /* for reports to other domains; NULL: there are none */
     struct login_options login;

@@ -70,6 +70,12 @@ void trace_received(const struct trace *trace, struct buf *out)
     buf_add_text(out, "\r\n");
 }
 
+void trace_client(struct slice helo, const char *address, struct buf *out)
+{
+    add_clean(helo, out);
+    buf_fmt(out, strchr(address, ':') != NULL ? " ([IPv6:%s])" : " ([%s])", address);
+}
+
 void trace_delivery(struct slice sender, struct slice address, struct buf *out)
 {
     buf_fmt(out, "Return-Path: <" SLICE_FMT ">\r\nDelivered-To: " SLICE_FMT "\r\n",

@@ -22,6 +22,9 @@ struct trace {
 void trace_protocol(const struct trace *trace, struct buf *out);
 void trace_received(const struct trace *trace, struct buf *out);
 
+/* "mx.example.org ([192.0.2.1])": the client, for reports. */
+void trace_client(struct slice helo, const char *address, struct buf *out);
+
 /* What the final delivery adds for one recipient: Return-Path, Delivered-To. */
 void trace_delivery(struct slice sender, struct slice address, struct buf *out);
 

@@ -1,6 +1,7 @@
 /* transaction.c - see transaction.h. */
 #include "smtpd/transaction.h"
 
+#include "smtpd/bounce.h"
 #include "smtpd/parameters.h"
 #include "smtpd/policy.h"
 #include "smtpd/reply.h"
@@ -82,7 +83,29 @@ static void add_remote(struct letter *letter, const struct rcpt_parameters *rcpt
     add_target(letter, rcpt, original, &(struct resolve_target){ .address = original });
 }
 
-static enum next add(struct smtp *smtp, const struct rcpt_parameters *rcpt,
+/* An alias with several targets: the sender who asks for SUCCESS hears of the expansion, and of no
+ * delivery behind it (RFC 3461 section 5.2.7.3 (c)). */
+static void note_expansion(struct letter *letter, struct rcpt_parameters *rcpt,
+                           struct slice original)
+{
+    const struct queue_recipient alias = {
+        .address = original,
+        .original = original,
+        .orcpt = rcpt->orcpt,
+        .notify = rcpt->notify,
+        .state = QUEUE_ENDED,
+        .report = REPORT_EXPANDED,
+    };
+
+    if (!bounce_is_wanted(&letter->message, &alias, REPORT_EXPANDED))
+        return;
+    letter_add_recipient(letter, &alias);
+    rcpt->notify &= ~(unsigned)NOTIFY_SUCCESS;
+    if (rcpt->notify == NOTIFY_DEFAULT)
+        rcpt->notify = NOTIFY_NEVER; /* nothing was asked for but SUCCESS */
+}
+
+static enum next add(struct smtp *smtp, struct rcpt_parameters *rcpt,
                      const struct resolved *resolved)
 {
     struct letter *letter = smtp->mail.letter;
@@ -93,6 +116,8 @@ static enum next add(struct smtp *smtp, const struct rcpt_parameters *rcpt,
         return refuse(smtp, "452 4.5.3 Too many recipients");
     if (resolved->result == RESOLVE_REMOTE)
         add_remote(letter, rcpt, original);
+    if (resolved->result == RESOLVE_OK && resolved->count > 1)
+        note_expansion(letter, rcpt, original);
     for (size_t i = 0; resolved->result == RESOLVE_OK && i < resolved->count; i++)
         add_target(letter, rcpt, original, &resolved->targets[i]);
     smtp->mail.first_original = smtp->mail.n_accepted == 0 ? original : (struct slice){ 0 };

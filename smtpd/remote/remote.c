@@ -164,7 +164,7 @@ static void run_settle(struct job *job, void *desk)
     struct carrier *carrier = CONTAINER_OF(job, struct carrier, job);
     struct remote *remote = carrier->remote;
 
-    settle_remote(remote->options.smtpd, desk, &remote->options.log, carrier->shipment, on_settled,
+    settle_remote(remote->options.smtpd, &remote->options.log, carrier->shipment, on_settled,
                   carrier);
 }
 

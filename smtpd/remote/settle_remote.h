@@ -1,8 +1,8 @@
 /* settle_remote.h - tells the queue what became of a shipment.
  *
  * Delivered recipients leave it, durably: nothing but the queue knows that the other server has the
- * message. Each failed one leaves in one change with the report to its sender, so that the report
- * is sent exactly once. The others get the time of their next try. Who has no outcome stays as is.
+ * message. Those that have failed, or whose delivery is to be reported, stay for the reporter. The
+ * others get the time of their next try. Who has no outcome stays as is.
  *
  * Threads: a worker; `done` runs once, on that worker or on the queue's writer thread.
  */
@@ -13,5 +13,5 @@
 /* `ok`: the queue has taken it all. The shipment must stay until then. */
 typedef void (*settle_remote_done)(void *context, bool ok);
 
-void settle_remote(struct smtpd *smtpd, struct desk *desk, const struct log *log,
-                   struct shipment *shipment, settle_remote_done done, void *context);
+void settle_remote(struct smtpd *smtpd, const struct log *log, struct shipment *shipment,
+                   settle_remote_done done, void *context);

@@ -1,6 +1,7 @@
 /* post.c - see post.h. */
 #include "tests/unit/smtpd/post.h"
 
+#include "smtpd/reporter.h"
 #include "smtpd/room.h"
 #include "tests/unit/support/check.h"
 
@@ -71,6 +72,8 @@ void post_open(struct post *post)
     if (!pool_new(&post->loop, 2, &desk, &post->pool, &err) ||
         !queue_open(&queue, &post->smtpd.queue, &err))
         fail_msg("%s", err.text);
+    post->smtpd.reporter =
+        reporter_new(&post->smtpd, post->pool, &(struct log){ .daemon = "test" });
     post->smtpd.courier = courier_new(&(struct courier_options){ .smtpd = &post->smtpd,
                                                                  .pool = post->pool,
                                                                  .log = { .daemon = "test" },
@@ -81,11 +84,13 @@ void post_open(struct post *post)
 void post_close(struct post *post)
 {
     courier_stop(post->smtpd.courier);
+    reporter_stop(post->smtpd.reporter);
     queue_close(&post->smtpd.queue);
     pool_free(&post->pool);
     uv_run(&post->loop, UV_RUN_DEFAULT);
     uv_loop_close(&post->loop);
     courier_free(&post->smtpd.courier);
+    reporter_free(&post->smtpd.reporter);
     room_free(&post->smtpd.room);
     rig_close(&post->rig);
     buf_free(&post->answer);

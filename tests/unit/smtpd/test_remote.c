@@ -1,10 +1,9 @@
-/* test_remote.c - the remote courier without a network: the schedule, shipments, what the queue is
+/* test_remote.c - the remote courier without a network: shipments, what the queue is
  * told, and the scheduler with recipients whose fate is known without asking anybody.
  */
 #include "smtpd/remote/remote.h"
 
 #include "common/daemon.h"
-#include "smtpd/remote/retry.h"
 #include "smtpd/remote/settle_remote.h"
 #include "storage/queue_operate.h"
 #include "tests/unit/smtpd/post.h"
@@ -14,38 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define MINUTE 60000
-#define HOUR   (60 * MINUTE)
-
-static const struct {
-    unsigned tries;
-    int64_t now_ms;
-    uint64_t chance;
-    int64_t want_ms;
-} times[] = {
-    { 0, 0, 0, MINUTE },
-    { 1, 0, 0, 2 * MINUTE },
-    { 3, 0, 0, 8 * MINUTE },
-    { 20, 0, 0, HOUR },
-    { 4000000000u, 0, 0, HOUR },
-    { 0, 0, MINUTE / 4, MINUTE + MINUTE / 4 }, /* at most a quarter more */
-    { 0, 0, MINUTE / 4 + 1, MINUTE },
-    { 9, 10 * HOUR - MINUTE, 0, 10 * HOUR }, /* the last try is when it is too old */
-    { 9, 10 * HOUR, 0, 11 * HOUR },
-};
-
-static void test_schedule(void **state)
-{
-    const struct settings settings = { .retry_first = MINUTE,
-                                       .retry_last = HOUR,
-                                       .give_up = 10 * HOUR };
-
-    for (size_t i = 0; i < COUNT_OF(times); i++)
-        assert_int_equal(retry_time(&settings, times[i].tries, 0, times[i].now_ms, times[i].chance),
-                         times[i].want_ms);
-    assert_false(retry_is_over(&settings, 0, 10 * HOUR - 1));
-    assert_true(retry_is_over(&settings, 0, 10 * HOUR));
-}
+#define HOUR (60 * 60000)
 
 static size_t count_shipments(const struct shipment *list, const char *domain, size_t *errands_out)
 {
@@ -141,7 +109,7 @@ static void settle(struct post *post, struct shipment *shipment)
 {
     const struct log log = { .daemon = "test" };
 
-    settle_remote(&post->smtpd, post->rig.desk, &log, shipment, on_settled, post);
+    settle_remote(&post->smtpd, &log, shipment, on_settled, post);
     sem_wait(&post->resumed);
     shipment_free(&shipment);
 }
@@ -203,6 +171,7 @@ static void test_given_up(void **state)
     struct post post;
 
     post_open(&post);
+    post.settings.give_up = 10;
     enter(&post, "bob@example.test", time_ms() - 2 * HOUR, &to, 1);
     struct shipment *shipment = take(&post);
     shipment_end(shipment, OUTCOME_LATER, "4.4.1", "connection refused");
@@ -271,6 +240,7 @@ static void test_scheduler(void **state)
     post_open(&post);
     post.settings.deliveries = 3;
     post.settings.smtp = "";
+    post.settings.report_wait = HOUR;
     for (int i = 0; i < 70; i++)
         enter(&post, "bob@example.test", time_ms(), to, COUNT_OF(to));
     const struct remote_options options = {
@@ -279,7 +249,7 @@ static void test_scheduler(void **state)
     remote = remote_new(&options);
     run_until_empty(&post);
     post_settle(&post);
-    assert_int_equal(post_count(&post, post.rig.bob), 140);
+    assert_int_equal(post_count(&post, post.rig.bob), 70); /* both recipients in one report */
     remote_stop(remote);
     remote_close(remote);
     post_close(&post);
@@ -289,10 +259,9 @@ static void test_scheduler(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_schedule),    cmocka_unit_test(test_shipments),
-        cmocka_unit_test(test_settle),      cmocka_unit_test(test_given_up),
-        cmocka_unit_test(test_null_sender), cmocka_unit_test(test_relayed),
-        cmocka_unit_test(test_scheduler),
+        cmocka_unit_test(test_shipments), cmocka_unit_test(test_settle),
+        cmocka_unit_test(test_given_up),  cmocka_unit_test(test_null_sender),
+        cmocka_unit_test(test_relayed),   cmocka_unit_test(test_scheduler),
     };
 
     crypto_init();
