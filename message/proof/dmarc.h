@@ -9,24 +9,31 @@
 
 enum dmarc_policy { DMARC_POLICY_NONE, DMARC_POLICY_QUARANTINE, DMARC_POLICY_REJECT };
 
+enum {                         /* bits of failure_options, fo= of section 6.3 */
+       DMARC_FAILURE_ANY = 1,  /* "1" */
+       DMARC_FAILURE_DKIM = 2, /* "d" */
+       DMARC_FAILURE_SPF = 4,  /* "s" */
+};
+
 struct dmarc_record { /* section 6.3 */
     enum dmarc_policy policy, subdomain_policy;
     bool strict_dkim, strict_spf;
     unsigned percent;
     struct slice rua, ruf; /* as they stand: lists of URIs */
     uint32_t interval_s;
-    unsigned failure_options; /* fo= as bits: 1, d, s of section 6.3; 0 is "0" */
+    unsigned failure_options; /* 0 is "0": when nothing has passed */
 };
 
 /* PARSE_BAD: not a DMARC record, or one to be ignored. Results point into the text. */
 enum parse dmarc_record_parse(struct slice text, struct dmarc_record *record_out);
 
-enum dmarc_result { /* RFC 8601 section 2.7.6 */
+enum dmarc_result { /* RFC 7489 section 11.2 */
                     DMARC_NONE,
                     DMARC_PASS,
                     DMARC_FAIL,
-                    DMARC_TEMPERROR,
-                    DMARC_PERMERROR,
+                    DMARC_TEMPERROR, /* the record, or what might have passed, cannot be looked up
+                                        now. `policy` says what is at stake: better deferred */
+                    DMARC_PERMERROR, /* several records, or a broken one: no policy */
 };
 
 struct dmarc_query {
@@ -42,8 +49,8 @@ struct dmarc_outcome {
     enum dmarc_result result;
     struct slice domain; /* where the record was found: From's or its organisation's */
     struct dmarc_record record;
-    enum dmarc_policy policy;      /* what the record asks for with this message: p or sp */
-    enum dmarc_policy disposition; /* after pct=; NONE when it passed */
+    enum dmarc_policy policy;      /* what the record asks for with what fails: p or sp */
+    enum dmarc_policy disposition; /* of this message, after pct=; NONE unless FAIL */
     bool sampled_out;              /* pct= has softened it */
     bool spf_aligned, dkim_aligned;
 };
@@ -52,8 +59,9 @@ struct dmarc_outcome {
 bool dmarc_check(struct arena *arena, struct dns_table *table, const struct dmarc_query *query,
                  struct dmarc_outcome *outcome_out);
 
-/* The domain of the From field as A-labels; empty when there is no From with one address, or
- * several with different domains (section 6.6.1). */
+/* The domain of the From field as A-labels in lower case; empty when no address there has one, when
+ * they have different ones (also those of several From fields), or when it is no host's name
+ * (section 6.6.1). */
 struct slice dmarc_from(struct arena *arena, struct slice header);
 
 /* The organisational domain (section 3.2); the name itself when it is a public suffix. */

@@ -1,0 +1,82 @@
+/* fuzz_dmarc.c - records, From fields and domains of any bytes. What is understood is within its
+ * limits: a domain can be asked for in the DNS, an organisation is the end of its domain. */
+#include "message/proof/dmarc.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_record(struct slice text)
+{
+    struct dmarc_record record;
+
+    if (dmarc_record_parse(text, &record) != PARSE_OK)
+        return;
+    if (!slice_starts(text, "v") || record.percent > 100 || record.failure_options > 7 ||
+        dmarc_policy_name(record.policy) == NULL ||
+        dmarc_policy_name(record.subdomain_policy) == NULL)
+        abort();
+    if (record.rua.len + record.ruf.len > text.len)
+        abort();
+}
+
+static void check_domain(struct slice domain)
+{
+    AUTO(arena_free) struct arena arena = { 0 };
+    struct slice organisation = dmarc_organisation(&arena, domain);
+
+    if (domain.len > 0 && domain.data[domain.len - 1] == '.')
+        domain.len--;
+    if (organisation.len > domain.len ||
+        !slice_equal_case(organisation, slice_from(domain, domain.len - organisation.len)))
+        abort();
+}
+
+/* With a DNS whose records are the input. */
+static void check_outcome(struct slice from, struct slice text)
+{
+    AUTO(arena_free) struct arena arena = { 0 };
+    AUTO(dns_table_free) struct dns_table table = { 0 };
+    struct spf_outcome spf = { .result = SPF_PASS };
+    struct dmarc_query query = { .from_domain = from, .spf = &spf, .spf_domain = from };
+    struct dmarc_outcome outcome;
+    char rdata[256];
+    struct slice record = { rdata, MIN(text.len, 255) + 1 };
+
+    rdata[0] = (char)(record.len - 1);
+    if (record.len > 1)
+        memcpy(rdata + 1, text.data, record.len - 1);
+    while (!dmarc_check(&arena, &table, &query, &outcome)) {
+        if (table.count > 2)
+            abort();
+        for (struct dns_answer *a = table.first; a != NULL; a = a->next)
+            if (a->state == DNS_MISSING)
+                dns_put(&table, &(struct dns_answer){ .name = a->name,
+                                                      .type = a->type,
+                                                      .state = DNS_FOUND,
+                                                      .records = &record,
+                                                      .count = 1 });
+    }
+    if (from.len > 1 && outcome.result == DMARC_FAIL) /* it is aligned with itself */
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    AUTO(arena_free) struct arena arena = { 0 };
+    struct slice input = slice_make(data, size), line, from;
+    bool may;
+    AUTO(dns_table_free) struct dns_table table = { 0 };
+
+    check_record(input);
+    from = dmarc_from(&arena, input);
+    if (from.len > 253)
+        abort();
+    check_domain(from);
+    if (!slice_split(&input, '\n', &line))
+        return 0;
+    check_domain(line);
+    check_outcome(line, input);
+    dmarc_may_report(&arena, &table, line, input, &may);
+    return 0;
+}
