@@ -29,6 +29,8 @@ enum outcome alias_remove_command(struct tool *tool);
 
 enum outcome queue_list_command(struct tool *tool);
 enum outcome queue_show_command(struct tool *tool);
+enum outcome queue_hold_command(struct tool *tool);
+enum outcome queue_release_command(struct tool *tool);
 enum outcome queue_retry_command(struct tool *tool);
 enum outcome queue_remove_command(struct tool *tool);
 

@@ -6,6 +6,7 @@
  * Changes go to the store directly, beside running daemons, which see them at once.
  */
 #include "admin/commands.h"
+#include "admin/selector.h"
 
 #include "common/crypto.h"
 
@@ -61,12 +62,20 @@ static const struct command commands[] = {
     { "alias", "list", alias_list_command, "[--json]", "list the aliases", NULL },
     { "alias", "remove", alias_remove_command, "ADDRESS", "remove an alias", NULL },
 
-    { "queue", "list", queue_list_command, "[--json]", "list mail that waits for delivery", NULL },
-    { "queue", "show", queue_show_command, "ID [--json]", "show one message and its recipients",
-      NULL },
-    { "queue", "retry", queue_retry_command, "ID | --all", "try to deliver now", NULL },
-    { "queue", "remove", queue_remove_command, "ID [--yes]",
-      "drop a message from the queue; its sender is not told", NULL },
+    { "queue", "list", queue_list_command, SELECTOR_ARGUMENTS " [--limit N] [--json]",
+      "list mail that waits for delivery",
+      "Shows the oldest 200 messages; --limit N shows others, 0 all of them. What is "
+      "selected:\n" SELECTOR_HELP },
+    { "queue", "show", queue_show_command, "ID [--json]",
+      "show one message: why it waits, and what other servers said", NULL },
+    { "queue", "hold", queue_hold_command, "ID | --all | " SELECTOR_ARGUMENTS,
+      "keep mail in the queue until it is released", SELECTOR_HELP },
+    { "queue", "release", queue_release_command, "ID | --all | " SELECTOR_ARGUMENTS,
+      "let held mail go on", SELECTOR_HELP },
+    { "queue", "retry", queue_retry_command, "ID | --all | " SELECTOR_ARGUMENTS,
+      "try to deliver now", "What is held stays so.\n" SELECTOR_HELP },
+    { "queue", "remove", queue_remove_command, "ID | --all | " SELECTOR_ARGUMENTS " [--yes]",
+      "drop mail from the queue; its sender is not told", SELECTOR_HELP },
 
     { "dkim", "list", dkim_list_command, "[DOMAIN] [--json]", "list the signing keys",
       "A key waits until it has been seen in the DNS, then it is active and signs. It is retired\n"

@@ -90,7 +90,7 @@ class Server:
             "listen": {name: f"127.0.0.1:{port}" for name, port in self.ports.items()},
             "auth": {"hash_memory": "64K", "hash_passes": 1, "scram_iterations": 4096,
                      "failure_delay": "10ms", "failures": 100},
-            "smtp": {"errors": 1000, "retry_first": "1s"},
+            "smtp": {"errors": 1000, "retry_first": "1s", "report_wait": "2s"},
             "dns": {"resolver": "127.0.0.1@1", "trust_anchor": "none", "timeout": "2s"},
             "limits": {"sessions_per_address": 10000, "workers": 3},
         }
