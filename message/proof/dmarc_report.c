@@ -224,6 +224,12 @@ bool dmarc_report_parse(struct arena *arena, struct slice xml, struct dmarc_repo
 
 /* --- printing --- */
 
+/* U+FFFE and U+FFFF, the two characters of valid UTF-8 that no XML may have. */
+static bool is_no_character(struct slice text)
+{
+    return text.len >= 3 && memcmp(text.data, "\xef\xbf", 2) == 0 && (text.data[2] & 0x7e) == 0x3e;
+}
+
 /* Names in mail may be any bytes, XML is UTF-8. */
 static void add_escaped(struct slice text, struct buf *out)
 {
@@ -232,7 +238,10 @@ static void add_escaped(struct slice text, struct buf *out)
     for (size_t i = 0; i < text.len; i++) {
         unsigned char byte = (unsigned char)text.data[i];
 
-        if (byte == '<' || byte == '>' || byte == '&' || byte < ' ')
+        if (is_no_character(slice_from(text, i))) {
+            buf_add_byte(out, '?');
+            i += 2;
+        } else if (byte == '<' || byte == '>' || byte == '&' || byte < ' ')
             buf_fmt(out, byte < ' ' ? " " : "&#%u;", byte);
         else
             buf_add_byte(out, byte < 0x80 || utf8 ? (char)byte : '?');

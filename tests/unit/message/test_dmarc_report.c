@@ -76,10 +76,13 @@ static void test_prints_any_bytes(void **state)
                              .header_from = SLICE("b\xc3\xbc.test") };
     struct dmarc_report report = { .domain = SLICE("a.test"), .rows = &row, .n_rows = 1 }, again;
 
+    row.spf_domain = SLICE("a\xef\xbf\xbf"
+                           "b\xef\xbf\xbd");
     dmarc_report_print(&report, &xml);
     assert_true(parse(&arena, buf_slice(&xml), &again));
     assert_true(slice_equal(again.rows[0].envelope_from, SLICE("<&\"? ]]>")));
     assert_true(slice_equal(again.rows[0].header_from, row.header_from));
+    assert_true(slice_equal(again.rows[0].spf_domain, SLICE("a?b\xef\xbf\xbd")));
 }
 
 static void test_cut_anywhere(void **state)
