@@ -10,6 +10,7 @@ enum outcome check_command(struct tool *tool);
 enum outcome config_show_command(struct tool *tool);
 
 enum outcome domain_add_command(struct tool *tool);
+enum outcome domain_check_command(struct tool *tool);
 enum outcome domain_dns_command(struct tool *tool);
 enum outcome domain_list_command(struct tool *tool);
 enum outcome domain_remove_command(struct tool *tool);

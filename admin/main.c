@@ -37,6 +37,10 @@ static const struct command commands[] = {
       "print what to publish in the DNS",
       "Prints lines of a zone file, each with its reason, and the MTA-STS policy file.\n"
       "  --mta-sts MODE   testing (without this option), enforce or none: the policy's mode" },
+    { "domain", "check", domain_check_command, "DOMAIN [--json]",
+      "compare what is published with what should be",
+      "Asks the DNS (settings in [dns]) and explains each difference. Exit code 3 when something\n"
+      "is wrong; hints alone are not." },
     { "domain", "remove", domain_remove_command, "DOMAIN", "stop taking mail for a domain",
       "A domain that has accounts cannot be removed. Its aliases and signing keys go with it." },
 

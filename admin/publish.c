@@ -2,10 +2,9 @@
 #include "admin/publish.h"
 
 #include "admin/output.h"
-#include "common/codec.h"
 #include "common/crypto.h"
-#include "common/signature.h"
 #include "common/tls_certificate.h"
+#include "message/proof/dkim.h"
 #include "storage/names.h"
 
 #include <arpa/inet.h>
@@ -121,20 +120,14 @@ static enum signature_algorithm algorithm_of(const struct signing_key *key)
     return slice_is(key->algorithm, "rsa-sha256") ? SIGNATURE_RSA_SHA256 : SIGNATURE_ED25519_SHA256;
 }
 
-/* RFC 6376 section 3.6.1, RFC 8463 section 4. */
 static bool print_key(const struct signing_key *key, struct buf *out, struct error *err)
 {
     AUTO(private_key_free) struct private_key *private_key = NULL;
-    AUTO(buf_free) struct buf bytes = { 0 };
 
-    if (!private_key_read(key->pem, &private_key, err) ||
-        !private_key_public(private_key, &bytes, err))
-        return error_wrap(err, "key " SLICE_FMT " of " SLICE_FMT, SLICE_ARG(key->selector),
-                          SLICE_ARG(key->domain));
-    buf_fmt(out,
-            "v=DKIM1; k=%s; p=", algorithm_of(key) == SIGNATURE_RSA_SHA256 ? "rsa" : "ed25519");
-    base64_encode(buf_slice(&bytes), out);
-    return true;
+    return (private_key_read(key->pem, &private_key, err) &&
+            dkim_key_record(private_key, algorithm_of(key), out, err)) ||
+           error_wrap(err, "key " SLICE_FMT " of " SLICE_FMT, SLICE_ARG(key->selector),
+                      SLICE_ARG(key->domain));
 }
 
 static const char *why_key(enum key_state state)

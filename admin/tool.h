@@ -20,7 +20,7 @@ enum outcome {
     OUTCOME_DONE = 0,
     OUTCOME_FAILED = 1, /* tool->err says why */
     OUTCOME_USAGE = 2,  /* tool->err says what is wrong with the command line */
-    OUTCOME_FOUND = 3,  /* `check`: there is damage that was not repaired */
+    OUTCOME_FOUND = 3,  /* `check`, `domain check`: something is wrong, and still is */
 };
 
 struct tool {

@@ -16,13 +16,14 @@
 #include "common/mem.h"
 #include "common/slice.h"
 
-enum dns_type { /* RFC 1035, 3596, 6698 */
+enum dns_type { /* RFC 1035, 2782, 3596, 6698 */
                 DNS_A = 1,
                 DNS_CNAME = 5,
                 DNS_PTR = 12,
                 DNS_MX = 15,
                 DNS_TXT = 16,
                 DNS_AAAA = 28,
+                DNS_SRV = 33,
                 DNS_TLSA = 52,
 };
 

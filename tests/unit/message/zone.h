@@ -57,6 +57,7 @@ static inline struct slice zone_rdata(struct arena *arena, enum dns_type type, c
         return zone_name_rdata(arena, value);
     case DNS_TXT:
     case DNS_TLSA:
+    case DNS_SRV:
         break;
     }
     return zone_text_rdata(arena, slice_of(value));
