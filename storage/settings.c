@@ -173,6 +173,15 @@ static const struct config_key keys[] = {
     CHOICE("milter", "on_failure", milter_on_failure, "tempfail", "tempfail|accept",
            "What becomes of a message when a filter cannot be asked or breaks off."),
 
+    BOOL("reports", "dmarc", report_dmarc, "yes",
+         "Tell domains that ask for it in their DMARC record what came in their name, once a day."),
+    BOOL("reports", "tls", report_tls, "yes",
+         "Tell domains that ask for it (TLSRPT) how TLS to their servers went, once a day."),
+    TEXT("reports", "sender", report_sender, "",
+         "Address that reports come from; empty: postmaster of the first domain here."),
+    DURATION("reports", "delay", report_delay, "4h", 0, 12 * HOURS,
+             "A day's reports go out at a random moment of so much time after midnight UTC."),
+
     SIZE("imap", "literal", literal, "50M", 64 * KB, 4 * GB - 1, "Largest message in APPEND."),
     SIZE("imap", "command_size", command_size, "1M", 16 * KB, 64 * MB,
          "Longest command without APPEND's message."),

@@ -44,6 +44,10 @@ struct settings {
     /* [milter] */
     char *milter_servers, *milter_services;
     uint64_t milter_timeout, milter_on_failure;
+    /* [reports] */
+    bool report_dmarc, report_tls;
+    char *report_sender;
+    uint64_t report_delay;
     /* [imap] */
     uint64_t literal, command_size, search_slice;
     bool relaxed_flags;

@@ -33,9 +33,9 @@ bool tally_add(struct desk *desk, const struct tally *items, size_t count,
                struct error *err) MUST_CHECK;
 
 /* The days and domains before `day` that wait for a report: key empty, count the sum of theirs. At
- * most `max` of them. */
-bool tally_due(struct desk *desk, struct arena *arena, int64_t day, size_t max,
-               struct tally_list *list_out, struct error *err) MUST_CHECK;
+ * most `max` of them, in an order of their own, from `after` on (NULL: from the first). */
+bool tally_due(struct desk *desk, struct arena *arena, int64_t day, const struct tally *after,
+               size_t max, struct tally_list *list_out, struct error *err) MUST_CHECK;
 
 /* The counts of one kind, day and domain. */
 bool tally_read(struct desk *desk, struct arena *arena, const struct tally *which,

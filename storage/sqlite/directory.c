@@ -87,7 +87,8 @@ static const char *const statements[DIRECTORY_STATEMENTS] = {
     [TALLY_INSERT] = "INSERT INTO tally(kind, day, domain, key, count) VALUES(?, ?, ?, ?, ?)",
     [TALLY_COUNT] = "SELECT count(*) FROM tally WHERE kind = ? AND day = ? AND domain = ?",
     [TALLY_DUE] = "SELECT kind, day, domain, '', sum(count) FROM tally WHERE day < ?1"
-                  "  GROUP BY kind, day, domain LIMIT ?2",
+                  "  AND (kind, day, domain) > (?3, ?4, ?5)"
+                  "  GROUP BY kind, day, domain ORDER BY kind, day, domain LIMIT ?2",
     [TALLY_READ] = "SELECT kind, day, domain, key, count FROM tally"
                    "  WHERE kind = ? AND day = ? AND domain = ? ORDER BY key",
     [TALLY_DELETE] = "DELETE FROM tally WHERE kind = ? AND day = ? AND domain = ?",

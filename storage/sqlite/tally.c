@@ -77,14 +77,18 @@ static bool read_rows(struct sql_row *row, struct arena *arena, struct tally_lis
     return !row->failed;
 }
 
-bool tally_due(struct desk *desk, struct arena *arena, int64_t day, size_t max,
-               struct tally_list *list_out, struct error *err)
+bool tally_due(struct desk *desk, struct arena *arena, int64_t day, const struct tally *after,
+               size_t max, struct tally_list *list_out, struct error *err)
 {
+    struct tally first = { 0 };
     struct sql_row row;
     struct sql_db *db;
 
+    if (after != NULL)
+        first = *after;
     return desk_directory(desk, &db, err) &&
-           sql_query(db, TALLY_DUE, &row, err, "iu", day, (uint64_t)max) &&
+           sql_query(db, TALLY_DUE, &row, err, "iuuit", day, (uint64_t)max, (uint64_t)first.kind,
+                     first.day, first.domain.len > 0 ? first.domain : SLICE("")) &&
            read_rows(&row, arena, list_out, err);
 }
 
