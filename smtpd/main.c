@@ -7,6 +7,7 @@
 #include "common/resolver.h"
 #include "smtpd/courier.h"
 #include "smtpd/remote/remote.h"
+#include "smtpd/report/daily.h"
 #include "smtpd/reporter.h"
 #include "smtpd/retry.h"
 #include "smtpd/room.h"
@@ -23,6 +24,7 @@
 struct main {
     struct smtpd smtpd;
     struct remote *remote;
+    struct daily *daily;
     struct job sweep;
     atomic_bool is_sweeping;
     struct job mending;
@@ -86,6 +88,7 @@ static void on_tick(struct daemon *daemon)
     courier_tick(me->smtpd.courier);
     reporter_tick(me->smtpd.reporter);
     watch_clock(daemon);
+    daily_tick(me->daily);
 }
 
 static void run_sweep(struct job *job, void *desk)
@@ -185,6 +188,19 @@ static bool read_milters(struct smtpd *smtpd, struct error *err)
            milter_services_parse(slice_of(settings->milter_services), &smtpd->milter_services, err);
 }
 
+static void start_reports(struct service *service)
+{
+    struct main *me = service->context;
+    const struct daily_options options = {
+        .smtpd = &me->smtpd,
+        .pool = service->daemon.pool,
+        .log = service->daemon.log,
+    };
+
+    me->smtpd.counts = counts_new(service->settings.report_dmarc, service->settings.report_tls);
+    me->daily = daily_new(&options);
+}
+
 static bool on_start(struct service *service, struct error *err)
 {
     struct main *me = service->context;
@@ -203,6 +219,7 @@ static bool on_start(struct service *service, struct error *err)
     me->log = &service->daemon.log;
     me->clock_ahead_ms = time_ms() - (int64_t)clock_ms();
     me->smtpd.reporter = reporter_new(&me->smtpd, service->daemon.pool, me->log);
+    start_reports(service);
     start_couriers(service);
     begin_mending(&service->daemon);
     daemon_every(&service->daemon, TICK_MS, on_tick);
@@ -221,6 +238,7 @@ static void on_end(struct daemon *daemon)
 {
     struct main *me = main_of(daemon);
 
+    daily_stop(me->daily);
     remote_stop(me->remote);
     courier_stop(me->smtpd.courier);
     reporter_stop(me->smtpd.reporter);
@@ -270,6 +288,8 @@ int main(int argc, char **argv)
     service.daemon.busy_reply = "421 4.7.0 Too many connections, try again later\r\n";
     code = service_run(&service);
     remote_free(&me.remote);
+    daily_free(&me.daily);
+    counts_free(&me.smtpd.counts);
     courier_free(&me.smtpd.courier);
     reporter_free(&me.smtpd.reporter);
     room_free(&me.smtpd.room);

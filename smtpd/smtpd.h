@@ -40,7 +40,7 @@ struct smtpd {
     struct courier *courier;
     struct reporter *reporter;
     struct room *room;
-    struct counts *counts; /* for reports to other domains; NULL: there are none */
+    struct counts *counts; /* for reports to other domains; may be NULL */
     struct login_options login;
     struct smtpd_counters counters;
     struct server *server; /* outgoing sessions are its, too */

@@ -22,6 +22,7 @@ struct table {
 };
 
 struct counts {
+    bool mail, sessions; /* wanted */
     pthread_mutex_t lock;
     struct table *table; /* NULL: nothing was counted since the last write */
 };
@@ -88,10 +89,12 @@ void counts_tls(const struct tally *tally, struct tls_session *session_out)
 
 /* --- the table --- */
 
-struct counts *counts_new(void)
+struct counts *counts_new(bool mail, bool sessions)
 {
     struct counts *counts = NEW(struct counts);
 
+    counts->mail = mail;
+    counts->sessions = sessions;
     pthread_mutex_init(&counts->lock, NULL);
     return counts;
 }
@@ -198,7 +201,7 @@ void counts_mail(struct counts *counts, struct slice domain, const struct dmarc_
 {
     AUTO(buf_free) struct buf key = { 0 };
 
-    if (counts == NULL || domain.len == 0)
+    if (counts == NULL || !counts->mail || domain.len == 0)
         return;
     print_tuple(row, row_parts, COUNT_OF(row_parts), &key);
     count_one(counts, TALLY_DMARC, domain, &key);
@@ -210,7 +213,7 @@ void counts_session(struct counts *counts, const struct tls_session *session)
     AUTO(buf_free) struct buf key = { 0 };
     struct tls_session told = *session;
 
-    if (counts == NULL || session->domain.len == 0)
+    if (counts == NULL || !counts->sessions || session->domain.len == 0)
         return;
     if (told.result.len == 0)
         told.host = told.address = told.reason = (struct slice){ 0 };

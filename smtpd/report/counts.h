@@ -5,9 +5,9 @@
  *     counts_session(smtpd->counts, &session);              a session with another domain's server
  *
  * What is counted is a tuple of texts; messages and sessions that are alike in all of them become
- * one row of the report. Both return at once, and do nothing with NULL (no reports are wanted, or a
- * test has no counts) or an empty domain. Texts may be anything: they are cut at COUNTS_PART_MAX,
- * and control characters become blanks.
+ * one row of the report. Both return at once, and do nothing with NULL (a test without counts), an
+ * empty domain, or when the operator wants no such reports. Texts may be anything: they are cut at
+ * COUNTS_PART_MAX, and control characters become blanks.
  *
  * Threads: any; one lock inside, not held while writing.
  */
@@ -21,7 +21,8 @@ struct counts;
 #define COUNTS_MAX      20000 /* different ones between two writes; more are not counted */
 #define COUNTS_PART_MAX 1024  /* bytes of one text */
 
-struct counts *counts_new(void);
+/* What is counted at all. */
+struct counts *counts_new(bool mail, bool sessions);
 void counts_free(struct counts **counts);
 
 /* One message that came from outside (RFC 7489 section 7.2). `domain`: where the DMARC record was

@@ -19,7 +19,7 @@ static int open_bench(void **state)
 
     place_open(state);
     bench->place = *state;
-    bench->counts = counts_new();
+    bench->counts = counts_new(true, true);
     *state = bench;
     return 0;
 }
@@ -174,6 +174,14 @@ static void nobody_counts(void **state)
     counts_mail(NULL, SLICE("a.test"), &row);
     counts_session(NULL, &(struct tls_session){ .domain = SLICE("a.test") });
     counts_mail(bench->counts, (struct slice){ 0 }, &row);
+    assert_true(counts_is_empty(bench->counts));
+    counts_free(&bench->counts);
+    bench->counts = counts_new(false, true);
+    counts_mail(bench->counts, SLICE("a.test"), &row);
+    assert_true(counts_is_empty(bench->counts));
+    counts_free(&bench->counts);
+    bench->counts = counts_new(true, false);
+    counts_session(bench->counts, &(struct tls_session){ .domain = SLICE("a.test") });
     assert_true(counts_is_empty(bench->counts));
 }
 

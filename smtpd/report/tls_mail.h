@@ -1,0 +1,14 @@
+/* tls_mail.h - one domain's TLS report as mail (RFC 8460 sections 3, 5.3).
+ *
+ * Threads: a worker with its desk.
+ */
+#pragma once
+
+#include "common/dns.h"
+#include "smtpd/report/report_mail.h"
+#include "storage/tally.h"
+
+/* Evaluates again, until the table has the answers it asks for. *letter_out is there with READY. */
+enum report_mail_state tls_mail_make(struct smtpd *smtpd, struct desk *desk,
+                                     const struct tally *which, struct dns_table *table,
+                                     struct letter **letter_out, struct error *err);
