@@ -7,6 +7,7 @@
 #include "common/resolver.h"
 #include "smtpd/courier.h"
 #include "smtpd/remote/remote.h"
+#include "smtpd/remote/sts.h"
 #include "smtpd/report/daily.h"
 #include "smtpd/reporter.h"
 #include "smtpd/retry.h"
@@ -155,6 +156,19 @@ static bool start_resolver(struct service *service, struct error *err)
     return resolver_new(service->daemon.loop, &options, &me->smtpd.resolver, err);
 }
 
+static bool start_sts(struct service *service, struct error *err)
+{
+    struct main *me = service->context;
+    const struct sts_options options = {
+        .smtpd = &me->smtpd,
+        .loop = service->daemon.loop,
+        .pool = service->daemon.pool,
+        .log = service->daemon.log,
+    };
+
+    return !service->settings.mta_sts || sts_new(&options, &me->smtpd.sts, err);
+}
+
 /* Both couriers; the remote one first, because the local one wakes it. */
 static void start_couriers(struct service *service)
 {
@@ -212,7 +226,8 @@ static bool on_start(struct service *service, struct error *err)
     me->smtpd.server = service->daemon.server;
     if (!read_milters(&me->smtpd, err) || !start_resolver(service, err))
         return false;
-    if (!queue_open(&queue, &me->smtpd.queue, err)) {
+    if (!start_sts(service, err) || !queue_open(&queue, &me->smtpd.queue, err)) {
+        sts_close(me->smtpd.sts);
         resolver_free(&me->smtpd.resolver);
         return false;
     }
@@ -244,6 +259,7 @@ static void on_end(struct daemon *daemon)
     reporter_stop(me->smtpd.reporter);
     queue_close(&me->smtpd.queue);
     remote_close(me->remote);
+    sts_close(me->smtpd.sts);
     resolver_free(&me->smtpd.resolver);
 }
 
@@ -288,6 +304,7 @@ int main(int argc, char **argv)
     service.daemon.busy_reply = "421 4.7.0 Too many connections, try again later\r\n";
     code = service_run(&service);
     remote_free(&me.remote);
+    sts_free(&me.smtpd.sts);
     daily_free(&me.daily);
     counts_free(&me.smtpd.counts);
     courier_free(&me.smtpd.courier);

@@ -19,6 +19,7 @@ struct outgoing;
 struct resolver;
 struct room;
 struct server;
+struct sts;
 
 /* What a listener is for; bits, so that tables can name several. */
 enum smtp_service {
@@ -47,6 +48,7 @@ struct smtpd {
     struct resolver *resolver;
     struct milter_servers milters;
     unsigned milter_services; /* enum smtp_service: whose messages pass them */
+    struct sts *sts;          /* policies of MTA-STS; NULL: none are followed */
 
     /* call_resume(), server_connect_soon(), resolver_fetch(): a test has no session machine and no
      * DNS. */

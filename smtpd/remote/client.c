@@ -16,6 +16,9 @@ void *client_open(struct call *call, void *context)
     for (size_t i = 0; i < client->shipment->n_errands; i++)
         client->shipment->errands[i].accepted = false; /* by another server */
     client->task->tls_failed = false;
+    client->task->permanent = false;
+    client->task->tls_result = NULL;
+    client->task->tls_reason[0] = '\0';
     snprintf(client->task->status, sizeof(client->task->status), "4.4.2");
     snprintf(client->task->text, sizeof(client->task->text), "The connection was lost");
     return client;
@@ -104,6 +107,7 @@ static void learn_extension(struct client *client, struct slice line)
         { "SMTPUTF8", EXTENSION_SMTPUTF8 },     { "DSN", EXTENSION_DSN },
         { "STARTTLS", EXTENSION_STARTTLS },     { "SIZE", EXTENSION_SIZE },
         { "CHUNKING", EXTENSION_CHUNKING },     { "BINARYMIME", EXTENSION_BINARYMIME },
+        { "REQUIRETLS", EXTENSION_REQUIRETLS },
     };
     struct slice name;
 
@@ -138,10 +142,43 @@ static void say_all_rcpt(struct client *client)
             client_say_rcpt(client, shipment->errands[i].to);
 }
 
+static void note_tls(struct client *client, const char *result, const char *reason)
+{
+    struct client_task *task = client->task;
+
+    task->tls_result = result;
+    snprintf(task->tls_reason, sizeof(task->tls_reason), "%s", reason);
+}
+
+/* Whether the policy is met; else the task says why not. */
+static bool is_secure_enough(struct client *client)
+{
+    struct client_task *task = client->task;
+    const struct tls_policy *policy = &task->policy;
+    bool has_tls = client->call->secure;
+
+    if (!has_tls && policy->required) {
+        task->permanent = policy->require_tls;
+        (void)give_up(client, policy->require_tls ? "5.7.10" : "4.7.10",
+                      "The server has no TLS, and the message may not go without");
+        return false;
+    }
+    if (policy->require_tls && (client->extensions & EXTENSION_REQUIRETLS) == 0) {
+        task->permanent = true; /* RFC 8689 section 4.2.1 */
+        (void)give_up(client, "5.7.30",
+                      "The sender requires TLS (REQUIRETLS), the server does not "
+                      "promise it");
+        return false;
+    }
+    return true;
+}
+
 static enum next begin_transaction(struct client *client)
 {
     struct error err;
 
+    if (!is_secure_enough(client))
+        return say_quit(client);
     if (!read_body(client, &err)) {
         if (err.kind == ERROR_NOT_FOUND) /* the operator has removed it */
             shipment_end(client->shipment, OUTCOME_DROPPED, "", "");
@@ -174,21 +211,27 @@ static enum next on_ehlo(struct client *client, const struct answer *answer)
     if ((client->extensions & EXTENSION_STARTTLS) != 0 && client->call->tls_offered &&
         !client->task->no_tls)
         return say(client, CLIENT_STARTTLS, "STARTTLS\r\n");
+    if (!client->call->secure && !client->task->no_tls)
+        note_tls(client, "starttls-not-supported", "STARTTLS is not offered");
     return begin_transaction(client);
 }
 
 static enum next on_helo(struct client *client, const struct answer *answer)
 {
+    if (!client->call->secure)
+        note_tls(client, "starttls-not-supported", "The server knows no EHLO");
     return answer->code == 250 ? begin_transaction(client) : give_up_by_answer(client, answer);
 }
 
 static enum next on_starttls(struct client *client, const struct answer *answer)
 {
-    if (answer->code != 220)
+    if (answer->code != 220) {
+        note_tls(client, "starttls-not-supported", "");
+        answer_print(answer, client->task->tls_reason, sizeof(client->task->tls_reason));
         return begin_transaction(client);
+    }
     client->phase = CLIENT_SHAKING;
-    client->task->check.server_name = client->task->host;
-    client->call->tls_check = &client->task->check;
+    client->call->tls_check = &client->task->policy.check;
     return NEXT_TLS;
 }
 
@@ -394,7 +437,9 @@ enum next client_run(struct call *call)
     switch (call->why) {
     case WHY_START:
         return start(client);
-    case WHY_SECURED:
+    case WHY_SECURED: /* it may be one that fails a policy that is only tested */
+        note_tls(client, tls_result_name(client->task->policy.check.fault),
+                 client->task->policy.check.text);
         return say_hello(client, CLIENT_EHLO);
     case WHY_AGAIN:
         return send_body(client);
@@ -409,15 +454,26 @@ enum next client_run(struct call *call)
     abort();
 }
 
+static void end_handshake(struct client *client, const char *reason)
+{
+    struct client_task *task = client->task;
+    const struct tls_check *check = &task->policy.check;
+    bool is_checked = check->fault != TLS_GOOD;
+
+    task->tls_failed = true;
+    note_tls(client, tls_result_name(is_checked ? check->fault : TLS_NO_HANDSHAKE),
+             is_checked ? check->text : reason);
+    snprintf(task->status, sizeof(task->status), "%s", is_checked ? "4.7.5" : "4.7.0");
+    snprintf(task->text, sizeof(task->text), "TLS: %.480s", task->tls_reason);
+}
+
 void client_close(struct call *call)
 {
     struct client *client = call->state;
     struct client_task *task = client->task;
 
-    if (client->phase == CLIENT_SHAKING) {
-        task->tls_failed = true;
-        snprintf(task->text, sizeof(task->text), "TLS: %s", call->reason);
-    }
+    if (client->phase == CLIENT_SHAKING)
+        end_handshake(client, call->reason);
     free(client);
     task->ended(task);
 }

@@ -7,8 +7,8 @@
  *                 MAIL -> RCPT ... -> DATA -> BODY -> SENT -> QUIT -> end
  *                   (BINARYMIME: RCPT -> BODY, as BDAT; RFC 3030)
  *
- * With PIPELINING (RFC 2920) MAIL and all RCPT go out at once. TLS is opportunistic: any
- * certificate is taken, and where the handshake fails the caller connects again without.
+ * With PIPELINING (RFC 2920) MAIL and all RCPT go out at once. TLS is as the task's policy demands;
+ * where that allows clear text and the handshake fails, the caller connects again without TLS.
  *
  * Every recipient gets an outcome when the server has spoken of it. What is OPEN at the end may be
  * tried at the next server at once: `text` says what was in the way.
@@ -19,6 +19,7 @@
 
 #include "common/session.h"
 #include "smtpd/remote/shipment.h"
+#include "smtpd/remote/tls_policy.h"
 
 enum client_phase {
     CLIENT_GREETING,
@@ -43,14 +44,17 @@ struct client_patience {
 /* One connection for a shipment; the caller's, until `ended`. */
 struct client_task {
     struct shipment *shipment;
-    const char *hostname;   /* ours, for EHLO */
-    const char *host;       /* the server's name, for TLS; NULL for an address literal */
-    bool no_tls;            /* STARTTLS has failed with this server */
-    struct tls_check check; /* what its certificate has to be */
+    const char *hostname; /* ours, for EHLO */
+    struct tls_policy policy;
+    bool no_tls; /* STARTTLS has failed with this server */
     struct client_patience patience;
 
     /* Filled by the client. */
-    bool tls_failed; /* worth another try with no_tls */
+    bool tls_failed;        /* worth another try with no_tls, if the policy allows that */
+    bool permanent;         /* the server lacks what the message's sender demands */
+    const char *tls_result; /* as in RFC 8460 section 4.3, "" is success; NULL: it did
+                               not come so far */
+    char tls_reason[SHIPMENT_TEXT_SIZE]; /* more of a failure */
     char status[ANSWER_STATUS];
     char text[SHIPMENT_TEXT_SIZE];           /* why recipients are still OPEN */
     void (*ended)(struct client_task *task); /* on a worker; the client is gone */
@@ -65,6 +69,7 @@ enum extension {
     EXTENSION_SIZE = 32,
     EXTENSION_CHUNKING = 64,
     EXTENSION_BINARYMIME = 128,
+    EXTENSION_REQUIRETLS = 256,
 };
 
 struct client {

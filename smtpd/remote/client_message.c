@@ -75,6 +75,9 @@ void client_say_mail(struct client *client)
         buf_add_text(out, message->ret == RETURN_FULL ? " RET=FULL" : " RET=HDRS");
     if (has(client, EXTENSION_DSN) && message->envid.len > 0)
         buf_fmt(out, " ENVID=" SLICE_FMT, SLICE_ARG(message->envid));
+    if (has(client, EXTENSION_REQUIRETLS) && client->call->secure &&
+        client->task->policy.offer_require)
+        buf_add_text(out, " REQUIRETLS");
     buf_add_text(out, "\r\n");
     client->n_unanswered++;
 }

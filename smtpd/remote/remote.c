@@ -7,7 +7,7 @@
 
 #include "common/daemon.h"
 #include "smtpd/remote/client.h"
-#include "smtpd/remote/route.h"
+#include "smtpd/remote/security.h"
 #include "smtpd/remote/settle_remote.h"
 
 #include <pthread.h>
@@ -22,7 +22,7 @@
 /* The key of the jobs that read the queue: no account has it. */
 #define SCAN_KEY 0
 
-enum stage { STAGE_ROUTING, STAGE_TALKING, STAGE_SETTLING };
+enum stage { STAGE_ROUTING, STAGE_SECURING, STAGE_TALKING, STAGE_SETTLING };
 
 /* Carries one shipment at a time. Its memory stays until remote_free(): sessions point at its
  * protocol a little longer than the shipment lasts. */
@@ -35,7 +35,9 @@ struct carrier {
     uint64_t seed;          /* of the route */
     struct dns_table table; /* for the shipment's domain */
     struct route route;
-    size_t target; /* which of the route is asked */
+    size_t target;            /* which of the route is asked */
+    struct tls_policy policy; /* of the target */
+    bool may_help;            /* a server that was asked may still take it another day */
     struct protocol protocol;
     struct client_task task;
     struct job job;
@@ -205,15 +207,13 @@ static void begin_talking(struct carrier *carrier, bool no_tls)
 {
     const struct settings *settings = carrier->remote->options.smtpd->settings;
     const struct route_target *target = &carrier->route.targets[carrier->target];
-    const char *name = target->host->name;
     struct shipment *shipment = carrier->shipment;
 
     begin_stage(carrier, STAGE_TALKING);
-    memcpy(shipment->host, name, strlen(name) + 1);
     carrier->task = (struct client_task){
         .shipment = shipment,
         .hostname = settings->hostname,
-        .host = name[0] == '[' ? NULL : name,
+        .policy = carrier->policy,
         .no_tls = no_tls,
         .patience = { .command_ms = settings->reply_timeout,
                       .data_ms = settings->data_reply_timeout,
@@ -222,6 +222,54 @@ static void begin_talking(struct carrier *carrier, bool no_tls)
     };
     server_connect(carrier->remote->options.server, target->address,
                    (uint16_t)settings->remote_port, &carrier->protocol, 0);
+}
+
+static struct security_question security_question(struct carrier *carrier)
+{
+    return (struct security_question){
+        .smtpd = carrier->remote->options.smtpd,
+        .table = &carrier->table,
+        .shipment = carrier->shipment,
+        .host = carrier->route.targets[carrier->target].host,
+        .mx_secure = carrier->route.mx_secure,
+    };
+}
+
+/* No server was of use: the last one's words are the reason. */
+static void end_targets(struct carrier *carrier, const char *status, const char *text)
+{
+    shipment_end(carrier->shipment, carrier->may_help ? OUTCOME_LATER : OUTCOME_FAILED, status,
+                 text);
+    begin_settling(carrier);
+}
+
+/* The policy is found for the target, or for the first one after it that may be used. */
+static void go_on_securing(struct carrier *carrier)
+{
+    const struct route *route = &carrier->route;
+    struct tls_policy *policy = &carrier->policy;
+
+    for (; carrier->target < route->n_targets; carrier->target++) {
+        struct security_question question = security_question(carrier);
+        const char *name = question.host->name;
+
+        memcpy(carrier->shipment->host, name, strlen(name) + 1);
+        begin_stage(carrier, STAGE_SECURING);
+        switch (security_find(&question, policy, on_fetched, carrier)) {
+        case SECURITY_WAITS:
+            return;
+        case SECURITY_FOUND:
+            begin_talking(carrier, false);
+            return;
+        case SECURITY_REFUSED:
+            log_info(&carrier->remote->options.log, "host not used", F_STR("host", name),
+                     F_STR("status", policy->status), F_STR("reason", policy->text));
+            security_count(&question, policy, NULL, "");
+            carrier->may_help = carrier->may_help || !policy->permanent;
+            break;
+        }
+    }
+    end_targets(carrier, policy->status, policy->text);
 }
 
 /* When the route is found, or there is none. */
@@ -234,7 +282,8 @@ static void end_routing(struct carrier *carrier)
     case ROUTE_FOUND:
         if (carrier->remote->stopping)
             break;
-        begin_talking(carrier, false);
+        carrier->may_help = false;
+        go_on_securing(carrier);
         return;
     case ROUTE_FAILED:
         shipment_end(carrier->shipment, OUTCOME_FAILED, route->status, route->reason);
@@ -275,16 +324,20 @@ static void begin_routing(struct carrier *carrier)
 static void end_talking(struct carrier *carrier)
 {
     struct client_task *task = &carrier->task;
+    struct security_question question = security_question(carrier);
+    const char *address = carrier->route.targets[carrier->target].address;
 
+    security_count(&question, &carrier->policy, task, address);
+    carrier->may_help = carrier->may_help || !task->permanent;
     if (!shipment_is_open(carrier->shipment) || carrier->remote->stopping) {
         begin_settling(carrier);
-    } else if (task->tls_failed && !task->no_tls) {
+    } else if (task->tls_failed && !task->no_tls && !carrier->policy.required) {
         begin_talking(carrier, true);
-    } else if (++carrier->target < carrier->route.n_targets) {
-        begin_talking(carrier, false);
+    } else if (carrier->target + 1 < carrier->route.n_targets) {
+        carrier->target++;
+        go_on_securing(carrier);
     } else {
-        shipment_end(carrier->shipment, OUTCOME_LATER, task->status, task->text);
-        begin_settling(carrier);
+        end_targets(carrier, task->status, task->text);
     }
 }
 
@@ -314,6 +367,9 @@ static void step(struct carrier *carrier)
     switch (carrier->stage) {
     case STAGE_ROUTING:
         go_on_routing(carrier);
+        return;
+    case STAGE_SECURING:
+        go_on_securing(carrier);
         return;
     case STAGE_TALKING:
         end_talking(carrier);

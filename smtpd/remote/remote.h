@@ -1,9 +1,9 @@
 /* remote.h - the remote courier: brings what is in the queue to other servers.
  *
- *     queue --page--> waiting --carrier free--> ROUTING --> TALKING --> SETTLING --> queue
- *                                                  ^           |           ^
- *                                                  |     next server       |
- *                                                  '-----------'-- none ---'
+ *     queue --page--> waiting --> ROUTING --> SECURING --> TALKING --> SETTLING --> queue
+ *                                                ^            |           ^
+ *                                                |      next server       |
+ *                                                '------------'-- none ---'
  *
  * All state but what a shipment says of its recipients is in the queue, so a crash loses nothing; a
  * message whose delivery the queue has not heard of is sent again, as RFC 5321 section 6.1 allows.

@@ -451,6 +451,8 @@ bool sts_new(const struct sts_options *options, struct sts **sts_out, struct err
 
 void sts_close(struct sts *sts)
 {
+    if (sts == NULL)
+        return;
     sts_fetcher_free(&sts->fetcher);
     uv_close((uv_handle_t *)&sts->woken, NULL);
 }

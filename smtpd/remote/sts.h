@@ -42,5 +42,5 @@ bool sts_new(const struct sts_options *options, struct sts **sts_out, struct err
 bool sts_find(struct sts *sts, struct slice domain, struct slice id, struct sts_answer *answer_out,
               void (*done)(void *context), void *context);
 
-void sts_close(struct sts *sts);
+void sts_close(struct sts *sts); /* NULL is fine */
 void sts_free(struct sts **sts);

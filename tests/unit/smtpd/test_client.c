@@ -225,9 +225,10 @@ static void begin(struct play *play, const struct dialogue *dialogue)
     message.n_recipients = COUNT_OF(to);
     play->shipment = shipments_of(&message);
     give_body(play, dialogue->text);
-    play->task = (struct client_task){
-        .shipment = play->shipment, .hostname = "mx.test", .host = "peer.test", .ended = on_ended
-    };
+    play->task = (struct client_task){ .shipment = play->shipment,
+                                       .hostname = "mx.test",
+                                       .policy.check.server_name = "peer.test",
+                                       .ended = on_ended };
     play->has_ended = false;
     rig_start(&play->rig, &protocol, &play->task);
 }
@@ -320,6 +321,157 @@ static void test_starttls(void **state)
     end(&play);
     assert_false(play.task.tls_failed);
     rig_close(&play.rig);
+}
+
+/* What a policy demands of the dialogue before and after STARTTLS. */
+static const struct {
+    const char *name;
+    struct tls_policy policy;
+    const char *before;   /* to the first EHLO */
+    const char *starttls; /* to STARTTLS; NULL: it must not be said */
+    const char *after;    /* to the EHLO over TLS; NULL: there is no TLS */
+    const char *answer;   /* what the client says in the end */
+    const char *status, *result;
+    bool permanent;
+} demands[] = {
+    { "TLS is demanded, none is offered",
+      { .required = true },
+      PLAIN,
+      NULL,
+      NULL,
+      QUIT,
+      "4.7.10",
+      "starttls-not-supported",
+      false },
+    { "... and refused",
+      { .required = true },
+      "250-p\r\n250 STARTTLS\r\n",
+      "454 no\r\n",
+      NULL,
+      QUIT,
+      "4.7.10",
+      "starttls-not-supported",
+      false },
+    { "... by a server without EHLO",
+      { .required = true },
+      "500 what\r\n",
+      NULL,
+      NULL,
+      NULL,
+      "4.7.10",
+      "starttls-not-supported",
+      false },
+    { "not demanded, none is offered",
+      { .required = false },
+      PLAIN,
+      NULL,
+      NULL,
+      "MAIL FROM:<me@example.test>\r\n",
+      "4.4.2",
+      "starttls-not-supported",
+      false },
+    { "not demanded, refused",
+      { .required = false },
+      "250-p\r\n250 STARTTLS\r\n",
+      "454 no\r\n",
+      NULL,
+      "MAIL FROM:<me@example.test>\r\n",
+      "4.4.2",
+      "starttls-not-supported",
+      false },
+    { "demanded, and there",
+      { .required = true },
+      "250-p\r\n250 STARTTLS\r\n",
+      "220 go\r\n",
+      PLAIN,
+      "MAIL FROM:<me@example.test>\r\n",
+      "4.4.2",
+      "",
+      false },
+    { "REQUIRETLS without TLS",
+      { .required = true, .require_tls = true, .offer_require = true },
+      "250-p\r\n250 REQUIRETLS\r\n",
+      NULL,
+      NULL,
+      QUIT,
+      "5.7.10",
+      "starttls-not-supported",
+      true },
+    { "REQUIRETLS that is not offered",
+      { .required = true, .require_tls = true, .offer_require = true },
+      "250-p\r\n250-REQUIRETLS\r\n250 STARTTLS\r\n",
+      "220 go\r\n",
+      PLAIN,
+      QUIT,
+      "5.7.30",
+      "",
+      true },
+    { "REQUIRETLS",
+      { .required = true, .require_tls = true, .offer_require = true },
+      "250-p\r\n250 STARTTLS\r\n",
+      "220 go\r\n",
+      "250-p\r\n250 REQUIRETLS\r\n",
+      "MAIL FROM:<me@example.test> REQUIRETLS\r\n",
+      "4.4.2",
+      "",
+      false },
+    { "REQUIRETLS of a report",
+      { .offer_require = true },
+      "250-p\r\n250 STARTTLS\r\n",
+      "220 go\r\n",
+      PLAIN,
+      "MAIL FROM:<me@example.test>\r\n",
+      "4.4.2",
+      "",
+      false },
+    { "... in clear text",
+      { .offer_require = true },
+      "250-p\r\n250 REQUIRETLS\r\n",
+      NULL,
+      NULL,
+      "MAIL FROM:<me@example.test>\r\n",
+      "4.4.2",
+      "starttls-not-supported",
+      false },
+};
+
+static void play_demand(struct play *play, size_t i)
+{
+    begin(play, &plain);
+    play->task.policy = demands[i].policy;
+    play->rig.call.tls_offered = true;
+    rig_say(&play->rig, GREETING);
+    rig_say(&play->rig, demands[i].before);
+    if (demands[i].answer == NULL) {
+        rig_say(&play->rig, PLAIN); /* to HELO */
+        return;
+    }
+    if (demands[i].starttls != NULL) {
+        assert_string_equal(rig_text(&play->rig), "STARTTLS\r\n");
+        rig_say(&play->rig, demands[i].starttls);
+    }
+    if (demands[i].after != NULL) {
+        play->rig.call.tls_offered = false;
+        rig_secure(&play->rig);
+        rig_say(&play->rig, demands[i].after);
+    }
+    assert_string_equal(rig_text(&play->rig), demands[i].answer);
+}
+
+static void test_demands(void **state)
+{
+    for (size_t i = 0; i < COUNT_OF(demands); i++) {
+        struct play play = { 0 };
+
+        rig_open(&play.rig);
+        play_demand(&play, i);
+        end(&play);
+        if (strcmp(play.task.status, demands[i].status) != 0)
+            fail_msg("%s: %s %s", demands[i].name, play.task.status, play.task.text);
+        assert_string_equal(play.task.tls_result, demands[i].result);
+        assert_int_equal(play.task.permanent, demands[i].permanent);
+        rig_close(&play.rig);
+    }
 }
 
 static void test_starttls_that_fails(void **state)
@@ -468,13 +620,10 @@ static void test_dots(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dialogues),
-        cmocka_unit_test(test_starttls),
-        cmocka_unit_test(test_starttls_that_fails),
-        cmocka_unit_test(test_lost),
-        cmocka_unit_test(test_endless_replies),
-        cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_dots),
+        cmocka_unit_test(test_dialogues), cmocka_unit_test(test_starttls),
+        cmocka_unit_test(test_demands),   cmocka_unit_test(test_starttls_that_fails),
+        cmocka_unit_test(test_lost),      cmocka_unit_test(test_endless_replies),
+        cmocka_unit_test(test_answers),   cmocka_unit_test(test_dots),
     };
 
     crypto_init();
