@@ -246,14 +246,12 @@ static void end_targets(struct carrier *carrier, const char *status, const char 
 /* The policy is found for the target, or for the first one after it that may be used. */
 static void go_on_securing(struct carrier *carrier)
 {
-    const struct route *route = &carrier->route;
     struct tls_policy *policy = &carrier->policy;
 
-    for (; carrier->target < route->n_targets; carrier->target++) {
+    for (; carrier->target < carrier->route.n_targets; carrier->target++) {
         struct security_question question = security_question(carrier);
-        const char *name = question.host->name;
 
-        memcpy(carrier->shipment->host, name, strlen(name) + 1);
+        memcpy(carrier->shipment->host, question.host->name, sizeof(question.host->name));
         begin_stage(carrier, STAGE_SECURING);
         switch (security_find(&question, policy, on_fetched, carrier)) {
         case SECURITY_WAITS:
@@ -262,8 +260,9 @@ static void go_on_securing(struct carrier *carrier)
             begin_talking(carrier, false);
             return;
         case SECURITY_REFUSED:
-            log_info(&carrier->remote->options.log, "host not used", F_STR("host", name),
-                     F_STR("status", policy->status), F_STR("reason", policy->text));
+            log_info(&carrier->remote->options.log, "host not used",
+                     F_STR("host", question.host->name), F_STR("status", policy->status),
+                     F_STR("reason", policy->text));
             security_count(&question, policy, NULL, "");
             carrier->may_help = carrier->may_help || !policy->permanent;
             break;
