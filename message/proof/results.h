@@ -24,7 +24,8 @@ struct results {
     const struct arc_verdict *arc;
 };
 
-/* "mx.example.org; spf=pass smtp.mailfrom=...; ...", folded; without name and last CRLF. */
+/* "mx.example.org; spf=pass smtp.mailfrom=...; ...", folded; without name and last CRLF. "none"
+ * when nothing has been checked. For the null sender spf_sender is printed as that of HELO. */
 void results_print(const struct results *results, struct buf *out);
 
 /* Copies a header (with its empty line) without the Authentication-Results fields that bear our
