@@ -143,7 +143,7 @@ bool sign_field(const struct dkim_signer *signer, struct field_index *index, str
 
 void sign_tags(const struct dkim_signer *signer, struct buf *out)
 {
-    buf_fmt(out, "a=%s-sha256; d=" SLICE_FMT "; s=" SLICE_FMT ";\r\n\tt=%lld;",
+    buf_fmt(out, "a=%s-sha256;\r\n\td=" SLICE_FMT "; s=" SLICE_FMT "; t=%lld;",
             signer->algorithm == SIGNATURE_ED25519_SHA256 ? "ed25519" : "rsa",
             SLICE_ARG(signer->domain), SLICE_ARG(signer->selector), (long long)signer->now_s);
     if (signer->expires_s > 0)

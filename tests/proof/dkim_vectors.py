@@ -74,8 +74,8 @@ FOOTBALL = "._domainkey.football.example.com"
 
 # Message, records, what dkimpy's own tests expect: whether each signature verifies.
 DKIMPY_MESSAGES = [
-    ("rfc6376.signed.msg", {"brisbane" + FOOTBALL: [BRISBANE], "test" + FOOTBALL: record("test.txt")},
-     [True, True]),
+    ("rfc6376.signed.msg",
+     {"brisbane" + FOOTBALL: [BRISBANE], "test" + FOOTBALL: record("test.txt")}, [True, True]),
     ("rfc6376.signed.rsa.msg", {"test" + FOOTBALL: record("test.txt")}, [True]),
     ("test2.message", {"20120113._domainkey.gmail.com": [GMAIL]}, [True]),
     ("ed25519test2.msg", {"sed._domainkey.test.ex": record("eximtest.dns")}, [True]),
