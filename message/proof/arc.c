@@ -106,8 +106,8 @@ static bool check_newest(struct arc_verifier *verifier, struct dns_table *table)
 
     if (!check_set(newest, table))
         return false;
-    verifier->is_newest_good =
-        is_good(verifier, &newest->message) & is_good(verifier, &newest->seal);
+    verifier->is_newest_good = is_good(verifier, &newest->message);
+    verifier->is_newest_good = is_good(verifier, &newest->seal) && verifier->is_newest_good;
     for (unsigned i = 0; verifier->is_newest_good && i + 1 < count; i++)
         hash_set(verifier, i);
     return true;
