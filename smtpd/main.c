@@ -224,7 +224,9 @@ static bool on_start(struct service *service, struct error *err)
     };
 
     me->smtpd.server = service->daemon.server;
-    if (!read_milters(&me->smtpd, err) || !start_resolver(service, err))
+    if (!read_milters(&me->smtpd, err) ||
+        !door_open(&service->settings, service->store, &me->smtpd.door, err) ||
+        !start_resolver(service, err))
         return false;
     if (!start_sts(service, err) || !queue_open(&queue, &me->smtpd.queue, err)) {
         sts_close(me->smtpd.sts);
@@ -311,5 +313,6 @@ int main(int argc, char **argv)
     reporter_free(&me.smtpd.reporter);
     room_free(&me.smtpd.room);
     milter_servers_free(&me.smtpd.milters);
+    door_free(&me.smtpd.door);
     return code;
 }

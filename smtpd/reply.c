@@ -31,6 +31,7 @@ static void note_refusal(struct smtp *smtp, struct slice line)
     struct slice code = slice_part(line, 0, 3);
 
     smtp->n_errors++;
+    door_note_refusal(smtp, line);
     atomic_fetch_add(&smtp->smtpd->counters.refused, 1);
     log_info(&smtp->call->log, "refused", F_TEXT("code", code),
              F_TEXT("reason", slice_trim(slice_from(line, 4))),

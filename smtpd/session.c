@@ -18,6 +18,7 @@ void *smtp_open(struct call *call, void *door)
     smtp->service = ((struct smtp_door *)door)->service;
     smtp->call = call;
     smtp->phase = PHASE_START;
+    smtp->step = STEP_COMMAND;
     return smtp;
 }
 
@@ -32,6 +33,7 @@ void smtp_close(struct call *call)
     login_free(&smtp->auth);
     buf_free(&smtp->helo);
     buf_free(&smtp->login);
+    visitor_free(&smtp->visitor);
     free(smtp);
 }
 
@@ -46,8 +48,30 @@ void smtp_reset(struct smtp *smtp)
     smtp->call->idle_ms = smtp->smtpd->settings->command_timeout;
 }
 
+static enum next turn_away(struct smtp *smtp, const char *refusal)
+{
+    refuse(smtp, "%s", refusal);
+    return NEXT_CLOSE;
+}
+
+/* The client has to wait first: who speaks meanwhile knows nothing of SMTP. */
+static enum next hold_greeting(struct smtp *smtp)
+{
+    smtp->call->delay_ms = door_delay_ms(smtp);
+    smtp->visitor.has_waited = true;
+    smtp->step = STEP_GREETING;
+    return NEXT_AGAIN;
+}
+
 static enum next greet(struct smtp *smtp)
 {
+    const char *refusal = door_greeting(smtp);
+
+    if (refusal != NULL)
+        return turn_away(smtp, refusal);
+    if (door_delay_ms(smtp) > 0)
+        return hold_greeting(smtp);
+    smtp->step = STEP_COMMAND;
     return reply(smtp, "220 %s %s Postane", smtp->smtpd->settings->hostname,
                  smtp->service == SERVICE_LMTP ? "LMTP" : "ESMTP");
 }
@@ -120,6 +144,8 @@ static enum next step_command(struct smtp *smtp)
         return after_bad_line(smtp);
     case PARSE_OK:
         smtp->line = line;
+        if (!smtp->esmtp && smtp->call->in.len > 0)
+            door_note_haste(smtp); /* RFC 2920: only after it was offered */
         return command_run(smtp, line);
     }
     abort();
@@ -154,6 +180,8 @@ static enum next repeat(struct smtp *smtp)
 static enum next go_on(struct smtp *smtp)
 {
     switch (smtp->step) {
+    case STEP_GREETING:
+        return greet(smtp);
     case STEP_COMMAND:
         return step_command(smtp);
     case STEP_AUTH:

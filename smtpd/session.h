@@ -20,6 +20,7 @@
 #include "common/session.h"
 #include "smtpd/content.h"
 #include "smtpd/data.h"
+#include "smtpd/door/door.h"
 #include "smtpd/letter.h"
 #include "smtpd/smtpd.h"
 
@@ -33,6 +34,7 @@ enum phase {
 #define PHASE_ANY (PHASE_START | PHASE_READY | PHASE_MAIL | PHASE_RCPT | PHASE_BDAT)
 
 enum step {
+    STEP_GREETING, /* the client was made to wait for it */
     STEP_COMMAND,  /* a command line */
     STEP_AUTH,     /* the client's answer to a challenge */
     STEP_HASH,     /* in the slow lane: check a password */
@@ -82,6 +84,7 @@ struct smtp {
     uint64_t account;         /* logged in; 0: not */
     struct buf login;         /* as whom */
     const char *login_method; /* "PLAIN" */
+    struct visitor visitor;
     struct transaction mail;
     struct queue_change change;
 };

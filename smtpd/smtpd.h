@@ -15,6 +15,7 @@ struct counts;
 struct courier;
 struct reporter;
 struct dns_table;
+struct door;
 struct outgoing;
 struct resolver;
 struct room;
@@ -44,6 +45,7 @@ struct smtpd {
     struct counts *counts; /* for reports to other domains; may be NULL */
     struct login_options login;
     struct smtpd_counters counters;
+    struct door *door;     /* NULL: nobody is looked at (in tests) */
     struct server *server; /* outgoing sessions are its, too */
     struct resolver *resolver;
     struct milter_servers milters;

@@ -143,5 +143,9 @@ enum next cmd_rcpt(struct smtp *smtp, struct slice arguments)
         return refuse_error(smtp, &err);
     if (verdict != NULL)
         return refuse(smtp, "%s", verdict);
+    if (!door_recipient(smtp, &rcpt.path, &verdict))
+        return smtp_repeat(smtp, &smtp->visitor.dns);
+    if (verdict != NULL)
+        return refuse(smtp, "%s", verdict);
     return add(smtp, &rcpt, &resolved);
 }

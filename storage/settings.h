@@ -41,6 +41,12 @@ struct settings {
     /* [dns] */
     char *resolver, *trust_anchor;
     uint64_t dns_timeout;
+    /* [door] */
+    char *door_dnsbl, *door_dnswl;
+    uint64_t door_dnsbl_refuse, door_iprev, door_early_talkers, door_greeting_delay;
+    uint64_t door_address_rate, door_network_rate, door_error_rate;
+    uint64_t door_greylist_delay, door_greylist_keep;
+    bool door_greylist;
     /* [milter] */
     char *milter_servers, *milter_services;
     uint64_t milter_timeout, milter_on_failure;
@@ -59,6 +65,8 @@ struct settings {
 
 enum { BARE_NEWLINE_REFUSE, BARE_NEWLINE_FIX };
 enum { OUTGOING_TLS_ANY, OUTGOING_TLS_ENCRYPT, OUTGOING_TLS_VERIFY };
+enum { DOOR_IPREV_OFF, DOOR_IPREV_LOG, DOOR_IPREV_TEMPFAIL, DOOR_IPREV_REFUSE };
+enum { DOOR_TALKERS_LOG, DOOR_TALKERS_REFUSE };
 enum { MILTER_FAILURE_TEMPFAIL, MILTER_FAILURE_ACCEPT };
 
 /* `path` NULL: $POSTANE_CONFIG, else /etc/postane/postane.conf if it exists, else defaults. */

@@ -65,6 +65,15 @@ static void list_recipients(struct filter *filter, const struct queue_message *m
     facts->recipients = filter->recipients;
 }
 
+static const char *name_of_client(const struct smtp *smtp)
+{
+    const struct visitor *visitor = &smtp->visitor;
+
+    if (!visitor->is_known || visitor->iprev.count == 0)
+        return "";
+    return slice_text(&smtp->mail.letter->arena, visitor->iprev.names[0]);
+}
+
 static struct milter_facts facts_of(const struct smtp *smtp, struct slice bytes)
 {
     const struct letter *letter = smtp->mail.letter;
@@ -73,7 +82,7 @@ static struct milter_facts facts_of(const struct smtp *smtp, struct slice bytes)
     return (struct milter_facts){
         .hostname = smtp->smtpd->settings->hostname,
         .peer = smtp->call->peer,
-        .client_name = "",
+        .client_name = name_of_client(smtp),
         .helo = buf_slice(&smtp->helo),
         .login = buf_slice(&smtp->login),
         .login_method = smtp->login_method,

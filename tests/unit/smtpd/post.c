@@ -3,6 +3,7 @@
 
 #include "smtpd/reporter.h"
 #include "smtpd/room.h"
+#include "tests/unit/message/zone.h"
 #include "tests/unit/support/check.h"
 
 #include <stdlib.h>
@@ -16,6 +17,9 @@ static const struct settings small = {
     .hostname = "mx.test",
     .default_domain = "",
     .subaddress_separator = "+",
+    .trusted_networks = "127.0.0.0/8 ::1",
+    .door_dnsbl = "",
+    .door_dnswl = "",
     .plaintext = true,
     .failures = 3,
     .message_size = 64 * 1024,
@@ -34,6 +38,21 @@ static const struct settings small = {
 static void on_resume(struct call *call)
 {
     sem_post(&CONTAINER_OF(call, struct post, rig.call)->resumed);
+}
+
+/* The resolver is the test itself. */
+static void on_fetch(struct resolver *resolver, struct dns_table *table, void (*done)(void *),
+                     void *context)
+{
+    struct post *post = (struct post *)resolver;
+
+    post->n_fetches++;
+    for (struct dns_answer *known = post->zone.first; known != NULL; known = known->next)
+        for (struct dns_answer *a = table->first; a != NULL; a = a->next)
+            if (a->type == known->type && slice_equal_case(a->name, known->name))
+                dns_put(table, known);
+    zone_close(table);
+    done(context);
 }
 
 static void on_remote(void *context)
@@ -65,7 +84,9 @@ void post_open(struct post *post)
                                   .store = post->rig.store,
                                   .login = post->rig.login,
                                   .room = room_new(),
-                                  .resume = on_resume };
+                                  .resolver = (struct resolver *)post,
+                                  .resume = on_resume,
+                                  .fetch = on_fetch };
 
     const struct pool_desk desk = { open_desk, NULL, close_desk, post->rig.store };
     const struct queue_options queue = { post->rig.store, post->settings.backlog };
@@ -94,6 +115,7 @@ void post_close(struct post *post)
     room_free(&post->smtpd.room);
     rig_close(&post->rig);
     buf_free(&post->answer);
+    dns_table_free(&post->zone);
     sem_destroy(&post->resumed);
 }
 

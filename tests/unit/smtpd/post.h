@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "common/dns.h"
 #include "smtpd/courier.h"
 #include "smtpd/session.h"
 #include "tests/unit/support/rig.h"
@@ -24,8 +25,10 @@ struct post {
     struct pool *pool;
     uv_loop_t loop;
     sem_t resumed;
-    atomic_uint n_remote; /* calls of the remote courier's hook */
-    struct buf answer;    /* of the last post_say() */
+    atomic_uint n_remote;  /* calls of the remote courier's hook */
+    struct dns_table zone; /* what the DNS knows; it says of all else that there is no such name */
+    unsigned n_fetches;
+    struct buf answer; /* of the last post_say() */
 };
 
 void post_open(struct post *post);
