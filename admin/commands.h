@@ -36,6 +36,7 @@ enum outcome queue_retry_command(struct tool *tool);
 enum outcome queue_remove_command(struct tool *tool);
 
 enum outcome dmarc_report_command(struct tool *tool);
+enum outcome tls_report_command(struct tool *tool);
 
 enum outcome dkim_list_command(struct tool *tool);
 enum outcome dkim_rotate_command(struct tool *tool);

@@ -99,6 +99,11 @@ static const struct command commands[] = {
       "  --mailbox NAME   where they lie (INBOX)\n"
       "  --days N         those of the last N days (30)" },
 
+    { "tls", "report", tls_report_command, "ADDRESS [--mailbox NAME] [--days N] [--json]",
+      "sum up the TLS reports in a mailbox",
+      "Reads what other servers have told of TLS to this one (the rua= of your TLSRPT record);\n"
+      "failures come first. Options as for `dmarc report`." },
+
     { "mailbox", "list", mailbox_list_command, "ADDRESS [--json]",
       "list the mailboxes of an account", NULL },
     { "mailbox", "status", mailbox_status_command, "ADDRESS [MAILBOX] [--json]",

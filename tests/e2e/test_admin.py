@@ -3,6 +3,7 @@ import email.message
 import gzip
 import imaplib
 import io
+import json
 import poplib
 import smtplib
 import time
@@ -198,3 +199,33 @@ def test_dmarc_report(server, account):
     shown = server.command("dmarc", "report", account)
     assert "192.0.2.66" in shown.stdout
     assert "2 reports read, 1 unreadable" in shown.stderr
+
+
+def tls_report(*failures, good=10):
+    return json.dumps({
+        "organization-name": "rep.test", "report-id": "1",
+        "policies": [{
+            "policy": {"policy-type": "sts", "policy-domain": DOMAIN},
+            "summary": {"total-successful-session-count": good,
+                        "total-failure-session-count": sum(count for _, count in failures)},
+            "failure-details": [{"result-type": result, "receiving-mx-hostname": "mx.test",
+                                 "failed-session-count": count} for result, count in failures]}],
+    }).encode()
+
+
+def test_tls_report(server, account):
+    """Reports of both kinds lie in one mailbox; each command reads its own."""
+    good, bad = tls_report(), tls_report(("certificate-expired", 3), (None, 1))
+    server.deliver(account, report_mail("tlsrpt+gzip", gzip.compress(good)))
+    server.deliver(account, report_mail("tlsrpt+json", bad))
+    server.deliver(account, report_mail("gzip", gzip.compress(bad)))
+    server.deliver(account, report_mail("tlsrpt+json", b"{ no json"))
+    server.deliver(account, report_mail("tlsrpt+json", b'{"policies": 1}'))
+    server.deliver(account, report_mail("xml", REPORT.format(domain=DOMAIN, records="").encode()))
+    server.wait_for_mail(account, 6)
+    rows = server.json("tls", "report", account)
+    assert [(row["result"], row["host"], row["sessions"], row["reports"]) for row in rows] == [
+        ("certificate-expired", "mx.test", 6, 2), ("failure", "mx.test", 2, 2),
+        ("success", "", 30, 3)]
+    assert "3 reports read, 2 unreadable" in server.command("tls", "report", account).stderr
+    assert "1 reports read, 0 unreadable" in server.command("dmarc", "report", account).stderr
