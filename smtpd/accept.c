@@ -153,6 +153,7 @@ static void hand_to_letter(struct transaction *mail)
 
     letter->body = TAKE(mail->content.body);
     letter->has_delivered_to = mail->content.n_delivered_to > 0;
+    letter->message.tls_optional = mail->content.tls_optional && !letter->message.require_tls;
     letter->message.size = body_size(letter->body) + letter->prefix.len;
 }
 

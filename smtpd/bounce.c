@@ -70,12 +70,13 @@ static bool address_report(struct smtpd *smtpd, struct desk *desk, struct letter
     return true;
 }
 
-/* What goes back: the header, or all of it where RET=FULL asks for it and it failed. */
+/* What goes back: the header, or all of it where RET=FULL asks for it and it failed. Of a message
+ * that needs TLS never all of it (RFC 8689 section 5). */
 static struct slice returned_part(const struct queue_message *message, struct slice bytes,
                                   const struct bounce *bounce, bool *full_out)
 {
     *full_out = bounce->class == BOUNCE_FAILURE && message->ret == RETURN_FULL &&
-                bytes.len <= RETURNED_MAX && !message->binary;
+                bytes.len <= RETURNED_MAX && !message->binary && !message->require_tls;
     return *full_out ? bytes : slice_part(bytes, 0, MIN(header_length(bytes), RETURNED_MAX));
 }
 
@@ -98,6 +99,7 @@ static bool write_report(struct smtpd *smtpd, struct letter *report,
         return false;
     dsn.returned = returned_part(message, bytes, bounce, &dsn.returned_is_full);
     report->message.utf8 = dsn_needs_utf8(&dsn);
+    report->message.require_tls = message->require_tls;
     dsn_print(&dsn, &text);
     report->message.eight_bit = !dsn_is_ascii(buf_slice(&text));
     report->body = body_new(smtpd->store);

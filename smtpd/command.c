@@ -51,6 +51,8 @@ static void offer(struct smtp *smtp)
     reply(smtp, "250-DSN");
     if (smtp->call->tls_offered)
         reply(smtp, "250-STARTTLS");
+    if (smtp->call->secure)
+        reply(smtp, "250-REQUIRETLS");
     auth_offer(smtp);
     reply(smtp, "250-LIMITS RCPTMAX=%llu", (unsigned long long)settings->recipients);
     reply(smtp, "250 HELP");

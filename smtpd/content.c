@@ -29,6 +29,8 @@ static void look_at_header(struct content *content, struct slice header)
     while (header_next(&header, &field)) {
         content->n_received += slice_is(field.name, "Received");
         content->n_delivered_to += slice_is(field.name, "Delivered-To");
+        content->tls_optional = content->tls_optional || (slice_is(field.name, "TLS-Required") &&
+                                                          slice_is(slice_trim(field.value), "No"));
     }
 }
 

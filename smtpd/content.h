@@ -30,6 +30,7 @@ struct content {
     bool head_is_done;
     uint64_t size; /* so far, as sent */
     unsigned n_received, n_delivered_to;
+    bool tls_optional; /* "TLS-Required: No" (RFC 8689 section 3) */
     enum content_fault fault;
     struct error error;
 };

@@ -67,6 +67,15 @@ static bool take_utf8(void *target, const struct parameter *parameter, const cha
     return !parameter->has_value || bad_value(reply_out);
 }
 
+static bool take_require_tls(void *target, const struct parameter *parameter,
+                             const char **reply_out)
+{
+    struct mail_parameters *mail = target;
+
+    mail->require_tls = true;
+    return !parameter->has_value || bad_value(reply_out);
+}
+
 static bool take_ret(void *target, const struct parameter *parameter, const char **reply_out)
 {
     struct mail_parameters *mail = target;
@@ -142,8 +151,13 @@ static bool take_orcpt(void *target, const struct parameter *parameter, const ch
 }
 
 static const struct parameter_row mail_rows[] = {
-    { "SIZE", take_size }, { "BODY", take_body },   { "SMTPUTF8", take_utf8 },
-    { "RET", take_ret },   { "ENVID", take_envid }, { "AUTH", take_auth },
+    { "SIZE", take_size },
+    { "BODY", take_body },
+    { "SMTPUTF8", take_utf8 },
+    { "RET", take_ret },
+    { "ENVID", take_envid },
+    { "AUTH", take_auth },
+    { "REQUIRETLS", take_require_tls },
 };
 
 static const struct parameter_row rcpt_rows[] = {

@@ -1,7 +1,7 @@
 /* parameters.h - the arguments of MAIL and RCPT: a path and its ESMTP parameters.
  *
  * SIZE (RFC 1870), BODY (RFC 6152, 3030), SMTPUTF8 (RFC 6531), RET ENVID NOTIFY ORCPT (RFC 3461),
- * AUTH (RFC 4954 section 5). Pure: slices point into the input or the arena.
+ * AUTH (RFC 4954 section 5), REQUIRETLS (RFC 8689). Pure: slices point into the input or the arena.
  * A failure is the whole reply, without CRLF.
  */
 #pragma once
@@ -15,7 +15,7 @@ struct mail_parameters {
     struct path path;
     uint64_t size; /* 0: not announced */
     enum body_type body;
-    bool utf8;
+    bool utf8, require_tls;
     enum dsn_return ret;
     struct slice envid; /* xtext, as sent */
 };

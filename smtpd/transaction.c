@@ -30,6 +30,7 @@ static void begin(struct smtp *smtp, const struct mail_parameters *mail)
     message->envid = slice_copy(&letter->arena, mail->envid);
     message->ret = mail->ret;
     message->utf8 = mail->utf8;
+    message->require_tls = mail->require_tls;
     message->eight_bit = mail->body == BODY_8BITMIME;
     message->binary = mail->body == BODY_BINARYMIME;
     smtp->mail = (struct transaction){
@@ -50,6 +51,8 @@ enum next cmd_mail(struct smtp *smtp, struct slice arguments)
         return refuse(smtp, "530 5.7.0 Authentication required");
     if (!mail_parse(&smtp->call->arena, arguments, &mail, &verdict))
         return refuse(smtp, "%s", verdict);
+    if (mail.require_tls && !smtp->call->secure) /* RFC 8689 section 2 */
+        return refuse(smtp, "530 5.7.10 REQUIRETLS needs TLS here, too");
     if (mail.size > smtp->smtpd->settings->message_size)
         return refuse(smtp, "552 5.3.4 Message is larger than %llu bytes",
                       (unsigned long long)smtp->smtpd->settings->message_size);

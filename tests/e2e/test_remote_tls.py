@@ -96,6 +96,7 @@ class World:
     def peer(self, domain, certificate):
         """A server with one of the certificates, as the only one of the domain."""
         peer = Peer(self.port, certificates=self.certificates[certificate])
+        peer.required = False
         self.stack.callback(peer.close)
         self.dns.set(domain, "MX", f"10 mx.{domain}.")
         self.dns.set(f"mx.{domain}", "A", peer.address)
@@ -335,3 +336,63 @@ def test_wish_of_the_operator(make_world, wish, certificate, reason):
         assert peer.letters == []
     else:
         assert peer.only_letter()[1]
+
+
+# What the sender wants (RFC 8689)
+
+@pytest.fixture
+def require_tls_peers(monkeypatch):
+    monkeypatch.setattr(Controller, "factory",
+                        lambda self: RequireTlsPeer(self.handler, **self.SMTP_kwargs))
+
+
+@pytest.mark.parametrize("proof", ["DANE", "DNSSEC", "MTA-STS"])
+def test_tls_that_the_sender_requires(make_world, require_tls_peers, proof):
+    world = make_world()
+    domain = "far.test" if proof == "MTA-STS" else "signed.test"
+    peer = world.peer(domain, "good" if proof == "MTA-STS" else "signed")
+    if proof == "MTA-STS":
+        world.web.set("testing", "mx.far.test")
+        world.publish()
+    elif proof == "DANE":
+        world.publish_tlsa("signed")
+    world.send(f"x@{domain}", mail_options=["REQUIRETLS"])
+    assert peer.only_letter()[1] and peer.required
+
+
+@pytest.mark.parametrize("case, status", [
+    ("not promised", "5.7.30"), ("name not proven", "5.7.10"), ("no TLS", "5.7.10")])
+def test_tls_that_the_sender_cannot_have(make_world, request, case, status):
+    """The sender is told at once, and gets the header only."""
+    if case != "not promised":
+        request.getfixturevalue("require_tls_peers")
+    world = make_world()
+    domain = "far.test" if case == "name not proven" else "signed.test"
+    peer = world.peer(domain, {"name not proven": "good", "no TLS": "no TLS"}.get(case, "signed"))
+    world.send(f"x@{domain}", mail_options=["REQUIRETLS", "RET=FULL"])
+    bounce = world.bounce()
+    assert f"Status: {status}" in bounce and "text/rfc822-headers" in bounce
+    assert peer.letters == []
+
+
+def test_ordinary_mail_does_not_say_requiretls(make_world, require_tls_peers):
+    world = make_world()
+    peer = world.peer("signed.test", "signed")
+    world.send("x@signed.test")
+    assert peer.only_letter()[1] and not peer.required
+
+
+@pytest.mark.parametrize("policy", ["MTA-STS", "DANE"])
+@pytest.mark.parametrize("certificate", ["self-signed", "no TLS"])
+def test_tls_that_the_sender_does_not_require(make_world, policy, certificate):
+    """What else could tell a postmaster that his certificate has expired?"""
+    world = make_world()
+    domain = "far.test" if policy == "MTA-STS" else "signed.test"
+    peer = world.peer(domain, certificate)
+    if policy == "MTA-STS":
+        world.web.set("enforce", "mx.far.test")
+        world.publish()
+    else:
+        world.publish_tlsa("signed")
+    world.send(f"x@{domain}", headers="TLS-Required: No\r\n")
+    assert peer.only_letter()[1] == (certificate != "no TLS")

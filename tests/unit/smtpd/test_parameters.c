@@ -37,6 +37,8 @@ static const struct {
     { "FROM:<a@b.test> ENVID=a=b", "", "", "501 5.5.4" },
     { "FROM:<a@b.test> ENVID=a+2", "", "", "501 5.5.4" },
     { "FROM:<a@b.test> SMTPUTF8=1", "", "", "501 5.5.4" },
+    { "FROM:<a@b.test> REQUIRETLS", "a", "b.test", NULL },
+    { "FROM:<a@b.test> REQUIRETLS=1", "", "", "501 5.5.4" },
     { "FROM:<a@b.test> FOO=1", "", "", "555 5.5.4" },
     { "FROM:<a@b.test> NOTIFY=NEVER", "", "", "555 5.5.4" },
 };
@@ -67,12 +69,12 @@ static void test_mail_values(void **state)
 
     assert_true(mail_parse(&arena,
                            SLICE("FROM:<a@b.test> SIZE=77 BODY=BINARYMIME RET=FULL ENVID=x+2B "
-                                 "SMTPUTF8"),
+                                 "SMTPUTF8 requiretls"),
                            &mail, &reply));
     assert_int_equal(mail.size, 77);
     assert_int_equal(mail.body, BODY_BINARYMIME);
     assert_int_equal(mail.ret, RETURN_FULL);
-    assert_true(mail.utf8);
+    assert_true(mail.utf8 && mail.require_tls);
     assert_true(slice_is(mail.envid, "x+2B"));
 }
 

@@ -113,6 +113,8 @@ static const struct {
     { "submission to anywhere", SERVICE_SUBMISSION, true,
       EHLO "MAIL FROM:<bob+x@example.test>\r\nRCPT TO:<a@far.test>\r\n",
       "250|250 2.1.0|250 2.1.5" },
+    { "REQUIRETLS in clear text", SERVICE_MX, false, EHLO "MAIL FROM:<a@far.test> REQUIRETLS\r\n",
+      "250|530 5.7.10" },
     { "STARTTLS with an argument", SERVICE_MX, false, EHLO "STARTTLS now\r\n", "250|501 5.5.4" },
     { "BDAT without MAIL", SERVICE_MX, false, EHLO "BDAT 5\r\nNOOP\nNOOP\r\n",
       "250|503 5.5.1|250 2.0.0" },
@@ -198,6 +200,7 @@ static void test_ehlo_offers(void **state)
     assert_non_null(strstr(answer, "250-SIZE 65536\r\n"));
     assert_non_null(strstr(answer, "250-LIMITS RCPTMAX=5\r\n"));
     assert_null(strstr(answer, "AUTH"));
+    assert_null(strstr(answer, "REQUIRETLS"));
     assert_non_null(strstr(post_say(post, "AUTH PLAIN AGJvYgBzZWNyZXQ=\r\n"), "538 5.7.11"));
     assert_non_null(strstr(post_say(post, "STARTTLS\r\nEHLO smuggled\r\n"), "220 2.0.0"));
     post->rig.call.tls_offered = false;
@@ -205,6 +208,7 @@ static void test_ehlo_offers(void **state)
     assert_non_null(strstr(post_say(post, "MAIL FROM:<bob@example.test>\r\n"), "503 5.5.1"));
     answer = post_say(post, EHLO);
     assert_null(strstr(answer, "STARTTLS"));
+    assert_non_null(strstr(answer, "250-REQUIRETLS\r\n"));
     assert_non_null(strstr(answer, "250-AUTH "));
     assert_null(strstr(answer, "PLUS"));
     post_stop(post);
