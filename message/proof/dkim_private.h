@@ -15,7 +15,7 @@
 
 #define DKIM_FIELDS_MAX  4096 /* of a header; signatures in a larger one are not verified */
 #define DKIM_NAMES_MAX   256  /* in h= */
-#define DKIM_RECORDS_MAX 8    /* of one selector; the rest is not looked at */
+#define DKIM_RECORDS_MAX 4    /* of one selector; the rest is not looked at */
 #define DKIM_SKEW_S      3600 /* by how much clocks may differ, for t= and x= */
 #define DKIM_HASH_SIZE   32
 
