@@ -5,6 +5,7 @@
  * settle.c, reporter.h, bounce.c; and outwards: remote.h, route.h, client.h, settle_remote.c.
  */
 #include "common/resolver.h"
+#include "smtpd/allowance.h"
 #include "smtpd/courier.h"
 #include "smtpd/remote/remote.h"
 #include "smtpd/remote/sts.h"
@@ -290,6 +291,7 @@ int main(int argc, char **argv)
     me.smtpd.store = service.store;
     me.smtpd.login = service.login;
     me.smtpd.room = room_new();
+    me.smtpd.allowance = allowance_new();
     me.smtpd.resume = call_resume;
     me.smtpd.fetch = resolver_fetch;
     me.smtpd.connect = server_connect_soon;
@@ -312,6 +314,7 @@ int main(int argc, char **argv)
     courier_free(&me.smtpd.courier);
     reporter_free(&me.smtpd.reporter);
     room_free(&me.smtpd.room);
+    allowance_free(&me.smtpd.allowance);
     milter_servers_free(&me.smtpd.milters);
     door_free(&me.smtpd.door);
     return code;

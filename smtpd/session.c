@@ -2,6 +2,7 @@
 #include "smtpd/session.h"
 
 #include "smtpd/accept.h"
+#include "smtpd/allowance.h"
 #include "smtpd/auth.h"
 #include "smtpd/bdat.h"
 #include "smtpd/command.h"
@@ -39,6 +40,7 @@ void smtp_close(struct call *call)
 
 void smtp_reset(struct smtp *smtp)
 {
+    allowance_return(smtp);
     filter_free(&smtp->mail.filter);
     content_free(&smtp->mail.content);
     letter_free(&smtp->mail.letter);

@@ -61,6 +61,7 @@ struct transaction {
     struct data data;
     struct content content;
     bool has_content;
+    size_t n_taken;        /* recipients that count in the account's allowance */
     size_t station;        /* of accept.c's table */
     struct filter *filter; /* where milters look at it */
     uint64_t chunk_left;
@@ -84,6 +85,7 @@ struct smtp {
     uint64_t account;         /* logged in; 0: not */
     struct buf login;         /* as whom */
     const char *login_method; /* "PLAIN" */
+    bool is_over_limit;       /* of recipients: the log knows */
     struct visitor visitor;
     struct transaction mail;
     struct queue_change change;

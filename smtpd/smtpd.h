@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+struct allowance;
 struct call;
 struct counts;
 struct courier;
@@ -41,6 +42,7 @@ struct smtpd {
     struct queue *queue;
     struct courier *courier;
     struct reporter *reporter;
+    struct allowance *allowance;
     struct room *room;
     struct counts *counts; /* for reports to other domains; may be NULL */
     struct login_options login;

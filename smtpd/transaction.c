@@ -1,6 +1,7 @@
 /* transaction.c - see transaction.h. */
 #include "smtpd/transaction.h"
 
+#include "smtpd/allowance.h"
 #include "smtpd/bounce.h"
 #include "smtpd/parameters.h"
 #include "smtpd/policy.h"
@@ -143,6 +144,8 @@ enum next cmd_rcpt(struct smtp *smtp, struct slice arguments)
     if (smtp->mail.n_accepted >= smtp->smtpd->settings->recipients)
         return refuse(smtp, "452 4.5.3 Too many recipients");
     if (!policy_recipient(smtp, &rcpt.path, smtp->mail.announced_size, &resolved, &verdict, &err))
+        return refuse_error(smtp, &err);
+    if (verdict == NULL && !allowance_take(smtp, MAX(resolved.count, 1), &verdict, &err))
         return refuse_error(smtp, &err);
     if (verdict != NULL)
         return refuse(smtp, "%s", verdict);

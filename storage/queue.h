@@ -155,6 +155,16 @@ void queue_write(struct queue *queue, struct queue_change *change);
 
 uint64_t queue_backlog(struct queue *queue); /* recipients waiting */
 
+/* To how many recipients an account has sent messages that were accepted before now_ms. Counted
+ * when a message with its `account` enters; in steps of QUEUE_SENT_STEP_MS, forgotten after a day.
+ */
+#define QUEUE_SENT_STEP_MS (5 * 60 * 1000)
+struct queue_sent {
+    uint64_t hour, day;
+};
+bool queue_sent(struct desk *desk, uint64_t account, int64_t now_ms, struct queue_sent *sent_out,
+                struct error *err) MUST_CHECK;
+
 struct queue_list {
     struct queue_message *items;
     size_t count;

@@ -95,6 +95,11 @@ static const struct config_key keys[] = {
          "Mail one account may keep, where it has no limit of its own; 0: any."),
     NUMBER("limits", "quota_messages", quota_messages, "0", 0, UINT64_MAX,
            "Messages one account may keep, where it has no limit of its own; 0: any."),
+    NUMBER("limits", "recipients_per_hour", recipients_per_hour, "300", 0, 100000000,
+           "Recipients one account may send to in an hour; past it mail is refused for now and the "
+           "log warns of a stolen password; 0: any."),
+    NUMBER("limits", "recipients_per_day", recipients_per_day, "1500", 0, 100000000,
+           "The same for 24 hours."),
 
     BOOL("auth", "plaintext", plaintext, "no", "Allow logins without TLS: for tests only."),
     SIZE("auth", "hash_memory", hash_memory, "32M", 8 * KB, 4 * GB,

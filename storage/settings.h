@@ -26,6 +26,7 @@ struct settings {
     /* [limits] */
     uint64_t workers, handles, sessions, sessions_per_address, idle_imap, idle_pop3;
     uint64_t stall, stop, input, quota_bytes, quota_messages;
+    uint64_t recipients_per_hour, recipients_per_day;
     /* [auth] */
     bool plaintext;
     uint64_t hash_memory, hash_passes, hash_workers, scram_iterations, cache, failure_delay;

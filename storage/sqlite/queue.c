@@ -41,6 +41,10 @@ static const char *const migrations[] = {
     "CREATE INDEX recipient_due ON recipient(next_try, message) WHERE account = 0 AND state = 0;",
 
     "ALTER TABLE recipient ADD COLUMN reverse_path TEXT NOT NULL DEFAULT '';",
+
+    "CREATE TABLE sent("
+    "  account INTEGER NOT NULL, step INTEGER NOT NULL, recipients INTEGER NOT NULL,"
+    "  PRIMARY KEY(account, step)) WITHOUT ROWID;",
 };
 
 static const char *const statements[QUEUE_STATEMENTS] = {
@@ -107,6 +111,12 @@ static const char *const statements[QUEUE_STATEMENTS] = {
         "  warned, last_try, waited, reverse_path FROM recipient WHERE message = ? ORDER BY id",
     [QUEUE_READ_BODY] = "SELECT body_size, file, hash, data FROM message"
                         "  LEFT JOIN body ON body.message = message.id WHERE id = ?",
+    [QUEUE_ADD_SENT] = "INSERT INTO sent(account, step, recipients) VALUES(?1, ?2, ?3)"
+                       "  ON CONFLICT(account, step) DO UPDATE SET recipients = recipients + ?3",
+    [QUEUE_FORGET_SENT] = "DELETE FROM sent WHERE account = ?1 AND (step < ?2 OR step > ?3)",
+    [QUEUE_READ_SENT] = "SELECT coalesce(sum(recipients) FILTER (WHERE step > ?3), 0),"
+                        "  coalesce(sum(recipients), 0) FROM sent"
+                        "  WHERE account = ?1 AND step > ?2 AND step <= ?4",
     [QUEUE_FIND_FILE] = "SELECT file FROM message WHERE id = ?",
     [QUEUE_FIND_BY_FILE] = "SELECT 1 FROM message WHERE file = ? AND file <> ''",
 };
@@ -392,6 +402,24 @@ bool queue_reports(struct desk *desk, uint64_t after_message_id, size_t max, uin
         return false;
     while (sql_next(&row, err))
         ids_out[(*count_out)++] = sql_u64(&row, 0);
+    return !row.failed;
+}
+
+bool queue_sent(struct desk *desk, uint64_t account, int64_t now_ms, struct queue_sent *sent_out,
+                struct error *err)
+{
+    int64_t now = now_ms / QUEUE_SENT_STEP_MS;
+    struct sql_db *db;
+    struct sql_row row;
+
+    *sent_out = (struct queue_sent){ 0 };
+    if (!desk_queue(desk, &db, err) || !sql_query(db, QUEUE_READ_SENT, &row, err, "uiii", account,
+                                                  now - STEPS_PER_DAY, now - STEPS_PER_HOUR, now))
+        return false;
+    if (sql_next(&row, err)) {
+        *sent_out = (struct queue_sent){ .hour = sql_u64(&row, 0), .day = sql_u64(&row, 1) };
+        sql_end(&row);
+    }
     return !row.failed;
 }
 

@@ -100,6 +100,18 @@ static bool insert_body(struct sql_db *db, uint64_t message, struct body *body, 
            sql_run(db, QUEUE_INSERT_BODY, NULL, err, "ub", message, bytes);
 }
 
+/* For the account's allowance. */
+static bool count_sent(struct sql_db *db, const struct queue_message *message, struct error *err)
+{
+    int64_t now = message->arrived_ms / QUEUE_SENT_STEP_MS;
+
+    return message->account == 0 ||
+           (sql_run(db, QUEUE_ADD_SENT, NULL, err, "uiu", message->account, now,
+                    (uint64_t)message->n_recipients) &&
+            sql_run(db, QUEUE_FORGET_SENT, NULL, err, "uii", message->account, now - STEPS_PER_DAY,
+                    now + STEPS_PER_DAY));
+}
+
 static bool insert_message(struct sql_db *db, struct queue_change *change, struct error *err)
 {
     struct queue_message *message = change->message;
@@ -112,7 +124,7 @@ static bool insert_message(struct sql_db *db, struct queue_change *change, struc
                  slice_make(body_hash(change->body), HASH_SIZE), message->client))
         return false;
     message->id = sql_last_id(db);
-    if (!insert_body(db, message->id, change->body, err))
+    if (!insert_body(db, message->id, change->body, err) || !count_sent(db, message, err))
         return false;
     for (size_t i = 0; i < message->n_recipients; i++) {
         if (!insert_recipient(db, message->id, &message->recipients[i], err))

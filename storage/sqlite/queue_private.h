@@ -33,6 +33,9 @@ enum queue_statement {
     QUEUE_SET_DUE,
     QUEUE_MEND_TIMES,
     QUEUE_LIST_REPORTS,
+    QUEUE_ADD_SENT,
+    QUEUE_FORGET_SENT,
+    QUEUE_READ_SENT,
     QUEUE_LIST_ALL,
     QUEUE_LIST_LOCAL,
     QUEUE_LIST_DUE,
@@ -44,6 +47,10 @@ enum queue_statement {
     QUEUE_FIND_BY_FILE,
     QUEUE_STATEMENTS,
 };
+
+/* Of the table `sent`. */
+#define STEPS_PER_HOUR (60 * 60 * 1000 / QUEUE_SENT_STEP_MS)
+#define STEPS_PER_DAY  (24 * STEPS_PER_HOUR)
 
 /* Bits of message.features. */
 enum {

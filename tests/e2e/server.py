@@ -92,7 +92,8 @@ class Server:
                      "failure_delay": "10ms", "failures": 100},
             "smtp": {"errors": 1000, "retry_first": "1s", "report_wait": "2s"},
             "dns": {"resolver": "127.0.0.1@1", "trust_anchor": "none", "timeout": "2s"},
-            "limits": {"sessions_per_address": 10000, "workers": 3},
+            "limits": {"sessions_per_address": 10000, "workers": 3, "recipients_per_hour": 0,
+                       "recipients_per_day": 0},
         }
         if certificate:
             settings["tls"] = {"certificate": self.folder / "cert.pem",

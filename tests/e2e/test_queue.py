@@ -3,6 +3,7 @@ import asyncio
 import contextlib
 import email
 import json
+import smtplib
 
 import pytest
 
@@ -180,3 +181,20 @@ def test_removed_while_it_is_being_sent(make_world):
     world.server.wait_for_mail(world.sender)
     world.wait_for_empty_queue()
     assert world.server.count(world.sender) == 1
+
+
+def test_limit_of_an_account_survives_a_restart(make_server):
+    server = make_server({"limits": {"recipients_per_hour": 3}})
+    sender = server.add_account(f"sender@{DOMAIN}")
+    with server:
+        with server.submission(sender) as smtp:
+            refused = smtp.sendmail(sender, [f"{n}@far.test" for n in range(5)], "Subject: x\n\nx")
+    assert len(refused) == 2
+    assert all(code == 451 and b"3 recipients per hour" in text for code, text in refused.values())
+    with server:
+        with server.submission(sender) as smtp:
+            with pytest.raises(smtplib.SMTPRecipientsRefused):
+                smtp.sendmail(sender, ["x@far.test"], "Subject: x\n\nx")
+    lines = [line for line in server.log_path.read_text().splitlines() if " limit limit=" in line]
+    assert len(lines) == 2 and "warn " in lines[0] and f'user="{sender}"' in lines[0]
+    assert "recipients_per_hour" in lines[0]

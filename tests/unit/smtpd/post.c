@@ -1,6 +1,7 @@
 /* post.c - see post.h. */
 #include "tests/unit/smtpd/post.h"
 
+#include "smtpd/allowance.h"
 #include "smtpd/reporter.h"
 #include "smtpd/room.h"
 #include "tests/unit/message/zone.h"
@@ -85,6 +86,7 @@ void post_open(struct post *post)
                                   .login = post->rig.login,
                                   .room = room_new(),
                                   .resolver = (struct resolver *)post,
+                                  .allowance = allowance_new(),
                                   .resume = on_resume,
                                   .fetch = on_fetch };
 
@@ -113,6 +115,7 @@ void post_close(struct post *post)
     courier_free(&post->smtpd.courier);
     reporter_free(&post->smtpd.reporter);
     room_free(&post->smtpd.room);
+    allowance_free(&post->smtpd.allowance);
     rig_close(&post->rig);
     buf_free(&post->answer);
     dns_table_free(&post->zone);

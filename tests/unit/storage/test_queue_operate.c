@@ -42,13 +42,17 @@ static size_t count_local(struct place *place)
     return count;
 }
 
-static void enter(struct place *place, struct queue *queue, uint64_t account, const char *sender,
-                  const char *const *recipients, size_t count)
+static void enter_at(struct place *place, struct queue *queue, uint64_t account, const char *sender,
+                     const char *const *recipients, size_t count, int64_t arrived_ms)
 {
     AUTO(body_free) struct body *body = make_body(place, 10);
     struct queue_recipient items[8] = { 0 };
     struct queue_message message = {
-        .sender = slice_of(sender), .account = account, .recipients = items, .n_recipients = count
+        .sender = slice_of(sender),
+        .account = account,
+        .arrived_ms = arrived_ms,
+        .recipients = items,
+        .n_recipients = count,
     };
     struct error err = { 0 };
 
@@ -59,6 +63,12 @@ static void enter(struct place *place, struct queue *queue, uint64_t account, co
     check_ok(
         write_and_wait(queue, (struct queue_change){ .message = &message, .body = body }, &err),
         &err);
+}
+
+static void enter(struct place *place, struct queue *queue, uint64_t account, const char *sender,
+                  const char *const *recipients, size_t count)
+{
+    enter_at(place, queue, account, sender, recipients, count, 0);
 }
 
 static void filters_choose(void **state)
@@ -331,6 +341,46 @@ static void times_after_the_clock_went_back(void **state)
     assert_int_equal(message.recipients[3].next_try_ms, 6000);
 }
 
+static void check_sent(struct place *place, uint64_t account, int64_t now_ms, uint64_t hour,
+                       uint64_t day)
+{
+    struct error err = { 0 };
+    struct queue_sent sent;
+
+    check_ok(queue_sent(place->desk, account, now_ms, &sent, &err), &err);
+    assert_int_equal(sent.hour, hour);
+    assert_int_equal(sent.day, day);
+}
+
+/* What an account has sent is counted by the hour and the day, and forgotten. */
+static void sending_is_counted(void **state)
+{
+    enum { HOUR = 3600 * 1000, START = 1000 * QUEUE_SENT_STEP_MS };
+    static const char *const to[] = { "a@one.example", "b@two.example" };
+    struct place *place = *state;
+    AUTO(queue_close) struct queue *queue = open_queue(place, 0);
+    static const int64_t times[] = { START, START + QUEUE_SENT_STEP_MS / 2,
+                                     START + 3 * QUEUE_SENT_STEP_MS };
+
+    for (size_t i = 0; i < COUNT_OF(times); i++)
+        enter_at(place, queue, 7, "bob@here.example", to, 2, times[i]);
+    enter_at(place, queue, 0, "eve@far.example", to, 2, START);
+    check_sent(place, 7, START, 4, 4);
+    check_sent(place, 7, times[2], 6, 6);
+    check_sent(place, 7, START + HOUR, 2, 6);
+    check_sent(place, 7, START + 2 * HOUR, 0, 6);
+    check_sent(place, 7, START + 25 * HOUR, 0, 0);
+    check_sent(place, 7, START - HOUR, 0, 0); /* the clock went back: nobody is locked out */
+    check_sent(place, 8, times[2], 0, 0);
+    check_sent(place, 0, times[2], 0, 0);
+
+    queue_close(&queue);
+    queue = open_queue(place, 0);
+    check_sent(place, 7, times[2], 6, 6);
+    enter_at(place, queue, 7, "bob@here.example", to, 2, START + 26 * HOUR);
+    check_sent(place, 7, times[2], 0, 0);
+}
+
 #define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, place_open, place_close)
 
 int main(void)
@@ -344,6 +394,7 @@ int main(void)
         IN_PLACE(tries_are_remembered),
         IN_PLACE(reports_wait),
         IN_PLACE(times_after_the_clock_went_back),
+        IN_PLACE(sending_is_counted),
     };
 
     return cmocka_run_group_tests_name("queue_operate", tests, NULL, NULL);
