@@ -60,6 +60,19 @@ static bool check_addresses(struct inquiry *inquiry)
     return complete;
 }
 
+/* Whether some answer has failed, so that consent may be there all the same. */
+static bool nobody_knows(const struct inquiry *inquiry, struct error *err)
+{
+    for (const struct dns_answer *a = inquiry->table->first; a != NULL; a = a->next) {
+        if (a->state != DNS_FAILED)
+            continue;
+        error_set(err, ERROR_TEMPORARY, SLICE_FMT ": " SLICE_FMT, SLICE_ARG(a->name),
+                  SLICE_ARG(a->reason));
+        return true;
+    }
+    return false;
+}
+
 static enum report_mail_state find_addresses(struct inquiry *inquiry, struct error *err)
 {
     struct report_mail *mail = &inquiry->mail;
@@ -81,7 +94,9 @@ static enum report_mail_state find_addresses(struct inquiry *inquiry, struct err
     mail->n_to = report_addresses(inquiry->arena, inquiry->policy.rua, mail->to, &n_others);
     if (!check_addresses(inquiry))
         return REPORT_MAIL_AGAIN;
-    return mail->n_to > 0 ? REPORT_MAIL_READY : REPORT_MAIL_UNWANTED;
+    if (mail->n_to > 0)
+        return REPORT_MAIL_READY;
+    return nobody_knows(inquiry, err) ? REPORT_MAIL_LATER : REPORT_MAIL_UNWANTED;
 }
 
 static struct slice number_text(struct arena *arena, uint64_t number)

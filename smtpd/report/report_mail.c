@@ -158,6 +158,7 @@ bool report_mail_make(struct smtpd *smtpd, struct desk *desk, const struct repor
 
     *letter_out = NULL;
     letter->message.arrived_ms = time_ms();
+    letter->message.tls_optional = mail.tls_optional;
     letter->message.sender = slice_copy(&letter->arena, mail.sender->address);
     if (!pack_gzip(mail.report, &file, err) ||
         !address_all(smtpd, desk, &mail, file.len, letter, err))

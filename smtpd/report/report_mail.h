@@ -29,6 +29,7 @@ struct report_mail {
     size_t n_to;
     struct slice id;     /* of the report; unique, letters and digits */
     const char *headers; /* more fields, with CRLF; may be "" */
+    bool tls_optional;   /* goes even where TLS is not as the domain wants it */
     const char *type;    /* of the message: "multipart/mixed" */
     const char *text;    /* for people */
     const char *file_type;

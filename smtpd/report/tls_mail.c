@@ -1,4 +1,8 @@
-/* tls_mail.c - see tls_mail.h. */
+/* tls_mail.c - see tls_mail.h.
+ *
+ * A report must arrive where TLS is broken: it goes out whatever the domain's policy demands (RFC
+ * 8460 section 3), and says so to whoever passes it on (RFC 8689 section 5).
+ */
 #include "smtpd/report/tls_mail.h"
 
 #include "smtpd/report/tls_report.h"
@@ -62,7 +66,9 @@ static bool make(struct smtpd *smtpd, struct desk *desk, struct arena *arena,
     tls_report_print(&(struct tls_report){ which->domain, sender.domain, sender.address, mail->id,
                                            which->day, &counts },
                      &json);
-    buf_fmt(&headers, "TLS-Report-Domain: " SLICE_FMT "\r\nTLS-Report-Submitter: " SLICE_FMT "\r\n",
+    buf_fmt(&headers,
+            "TLS-Report-Domain: " SLICE_FMT "\r\nTLS-Report-Submitter: " SLICE_FMT "\r\n"
+            "TLS-Required: No\r\n",
             SLICE_ARG(which->domain), SLICE_ARG(sender.domain));
     mail->headers = buf_text(&headers);
     mail->report = buf_slice(&json);
@@ -76,6 +82,7 @@ enum report_mail_state tls_mail_make(struct smtpd *smtpd, struct desk *desk,
     AUTO(arena_free) struct arena arena = { 0 };
     struct report_mail mail = {
         .domain = which->domain,
+        .tls_optional = true,
         .type = "multipart/report; report-type=tlsrpt",
         .text = text,
         .file_type = "application/tlsrpt+gzip",

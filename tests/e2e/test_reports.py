@@ -118,7 +118,7 @@ def test_tls(world):
     message, file, text = open_report(letter)
     assert message.get_content_type() == "multipart/report"
     assert message["TLS-Report-Domain"] == "far.test"
-    assert message["TLS-Report-Submitter"] == DOMAIN
+    assert message["TLS-Report-Submitter"] == DOMAIN and message["TLS-Required"] == "No"
     assert file.get_content_type() == "application/tlsrpt+gzip"
     assert file.get_filename().endswith(".json.gz")
     report = json.loads(text)
@@ -163,10 +163,13 @@ def test_kept_while_the_dns_fails(world):
     for days, domain in ((1, "soon.test"), (9, "never.test")):
         world.dns.broken.add(f"_dmarc.{domain}")
         world.count(DMARC, domain, *row(), day=DAY + 1 - days)
+    world.dns.add("_dmarc.consent.test", "TXT", "v=DMARC1; p=none; rua=mailto:a@far.test")
+    world.dns.broken.add("consent.test._report._dmarc.far.test")
+    world.count(DMARC, "consent.test", *row())
     world.server.start()
+    wait_until(lambda: world.server.log().count("report kept") == 3, "it says so")
     wait_until(lambda: not world.counted("never.test"), "a week is enough")
-    assert world.counted("soon.test") == 1
-    wait_until(lambda: world.server.log().count("report kept") == 2, "it says so")
+    assert world.counted("soon.test") == 1 and world.counted("consent.test") == 1
 
 
 def test_settings(world):
