@@ -96,6 +96,8 @@ bool conn_alarm_due(const struct conn *conn);            /* the alarm has passed
 /* Drops unread input in clear text. `check`: as a client; NULL takes any certificate. */
 void conn_start_tls(struct conn *conn, struct tls_check *check);
 
+/* As a server, where TLS comes first: what is unread is the beginning of the handshake. */
+void conn_start_tls_behind(struct conn *conn);
 void conn_close(struct conn *conn, const char *reason); /* reason: not copied */
 void conn_abort(struct conn *conn, const char *reason);
 const char *conn_close_reason(const struct conn *conn); /* also: why it broke; "" while it lives */

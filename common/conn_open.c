@@ -200,3 +200,19 @@ void conn_start_tls(struct conn *conn, struct tls_check *check)
     conn_flush(conn);
     conn_update_reading(conn);
 }
+
+void conn_start_tls_behind(struct conn *conn)
+{
+    struct buf early = { 0 };
+
+    buf_move(&early, &conn->input);
+    conn_start_tls(conn, NULL);
+    if (conn->phase != CONN_SHAKING) {
+        buf_free(&early);
+        return;
+    }
+    buf_move(&conn->sealed, &early);
+    conn_tls_shake(conn);
+    conn_flush(conn);
+    conn_update_reading(conn);
+}

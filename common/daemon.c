@@ -169,6 +169,7 @@ static struct server_options server_options(struct daemon *daemon)
         .max_sessions = daemon->max_sessions,
         .max_per_address = daemon->max_per_address,
         .busy_reply = daemon->busy_reply,
+        .proxy_hosts = daemon->proxy_hosts,
         .on_empty = on_empty,
         .context = daemon,
     };

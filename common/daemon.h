@@ -31,7 +31,7 @@ struct daemon {
     struct pool_desk desk;
     uint64_t idle_ms, stall_ms, stop_ms;
     size_t input_max, max_sessions, max_per_address;
-    const char *busy_reply;
+    const char *busy_reply, *proxy_hosts;
     void *context;
 
     /* All may be NULL; all on the loop thread. */

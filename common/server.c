@@ -6,6 +6,8 @@
  */
 #include "common/session_private.h"
 
+#include "common/networks.h"
+
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -158,6 +160,7 @@ static struct session *session_new(struct server *server, const struct protocol 
     session->call.reason = "";
     session->call.tls_name = "";
     session->call.peer = &session->peer;
+    session->wait = WAIT_OPEN;
     session->call.local = &session->local;
 
     session->next_session = server->sessions;
@@ -178,7 +181,7 @@ void server_forget(struct session *session)
     if (session->next_session != NULL)
         session->next_session->previous_session = session->previous_session;
     server->n_sessions--;
-    if (!session->outgoing)
+    if (session->counted)
         origins_leave(server->origins, session->peer.address);
     if (server->stopping && server->n_sessions == 0 && server->options.on_empty != NULL)
         server->options.on_empty(server->options.context);
@@ -196,13 +199,30 @@ static void refuse(struct server *server, int fd, const struct conn_peer *peer, 
              F_STR("reason", "too many connections"));
 }
 
+static bool is_proxy(const struct server *server, const struct conn_peer *peer)
+{
+    return server->options.proxy_hosts != NULL &&
+           networks_contain(slice_of(server->options.proxy_hosts), peer->address);
+}
+
+/* A proxy's connections count for their clients, once it has said who they are. */
 static bool is_welcome(struct server *server, const struct conn_peer *peer)
 {
     const struct server_options *options = &server->options;
 
     if (options->max_sessions > 0 && server->n_sessions >= options->max_sessions)
         return false;
-    return origins_enter(server->origins, peer->address, options->max_per_address);
+    return is_proxy(server, peer) ||
+           origins_enter(server->origins, peer->address, options->max_per_address);
+}
+
+bool server_count(struct session *session)
+{
+    struct server *server = session->server;
+
+    session->counted =
+        origins_enter(server->origins, session->peer.address, server->options.max_per_address);
+    return session->counted;
 }
 
 static struct conn_options conn_options(const struct server *server,
@@ -229,9 +249,13 @@ void server_accept(struct server *server, int fd, const struct protocol *protoco
     struct session *session = session_new(server, protocol, protocol->context, 0);
     session->peer = peer;
     session->local = local;
+    session->counted = !is_proxy(server, &peer);
+    session->wait = session->counted ? WAIT_OPEN : WAIT_PROXY;
     session->call.tls_offered = tls != NULL && !tls_at_once;
+    session->tls_behind = tls_at_once;
     options.tls = tls;
-    options.tls_at_once = tls_at_once;
+    options.tls_at_once = tls_at_once && session->counted;
+    options.idle_ms = session->counted ? 0 : server->options.stall_ms;
     log_debug(&session->call.log, "connect", F_STR("peer", peer.address), F_NUM("port", local.port),
               F_STR("protocol", protocol->name));
     session->conn = conn_accept(server->options.net, fd, &options, session_on_conn, session);

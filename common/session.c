@@ -14,6 +14,7 @@
 #include "common/session_private.h"
 
 #include "common/clock.h"
+#include "common/proxy.h"
 
 #include <stdlib.h>
 
@@ -163,7 +164,8 @@ static void learn(struct session *s)
     struct call *call = &s->call;
     struct buf name = { 0 };
 
-    s->local = *conn_local(s->conn);
+    if (!s->proxied)
+        s->local = *conn_local(s->conn);
     call->secure = conn_is_secure(s->conn);
     if (!call->secure)
         return;
@@ -280,6 +282,57 @@ static bool look_for_open(struct session *s)
     return run(s, WHY_START);
 }
 
+static bool turn_away(struct session *s, const char *reason)
+{
+    log_warn(&s->call.log, "refused", F_STR("peer", s->peer.address), F_STR("reason", reason));
+    return end(s, reason);
+}
+
+/* The client is who the proxy says it is; now it is counted as any other. */
+static bool meet_client(struct session *s, const struct proxy_header *header)
+{
+    const char *busy = s->server->options.busy_reply;
+
+    if (header->has_addresses) {
+        s->peer = header->peer;
+        s->local = header->local;
+        s->proxied = true;
+    }
+    log_debug(&s->call.log, "proxied", F_STR("peer", s->peer.address),
+              F_STR("proxy", conn_peer(s->conn)->address));
+    conn_set_idle(s->conn, 0);
+    if (!server_count(s)) {
+        if (busy != NULL && !s->tls_behind) {
+            buf_add_text(&s->call.out, busy);
+            conn_send(s->conn, &s->call.out);
+        }
+        return turn_away(s, "too many connections");
+    }
+    if (s->tls_behind)
+        conn_start_tls_behind(s->conn);
+    return wait_for(s, WAIT_OPEN);
+}
+
+static bool look_for_proxy(struct session *s)
+{
+    struct proxy_header header;
+
+    if (s->server->stopping)
+        return end(s, "the server stops");
+    switch (proxy_parse(buf_slice(conn_input(s->conn)), &header)) {
+    case PARSE_OK:
+        buf_drop(conn_input(s->conn), header.len);
+        return meet_client(s, &header);
+    case PARSE_BAD:
+        return turn_away(s, "no PROXY header from a proxy");
+    case PARSE_MORE:
+        break;
+    }
+    if (conn_ended(s->conn) || conn_timed_out(s->conn))
+        return turn_away(s, "half a PROXY header from a proxy");
+    return false;
+}
+
 static bool look_for_tls(struct session *s)
 {
     if (!conn_is_secure(s->conn))
@@ -310,6 +363,8 @@ static bool lost(struct session *s)
 static bool step(struct session *s)
 {
     switch (s->wait) {
+    case WAIT_PROXY:
+        return s->conn == NULL ? lost(s) : look_for_proxy(s);
     case WAIT_OPEN:
         return s->conn == NULL ? lost(s) : look_for_open(s);
     case WAIT_RUN:

@@ -108,7 +108,9 @@ struct server_options {
     uint64_t idle_ms, stall_ms;
     size_t input_max;
     size_t max_sessions, max_per_address; /* 0: no limit */
-    const char *busy_reply; /* sent to a client over the limits, then closed; with CRLF; may be
+    const char *proxy_hosts; /* networks of proxies: their connections begin with a PROXY header
+                                (proxy.h); NULL or "": none */
+    const char *busy_reply;  /* sent to a client over the limits, then closed; with CRLF; may be
                                NULL. Not sent where TLS comes first */
     void (*on_empty)(
         void *context); /* after server_stop(): the last session is gone; may be NULL */

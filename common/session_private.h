@@ -11,6 +11,7 @@
 
 /* What a session waits for. */
 enum wait {
+    WAIT_PROXY,  /* a proxy: its header */
     WAIT_OPEN,   /* connected, and TLS if it comes first */
     WAIT_INPUT,  /* the client: enough input */
     WAIT_RUN,    /* a worker: run() */
@@ -34,12 +35,15 @@ struct session {
     enum next next; /* what run() returned last */
     bool job_running;
     bool outgoing;
-    bool slow;     /* the job runs in the slow lane */
-    bool took;     /* the last run() took input */
-    bool opened;   /* protocol->open() has run */
-    bool last_run; /* it was told to finish */
-    bool noticed;  /* a notice came that run() does not know of yet */
-    bool resumed;  /* call_resume() came */
+    bool proxied;    /* the addresses are what a proxy said */
+    bool tls_behind; /* TLS comes first, behind the proxy's header */
+    bool counted;    /* among the sessions of its address */
+    bool slow;       /* the job runs in the slow lane */
+    bool took;       /* the last run() took input */
+    bool opened;     /* protocol->open() has run */
+    bool last_run;   /* it was told to finish */
+    bool noticed;    /* a notice came that run() does not know of yet */
+    bool resumed;    /* call_resume() came */
 
     uint64_t id, started_ms;
     const char *lost_reason; /* why the connection is gone, once it is */
@@ -76,4 +80,5 @@ void session_on_conn(struct conn *conn, enum conn_event event, void *owner);
 
 /* server.c */
 void server_file_key(struct session *session); /* call->key may have changed */
+bool server_count(struct session *session);    /* for its address; false: over the limit */
 void server_forget(struct session *session);   /* the session is about to be freed */

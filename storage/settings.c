@@ -57,6 +57,9 @@ static const struct config_key keys[] = {
     TEXT("listen", "imaps", imaps, "0.0.0.0:993 [::]:993", "Addresses for IMAP over TLS."),
     TEXT("listen", "pop3", pop3, "0.0.0.0:110 [::]:110", "Addresses for POP3, STLS."),
     TEXT("listen", "pop3s", pop3s, "0.0.0.0:995 [::]:995", "Addresses for POP3 over TLS."),
+    TEXT("listen", "proxy_hosts", proxy_hosts, "",
+         "Networks of proxies (HAProxy): their connections begin with a PROXY header, version 1 or "
+         "2, that says whose they are."),
 
     TEXT("tls", "certificate", certificate, "",
          "PEM file with the certificate chain; empty: no TLS is offered."),
@@ -252,6 +255,8 @@ bool settings_load(const char *path, struct settings *settings, struct error *er
     if ((settings->certificate[0] == '\0') != (settings->key[0] == '\0'))
         return error_set(err, ERROR_INVALID, "%s: [tls] certificate and key need each other",
                          path != NULL ? path : "defaults");
+    if (!networks_check(slice_of(settings->proxy_hosts), err))
+        return error_wrap(err, "%s: [listen] proxy_hosts", path != NULL ? path : "defaults");
     if (!networks_check(slice_of(settings->trusted_networks), err))
         return error_wrap(err, "%s: [smtp] trusted_networks", path != NULL ? path : "defaults");
     if (strlen(settings->subaddress_separator) > 1)
@@ -313,4 +318,5 @@ void settings_daemon(const struct settings *settings, uint64_t idle_ms, struct d
     daemon->input_max = settings->input;
     daemon->max_sessions = settings->sessions;
     daemon->max_per_address = settings->sessions_per_address;
+    daemon->proxy_hosts = settings->proxy_hosts;
 }

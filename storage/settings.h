@@ -19,6 +19,7 @@ struct settings {
     uint64_t log_level, log_format;
     /* [listen] */
     char *smtp, *submission, *submissions, *lmtp, *lmtp_unix, *imap, *imaps, *pop3, *pop3s;
+    char *proxy_hosts;
     /* [tls] */
     char *certificate, *key, *certificates, *authorities;
     uint64_t outgoing_tls, sts_port;

@@ -107,3 +107,41 @@ def test_wrong_setting(make_door):
     assert "[door] dnsbl" in server.log()
     server.process.kill()
     server.process.wait()
+
+
+def proxied(server, port, address):
+    """A connection through a proxy on loopback, for a client that is elsewhere."""
+    sock = socket.create_connection(("127.0.0.1", server.ports[port]), PATIENCE)
+    sock.sendall(f"PROXY TCP4 {address} 127.0.0.1 5000 25\r\n".encode())
+    return sock
+
+
+def test_proxy(make_server):
+    server = make_server({"listen": {"proxy_hosts": "127.0.0.1"}})
+    server.add_account(ALICE)
+    with server:
+        with proxied(server, "smtp", "192.0.2.44") as sock:
+            stream = sock.makefile("rb")
+            assert stream.readline().startswith(b"220 ")
+            for command in ("EHLO x", "MAIL FROM:<a@far.test>", f"RCPT TO:<{ALICE}>", "DATA",
+                            NOTE.replace("\n", "\r\n") + "."):
+                sock.sendall(command.encode() + b"\r\n")
+                line = stream.readline()
+                while line[3:4] == b"-":
+                    line = stream.readline()
+                assert line[0:1] in b"23", line
+        with server.tls.wrap_socket(proxied(server, "imaps", "2.3.4.5"),
+                                    server_hostname="localhost") as sock:
+            assert sock.makefile("rb").readline().startswith(b"* OK")
+        with socket.create_connection(("127.0.0.1", server.ports["pop3"]), PATIENCE) as sock:
+            sock.sendall(b"QUIT\r\n")
+            assert sock.recv(100) == b""
+        assert 'peer="192.0.2.44"' in server.log() or "peer=192.0.2.44" in server.log()
+        assert "no PROXY header from a proxy" in server.log()
+
+
+def test_a_proxy_that_is_none(server):
+    with proxied(server, "smtp", "192.0.2.44") as sock:
+        stream = sock.makefile("rb")
+        assert stream.readline().startswith(b"220 ")
+        assert stream.readline().startswith(b"500 ")

@@ -347,6 +347,7 @@ void toy_start(struct toy *toy, const struct toy_options *options)
         .input_max = options->input_max > 0 ? options->input_max : 16384,
         .max_sessions = options->max_sessions,
         .max_per_address = options->max_per_address,
+        .proxy_hosts = options->proxy_hosts,
         .busy_reply = "busy\r\n",
         .on_empty = on_empty,
         .context = toy,

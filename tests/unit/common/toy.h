@@ -21,6 +21,7 @@ struct toy_options {
     bool tls, tls_at_once; /* for main.example and *.other.example */
     uint64_t idle_ms, stall_ms;
     size_t input_max, max_sessions, max_per_address;
+    const char *proxy_hosts;
 };
 
 struct toy {
