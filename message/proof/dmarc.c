@@ -2,6 +2,8 @@
  */
 #include "message/proof/dmarc_private.h"
 
+#include "message/proof/domain.h"
+
 static struct slice joined(struct arena *arena, const char *prefix, struct slice domain)
 {
     size_t len = strlen(prefix);
@@ -72,16 +74,17 @@ static bool discover(struct arena *arena, struct dns_table *table, struct slice 
     return true;
 }
 
-/* Section 3.1: are two domains of one organisation, or the same? */
-static bool aligned(struct arena *arena, struct slice a, struct slice b, bool strict)
+/* Section 3.1: are two domains of one organisation, or the same? Signatures and senders may have
+ * U-labels (RFC 8616). */
+static bool aligned(struct arena *arena, struct slice a, struct slice from, bool strict)
 {
-    if (a.len > 0 && a.data[a.len - 1] == '.')
-        a.len--;
+    a = domain_to_ascii(arena, a);
     if (a.len == 0)
         return false;
-    if (slice_equal_case(a, b))
+    if (slice_equal_case(a, from))
         return true;
-    return !strict && slice_equal_case(dmarc_organisation(arena, a), dmarc_organisation(arena, b));
+    return !strict &&
+           slice_equal_case(dmarc_organisation(arena, a), dmarc_organisation(arena, from));
 }
 
 /* Section 6.6.2 steps 3 to 5. An aligned signature or sender that could not be checked for the

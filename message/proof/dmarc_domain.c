@@ -7,61 +7,12 @@
 
 #include "message/address.h"
 #include "message/header.h"
+#include "message/proof/domain.h"
 
-#include <idn2.h>
 #include <libpsl.h>
-#include <stdlib.h>
 
 #define ADDRESSES_MAX 100 /* of one From; more, and it has no one domain */
 #define DOMAIN_MAX    253
-
-/* Lower case, no last dot. */
-static struct slice lower(struct arena *arena, struct slice domain)
-{
-    char *text = slice_text(arena, domain);
-
-    if (domain.len > 0 && text[domain.len - 1] == '.')
-        text[--domain.len] = '\0';
-    for (size_t i = 0; i < domain.len; i++)
-        if (text[i] >= 'A' && text[i] <= 'Z')
-            text[i] |= 0x20;
-    return slice_make(text, domain.len);
-}
-
-static bool is_host(struct slice domain)
-{
-    struct slice rest = domain, label;
-
-    if (domain.len == 0 || domain.len > DOMAIN_MAX || domain.data[domain.len - 1] == '.')
-        return false;
-    while (slice_split(&rest, '.', &label)) {
-        if (label.len == 0 || label.len > 63)
-            return false;
-        for (size_t i = 0; i < label.len; i++)
-            if (strchr("abcdefghijklmnopqrstuvwxyz0123456789-_", label.data[i]) == NULL)
-                return false;
-    }
-    return true;
-}
-
-/* A-labels in lower case; empty: not the name of a host. */
-static struct slice to_ascii(struct arena *arena, struct slice domain)
-{
-    int flags = IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL;
-    uint8_t *ascii = NULL;
-    char *text = slice_text(arena, domain);
-
-    if (memchr(text, '\0', domain.len) != NULL || domain.len > 4 * DOMAIN_MAX)
-        return SLICE("");
-    if (slice_ascii_length(domain) < domain.len) {
-        if (idn2_lookup_u8((const uint8_t *)text, &ascii, flags) != IDN2_OK)
-            return SLICE("");
-        domain = slice_copy(arena, slice_of((const char *)ascii));
-        idn2_free(ascii);
-    }
-    domain = lower(arena, domain);
-    return is_host(domain) ? domain : SLICE("");
-}
 
 /* The one domain of all addresses, groups opened; false when there are several, or one that is no
  * host's. Addresses without a domain do not count. */
@@ -77,11 +28,22 @@ static bool add_domains(struct arena *arena, struct slice value, struct slice *d
 
         if (list.items[i].kind != ADDRESS_MAILBOX || list.items[i].domain.len == 0)
             continue;
-        host = to_ascii(arena, list.items[i].domain);
+        host = domain_to_ascii(arena, list.items[i].domain);
         if (host.len == 0 || (domain->len > 0 && !slice_equal(host, *domain)))
             return false;
         *domain = host;
     }
+    return true;
+}
+
+/* Goes on behind lines that are no field: there are programs that would show a From there. */
+static bool next_field(struct slice *rest, struct header_field *field_out)
+{
+    struct slice line;
+
+    while (!header_next(rest, field_out))
+        if (header_end_length(*rest) > 0 || !slice_split(rest, '\n', &line))
+            return false;
     return true;
 }
 
@@ -90,7 +52,7 @@ struct slice dmarc_from(struct arena *arena, struct slice header)
     struct slice domain = SLICE("");
     struct header_field field;
 
-    while (header_next(&header, &field))
+    while (next_field(&header, &field))
         if (slice_is(field.name, "From") && !add_domains(arena, field.value, &domain))
             return SLICE("");
     return domain;
@@ -98,7 +60,7 @@ struct slice dmarc_from(struct arena *arena, struct slice header)
 
 struct slice dmarc_organisation(struct arena *arena, struct slice domain)
 {
-    struct slice name = lower(arena, domain);
+    struct slice name = domain_to_lower(arena, domain);
     const char *organisation;
 
     if (memchr(name.data, '\0', name.len) != NULL || name.len > DOMAIN_MAX)

@@ -6,6 +6,8 @@
  */
 #include "message/proof/spf_private.h"
 
+#include "message/proof/domain.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 
@@ -251,6 +253,8 @@ static void read_sender(struct spf_check *check)
     check->domain = slice_from(sender, (size_t)(at + 1));
     if (check->domain.len > 0 && check->domain.data[check->domain.len - 1] == '.')
         check->domain.len--;
+    if (slice_ascii_length(check->domain) < check->domain.len) /* RFC 8616 section 4 */
+        check->domain = domain_to_ascii(check->arena, check->domain);
     buf_add_slice(&text, check->local);
     buf_add_byte(&text, '@');
     buf_add_slice(&text, check->domain);

@@ -125,6 +125,8 @@ static void from_fields(void **state)
           "cher.example\r\n",
           "xn--bcher-kva.example" },
         { "From: joe@b\xFF.example\r\n", "" },
+        { "no field\r\nFrom: joe@example.org\r\n\r\n", "example.org" },
+        { "From: joe@example.org\r\nno field\r\nFrom: ceo@bank.example\r\n\r\n", "" },
         { "From: joe@example.org\r\n\r\nFrom: ceo@bank.example\r\n", "example.org" },
     };
 
@@ -182,6 +184,7 @@ static void fill(struct dns_table *table)
 {
     zone_add(table, "_dmarc.example.com", DNS_TXT, "some other text");
     zone_add(table, "_dmarc.example.com", DNS_TXT, "v=DMARC1; p=reject; sp=quarantine");
+    zone_add(table, "_dmarc.xn--bcher-kva.example", DNS_TXT, "v=DMARC1; p=reject");
     zone_add(table, "_dmarc.strict.example.com", DNS_TXT, "v=DMARC1; p=reject; adkim=s; aspf=s");
     zone_add(table, "_dmarc.half.example", DNS_TXT, "v=DMARC1; p=reject; pct=50");
     zone_add(table, "_dmarc.soft.example", DNS_TXT, "v=DMARC1; p=quarantine; pct=50");
@@ -251,6 +254,10 @@ static void outcomes(void **state)
           "strict.example.com", REJECT, NONE },
         { "example.com", SPF_SOFTFAIL, "example.com", DKIM_POLICY, "example.com", 0, DMARC_FAIL,
           "example.com", REJECT, REJECT },
+        { "xn--bcher-kva.example", SPF_NONE, "", DKIM_PASS,
+          "a.b\xC3\xBC"
+          "cher.example",
+          0, DMARC_PASS, "xn--bcher-kva.example", REJECT, NONE },
         /* what might have passed */
         { "example.com", SPF_TEMPERROR, "example.com", DKIM_NONE, "", 0, DMARC_TEMPERROR,
           "example.com", REJECT, NONE },

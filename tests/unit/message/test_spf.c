@@ -376,6 +376,11 @@ static void senders(void **state)
         { CLIENT, ".", "", SPF_NONE, "" },
         { CLIENT, "h.example", "@", SPF_NONE, "" },
         { CLIENT, "h.example", "joe@localhost", SPF_NONE, "localhost" },
+        { CLIENT, "h.example",
+          "joe@B\xC3\xBC"
+          "cher.example",
+          SPF_PASS, "xn--bcher-kva.example" },
+        { CLIENT, "h.example", "joe@b\xFF.example", SPF_NONE, "" },
         { CLIENT, "h.example", "joe@elsewhere.example", SPF_NONE, "elsewhere.example" },
     };
 
@@ -386,6 +391,7 @@ static void senders(void **state)
                                    slice_of(cases[i].sender), SLICE("r"), 0 };
         struct spf_outcome outcome;
 
+        zone_add(&table, "xn--bcher-kva.example", DNS_TXT, "v=spf1 +all");
         zone_add(&table, "example.org", DNS_TXT, "some text");
         zone_add(&table, "example.org", DNS_TXT, "v=spf1 ip4:192.0.2.0/31 ip6:2001:db8::/33 -all");
         check_all(&arena, &table, &query, &outcome);
