@@ -27,11 +27,12 @@ enum dkim_result { /* RFC 8601 section 2.7.1 */
 
 struct dkim_verdict {
     enum dkim_result result;
-    struct slice domain, selector, identity; /* d=, s=, i= (or "@" d=) */
-    struct slice algorithm;                  /* a= */
-    struct slice start; /* the first characters of b=, for RFC 8601's header.b */
-    bool is_test;       /* t=y in the key record */
-    const char *reason; /* unless PASS: "body hash did not verify" */
+    struct slice domain, selector; /* d=, s=, as A-labels */
+    struct slice identity;         /* i= as it stands, or "@" d= */
+    struct slice algorithm;        /* a= */
+    struct slice start;            /* the first characters of b=, for RFC 8601's header.b */
+    bool is_test;                  /* t=y in the key record */
+    const char *reason;            /* unless PASS: "body hash did not verify" */
 };
 
 struct dkim_verifier;

@@ -55,9 +55,7 @@ bool signed_hash(struct signed_field *s, struct field_index *index, struct body_
 
 static bool is_strict_mismatch(const struct signed_field *s)
 {
-    struct slice host = slice_from(s->identity, (size_t)(slice_find_last(s->identity, '@') + 1));
-
-    return s->identity.len > 0 && !slice_equal_case(host, s->domain);
+    return s->identity.len > 0 && !slice_equal_case(s->identity_host, s->domain);
 }
 
 static bool check_signature(struct signed_field *s, const struct dkim_key *key)

@@ -7,6 +7,8 @@
 
 #include "message/proof/arc.h"
 
+#include <idn2.h>
+
 #define START_SIZE  8 /* of b=; RFC 6008 section 3 */
 #define NUMBER_SIZE 12
 #define NAME_SIZE   253
@@ -89,14 +91,30 @@ static bool is_domain(struct slice name, size_t labels_min)
     return labels >= labels_min;
 }
 
+/* As A-labels: internationalized mail may have U-labels here (RFC 8616 section 4). What is none
+ * stays as it is, and is no domain. */
+static struct slice to_ascii(struct arena *arena, struct slice name)
+{
+    struct slice ascii_name = name;
+    uint8_t *ascii = NULL;
+
+    if (slice_ascii_length(name) == name.len || name.len > 4 * NAME_SIZE)
+        return name;
+    if (idn2_lookup_u8((const uint8_t *)slice_text(arena, name), &ascii,
+                       IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK)
+        ascii_name = slice_copy(arena, slice_of((const char *)ascii));
+    idn2_free(ascii);
+    return ascii_name;
+}
+
 static bool read_domain(struct reading *r)
 {
-    return is_domain(r->value, 2) || bad(r->s, "d= is no domain");
+    return is_domain(r->s->domain, 2) || bad(r->s, "d= is no domain");
 }
 
 static bool read_selector(struct reading *r)
 {
-    return is_domain(r->value, 1) || bad(r->s, "s= is no selector");
+    return is_domain(r->s->selector, 1) || bad(r->s, "s= is no selector");
 }
 
 static bool read_base64(struct reading *r, struct slice *out)
@@ -170,10 +188,9 @@ static bool read_names(struct reading *r)
     return from || settle(r->s, DKIM_PERMERROR, "From is not signed");
 }
 
-/* Of "joe@sub.example.org", sub.example.org; false when it is not d= or below it. */
-static bool is_below(struct slice identity, struct slice domain)
+/* Whether a host is the domain or below it. */
+static bool is_below(struct slice host, struct slice domain)
 {
-    struct slice host = slice_from(identity, (size_t)(slice_find_last(identity, '@') + 1));
     size_t more = host.len - domain.len;
 
     if (host.len < domain.len || !slice_equal_case(slice_from(host, more), domain))
@@ -183,12 +200,17 @@ static bool is_below(struct slice identity, struct slice domain)
 
 static bool read_identity(struct reading *r)
 {
+    ptrdiff_t at;
+
     if (r->s->kind != SIGNED_DKIM)
         return r->s->instance > 0 || bad(r->s, "i= is no instance");
-    r->s->identity = r->value;
-    if (slice_find(r->value, '@') < 0)
+    at = slice_find_last(r->value, '@');
+    if (at < 0)
         return bad(r->s, "i= is no address");
-    return is_below(r->value, r->s->domain) || settle(r->s, DKIM_PERMERROR, "i= is not below d=");
+    r->s->identity = r->value;
+    r->s->identity_host = to_ascii(r->arena, slice_from(r->value, (size_t)at + 1));
+    return is_below(r->s->identity_host, r->s->domain) ||
+           settle(r->s, DKIM_PERMERROR, "i= is not below d=");
 }
 
 static bool read_length(struct reading *r)
@@ -278,8 +300,8 @@ static void read_names_of_signer(struct arena *arena, const struct tag_list *lis
     uint64_t instance = 0;
 
     s->algorithm_name = (a != NULL ? a : &none)->value;
-    s->domain = (d != NULL ? d : &none)->value;
-    s->selector = (selector != NULL ? selector : &none)->value;
+    s->domain = to_ascii(arena, (d != NULL ? d : &none)->value);
+    s->selector = to_ascii(arena, (selector != NULL ? selector : &none)->value);
     s->start = read_start(arena, (b != NULL ? b : &none)->value);
     if (s->kind != SIGNED_DKIM && i != NULL && slice_number(i->value, ARC_SETS_MAX, &instance))
         s->instance = (unsigned)instance;

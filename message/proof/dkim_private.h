@@ -57,11 +57,13 @@ struct signed_field {
     struct slice hole; /* the value of b= in it */
 
     enum signature_algorithm algorithm;
-    struct slice algorithm_name, domain, selector;
-    struct slice identity; /* i= of DKIM, "" when it is not there */
-    unsigned instance;     /* i= of ARC */
-    struct slice chain;    /* cv= */
-    struct slice names;    /* h= */
+    struct slice algorithm_name;
+    struct slice domain, selector; /* as A-labels */
+    struct slice identity;         /* i= of DKIM, "" when it is not there */
+    struct slice identity_host;    /* of it, as A-labels */
+    unsigned instance;             /* i= of ARC */
+    struct slice chain;            /* cv= */
+    struct slice names;            /* h= */
     struct slice signature, body_hash;
     struct slice start; /* of b= */
     bool relaxed_header, relaxed_body;

@@ -217,6 +217,9 @@ static const struct {
     { "d=football.example.com", "d=", DKIM_NEUTRAL, "d= is no domain" },
     { "d=football.example.com", "d=a..b", DKIM_NEUTRAL, "d= is no domain" },
     { "d=football.example.com", "d=legitimate.com(.attacker.com", DKIM_NEUTRAL, "d= is no domain" },
+    { "d=football.example.com", "d=f\xc3\xb6\xff.example.com", DKIM_NEUTRAL, "d= is no domain" },
+    { "i=@football", "i=@\xc3\xb6.football", DKIM_FAIL, "signature did not verify" },
+    { "i=@football", "i=@\xc3\xb6\xff.football", DKIM_PERMERROR, "i= is not below d=" },
     { "s=brisbane", "s=a b", DKIM_NEUTRAL, "s= is no selector" },
     { "s=brisbane", "s=x", DKIM_PERMERROR, "no key for signature" },
     { "i=@football", "i=@x.football", DKIM_FAIL, "signature did not verify" },
@@ -294,6 +297,11 @@ static const struct {
     { "", DKIM_PERMERROR, "no key for signature", false },
 };
 
+/* RSA of 512 bits */
+#define WEAK_KEY                                                                                   \
+    "MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAK67RA42BXzw1lAr/RCIsF83TtLV2sPFOnBhbCGXanDl02/gXBr7NEZY3rAP" \
+    "HK7c+6a9Yv4kh5fiGXDDp/nwXx0CAwEAAQ=="
+
 static void test_key_records(void **state)
 {
     struct dkim_verdict verdict;
@@ -303,6 +311,10 @@ static void test_key_records(void **state)
         check_verdict(records[i].record, verdict, records[i].want, records[i].reason);
         assert_int_equal(verdict.is_test, records[i].is_test);
     }
+    verdict = verify_example("Joe.", "Joe.", "v=DKIM1; p=" WEAK_KEY, NOW);
+    check_verdict("not asked", verdict, DKIM_PERMERROR, "key is of another algorithm");
+    verdict = verify_example("a=ed25519", "a=rsa", "v=DKIM1; p=" WEAK_KEY, NOW);
+    check_verdict("weak", verdict, DKIM_POLICY, "key has under 1024 bits");
     verdict = verify_example("i=@football", "i=@x.football", ED25519_RECORD "; t=s", NOW);
     check_verdict("strict", verdict, DKIM_PERMERROR, "i= is not d=, as the key asks");
 }

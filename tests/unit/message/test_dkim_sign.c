@@ -183,6 +183,33 @@ static void test_key_record(void **state)
     }
 }
 
+/* U-labels, as internationalized mail may have them (RFC 8616). */
+static void test_international(void **state)
+{
+    AUTO(private_key_free) struct private_key *key = NULL;
+    AUTO(dkim_verifier_free) struct dkim_verifier *verifier = NULL;
+    AUTO(buf_free) struct buf header = { 0 };
+    struct dns_table table = { 0 };
+    const struct dkim_verdict *verdicts;
+    size_t count;
+    struct error err;
+    struct dkim_signer signer = { .algorithm = keys[0].algorithm,
+                                  .domain = SLICE("ex\xc3\xa4mple.org"),
+                                  .selector = SLICE("s\xc3\xa4l"),
+                                  .now_s = NOW };
+
+    assert_true(private_key_read(slice_of(keys[0].pem), &key, &err));
+    signer.key = key;
+    assert_true(dkim_sign(&signer, SLICE(HEADER), SLICE(""), &header, &err));
+    buf_add_text(&header, HEADER);
+    verifier = dkim_verifier_new(buf_slice(&header), SLICE(""), NOW);
+    while (!dkim_verify(verifier, &table, &verdicts, &count))
+        txt_answer(&table, "xn--sl-via._domainkey.xn--exmple-cua.org", keys[0].record);
+    assert_int_equal(verdicts[0].result, DKIM_PASS);
+    assert_true(slice_equal(verdicts[0].domain, SLICE("xn--exmple-cua.org")));
+    dns_table_free(&table);
+}
+
 static void test_refuses(void **state)
 {
     AUTO(private_key_free) struct private_key *key = NULL;
@@ -216,6 +243,7 @@ int main(void)
         cmocka_unit_test(test_signs_and_verifies),   cmocka_unit_test(test_field_is_folded),
         cmocka_unit_test(test_nothing_can_be_added), cmocka_unit_test(test_nothing_can_be_removed),
         cmocka_unit_test(test_key_record),           cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_international),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
