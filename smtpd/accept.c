@@ -5,6 +5,7 @@
 #include "smtpd/courier.h"
 #include "smtpd/milter/filter.h"
 #include "smtpd/policy.h"
+#include "smtpd/proof/station.h"
 #include "smtpd/reply.h"
 #include "smtpd/trace.h"
 
@@ -34,6 +35,7 @@ void accept_begin(struct smtp *smtp)
     mail->content = (struct content){
         .size_max = settings->message_size,
         .hops_max = (unsigned)settings->hops,
+        .authserv_id = slice_of(smtp->service == SERVICE_LMTP ? "" : settings->hostname),
         .submit = smtp->service == SERVICE_SUBMISSION ? facts_of(smtp) : NULL,
     };
     mail->data = (struct data){ .fix_newlines = settings->bare_newline == BARE_NEWLINE_FIX };
@@ -189,9 +191,7 @@ static enum station_result check_room(struct smtp *smtp, const char **reply_out)
 
 /* What a message passes on its way into the queue, in this order. */
 static station *const stations[] = {
-    finish_content,
-    check_room,
-    filter_station,
+    finish_content, check_room, proof_station_check, filter_station, proof_station_sign,
 };
 
 static enum next write_to_queue(struct smtp *smtp)

@@ -5,6 +5,7 @@
 #include "message/header.h"
 #include "smtpd/dsn.h"
 #include "smtpd/policy.h"
+#include "smtpd/proof/sign.h"
 
 #include <stdlib.h>
 
@@ -120,6 +121,8 @@ bool bounce_make(struct smtpd *smtpd, struct desk *desk, const struct queue_mess
     if (report->message.n_recipients == 0)
         return true;
     if (!write_report(smtpd, report, message, body, bounce, err))
+        return false;
+    if (smtpd->settings->sign && !sign_letter(smtpd, desk, report, err))
         return false;
     *report_out = TAKE(report);
     return true;

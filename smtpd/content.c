@@ -2,6 +2,7 @@
 #include "smtpd/content.h"
 
 #include "message/header.h"
+#include "message/proof/results.h"
 
 void content_start(struct content *content, struct store *store)
 {
@@ -37,12 +38,17 @@ static void look_at_header(struct content *content, struct slice header)
 static void take_header(struct content *content, struct slice header)
 {
     AUTO(buf_free) struct buf fixed = { 0 };
+    AUTO(buf_free) struct buf clean = { 0 };
 
     content->head_is_done = true;
     look_at_header(content, header);
     if (content->n_received > content->hops_max) {
         content_fail(content, CONTENT_LOOP);
         return;
+    }
+    if (content->authserv_id.len > 0 && results_remove(header, content->authserv_id, &clean) > 0) {
+        buf_add_slice(&content->original, header);
+        header = buf_slice(&clean);
     }
     if (content->submit == NULL) {
         keep(content, header);
@@ -134,4 +140,5 @@ void content_free(struct content *content)
 {
     body_free(&content->body);
     buf_free(&content->head);
+    buf_free(&content->original);
 }

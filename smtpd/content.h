@@ -24,9 +24,12 @@ enum content_fault {
 struct content {
     uint64_t size_max;
     unsigned hops_max;
+    struct slice authserv_id; /* Authentication-Results of this name are forged, and taken out
+                                 (RFC 8601 section 5); empty: all stay */
     const struct submit_facts *submit; /* NULL: the header stays as it is */
     struct body *body;
-    struct buf head; /* the header, until it is complete */
+    struct buf head;     /* the header, until it is complete */
+    struct buf original; /* the header as it came, where something was taken out */
     bool head_is_done;
     uint64_t size; /* so far, as sent */
     unsigned n_received, n_delivered_to;

@@ -82,6 +82,14 @@ bool letter_add_recipient(struct letter *letter, const struct queue_recipient *r
     return true;
 }
 
+void letter_set_prefix(struct letter *letter, struct buf *prefix)
+{
+    buf_free(&letter->prefix);
+    buf_move(&letter->prefix, prefix);
+    letter->message.prefix = buf_slice(&letter->prefix);
+    letter->message.size = body_size(letter->body) + letter->prefix.len;
+}
+
 struct letter *letter_from_queue(const struct queue_message *message)
 {
     struct letter *letter = letter_new();

@@ -7,6 +7,8 @@
 #include "common/resolver.h"
 #include "smtpd/allowance.h"
 #include "smtpd/courier.h"
+#include "smtpd/proof/keyring.h"
+#include "smtpd/proof/keywatch.h"
 #include "smtpd/remote/remote.h"
 #include "smtpd/remote/sts.h"
 #include "smtpd/report/daily.h"
@@ -19,6 +21,7 @@
 #include "storage/service.h"
 
 #define TICK_MS  1000
+#define WATCH_MS (60 * 1000)
 #define SWEEP_MS (60 * 60 * 1000)
 
 #define CLOCK_SLACK_MS 30000 /* smaller steps back need no mending */
@@ -27,6 +30,7 @@ struct main {
     struct smtpd smtpd;
     struct remote *remote;
     struct daily *daily;
+    struct keywatch *keywatch;
     struct job sweep;
     atomic_bool is_sweeping;
     struct job mending;
@@ -93,6 +97,11 @@ static void on_tick(struct daemon *daemon)
     daily_tick(me->daily);
 }
 
+static void on_watch(struct daemon *daemon)
+{
+    keywatch_tick(main_of(daemon)->keywatch);
+}
+
 static void run_sweep(struct job *job, void *desk)
 {
     store_sweep(desk);
@@ -124,6 +133,9 @@ static void on_notice(struct service *service, const struct notice *notice)
         return;
     case NOTICE_DIRECTORY:
         room_forget(me->smtpd.room);
+        keyring_forget(me->smtpd.keyring);
+        keywatch_change(me->keywatch);
+        keywatch_tick(me->keywatch);
         return;
     case NOTICE_ACCOUNT:
         return;
@@ -216,6 +228,20 @@ static void start_reports(struct service *service)
     me->daily = daily_new(&options);
 }
 
+static void start_keywatch(struct service *service)
+{
+    struct main *me = service->context;
+    const struct keywatch_options options = {
+        .smtpd = &me->smtpd,
+        .pool = service->daemon.pool,
+        .log = service->daemon.log,
+    };
+
+    me->keywatch = keywatch_new(&options);
+    keywatch_tick(me->keywatch);
+    daemon_every(&service->daemon, WATCH_MS, on_watch);
+}
+
 static bool on_start(struct service *service, struct error *err)
 {
     struct main *me = service->context;
@@ -240,6 +266,7 @@ static bool on_start(struct service *service, struct error *err)
     start_reports(service);
     start_couriers(service);
     begin_mending(&service->daemon);
+    start_keywatch(service);
     daemon_every(&service->daemon, TICK_MS, on_tick);
     daemon_every(&service->daemon, SWEEP_MS, on_sweep);
     return true;
@@ -248,6 +275,7 @@ static bool on_start(struct service *service, struct error *err)
 static void on_stop(struct daemon *daemon)
 {
     remote_pause(main_of(daemon)->remote);
+    keywatch_stop(main_of(daemon)->keywatch);
 }
 
 /* Sessions are gone; the workers still run, and must not need the queue after it is closed. Until
@@ -292,6 +320,7 @@ int main(int argc, char **argv)
     me.smtpd.login = service.login;
     me.smtpd.room = room_new();
     me.smtpd.allowance = allowance_new();
+    me.smtpd.keyring = keyring_new();
     me.smtpd.resume = call_resume;
     me.smtpd.fetch = resolver_fetch;
     me.smtpd.connect = server_connect_soon;
@@ -317,5 +346,7 @@ int main(int argc, char **argv)
     allowance_free(&me.smtpd.allowance);
     milter_servers_free(&me.smtpd.milters);
     door_free(&me.smtpd.door);
+    keywatch_free(&me.keywatch);
+    keyring_free(&me.smtpd.keyring);
     return code;
 }

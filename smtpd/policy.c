@@ -1,6 +1,7 @@
 /* policy.c - see policy.h. */
 #include "smtpd/policy.h"
 
+#include "smtpd/forward.h"
 #include "smtpd/room.h"
 
 #include <stdlib.h>
@@ -133,6 +134,7 @@ bool policy_recipient(struct smtp *smtp, const struct path *path, uint64_t size,
                       struct resolved *resolved_out, const char **verdict_out, struct error *err)
 {
     struct slice domain;
+    bool is_return_path;
 
     *verdict_out = NULL;
     if (!complete_domain(smtp, path, &domain, err))
@@ -141,6 +143,10 @@ bool policy_recipient(struct smtp *smtp, const struct path *path, uint64_t size,
         *verdict_out = "550 5.1.3 Recipient address needs a domain";
         return true;
     }
+    if (!forward_back(smtp, path, &is_return_path, resolved_out, verdict_out, err))
+        return false;
+    if (is_return_path)
+        return true;
     if (!directory_resolve(smtp->call->desk, &smtp->call->arena, path->local, domain,
                            policy_separator(smtp->smtpd->settings), resolved_out, err))
         return false;

@@ -7,6 +7,7 @@
 #include "smtpd/bdat.h"
 #include "smtpd/command.h"
 #include "smtpd/milter/filter.h"
+#include "smtpd/proof/proof.h"
 #include "smtpd/reply.h"
 
 #include <stdlib.h>
@@ -42,6 +43,7 @@ void smtp_reset(struct smtp *smtp)
 {
     allowance_return(smtp);
     filter_free(&smtp->mail.filter);
+    proof_free(&smtp->mail.proof); /* looks into the content */
     content_free(&smtp->mail.content);
     letter_free(&smtp->mail.letter);
     smtp->mail = (struct transaction){ 0 };

@@ -21,6 +21,7 @@
 #include "smtpd/content.h"
 #include "smtpd/data.h"
 #include "smtpd/door/door.h"
+#include "smtpd/forward.h"
 #include "smtpd/letter.h"
 #include "smtpd/smtpd.h"
 
@@ -64,6 +65,9 @@ struct transaction {
     size_t n_taken;        /* recipients that count in the account's allowance */
     size_t station;        /* of accept.c's table */
     struct filter *filter; /* where milters look at it */
+    struct proof *proof;
+    uint64_t proof_until_ms; /* on clock_ms() */
+    struct seal_facts seal;  /* what the proof leaves, for a message that is forwarded */
     uint64_t chunk_left;
     bool chunk_is_last, chunk_is_refused;
     int64_t began_ms;

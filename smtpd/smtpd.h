@@ -18,6 +18,7 @@ struct reporter;
 struct dns_table;
 struct door;
 struct outgoing;
+struct keyring;
 struct resolver;
 struct room;
 struct server;
@@ -45,6 +46,7 @@ struct smtpd {
     struct allowance *allowance;
     struct room *room;
     struct counts *counts; /* for reports to other domains; may be NULL */
+    struct keyring *keyring;
     struct login_options login;
     struct smtpd_counters counters;
     struct door *door;     /* NULL: nobody is looked at (in tests) */

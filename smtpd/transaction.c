@@ -3,6 +3,7 @@
 
 #include "smtpd/allowance.h"
 #include "smtpd/bounce.h"
+#include "smtpd/forward.h"
 #include "smtpd/parameters.h"
 #include "smtpd/policy.h"
 #include "smtpd/reply.h"
@@ -66,13 +67,15 @@ enum next cmd_mail(struct smtp *smtp, struct slice arguments)
 }
 
 static void add_target(struct letter *letter, const struct rcpt_parameters *rcpt,
-                       struct slice original, const struct resolve_target *target)
+                       struct slice original, const struct resolve_target *target,
+                       struct slice reverse_path)
 {
     const struct queue_recipient recipient = {
         .account = target->account,
         .address = target->address,
         .detail = target->detail,
         .original = original,
+        .reverse_path = target->account == 0 ? reverse_path : (struct slice){ 0 },
         .orcpt = rcpt->orcpt,
         .notify = rcpt->notify,
     };
@@ -84,7 +87,16 @@ static void add_target(struct letter *letter, const struct rcpt_parameters *rcpt
 static void add_remote(struct letter *letter, const struct rcpt_parameters *rcpt,
                        struct slice original)
 {
-    add_target(letter, rcpt, original, &(struct resolve_target){ .address = original });
+    add_target(letter, rcpt, original, &(struct resolve_target){ .address = original },
+               (struct slice){ 0 });
+}
+
+static bool has_remote(const struct resolved *resolved)
+{
+    for (size_t i = 0; i < resolved->count; i++)
+        if (resolved->targets[i].account == 0)
+            return true;
+    return false;
 }
 
 /* An alias with several targets: the sender who asks for SUCCESS hears of the expansion, and of no
@@ -115,15 +127,21 @@ static enum next add(struct smtp *smtp, struct rcpt_parameters *rcpt,
     struct letter *letter = smtp->mail.letter;
     struct slice original = path_text(&letter->arena, &rcpt->path);
     size_t expanded_max = smtp->smtpd->settings->recipients * EXPANSION_FACTOR;
+    struct slice reverse_path = { 0 };
+    struct error err;
 
     if (letter->message.n_recipients + resolved->count > expanded_max)
         return refuse(smtp, "452 4.5.3 Too many recipients");
+    if (resolved->result == RESOLVE_OK && has_remote(resolved) &&
+        !forward_sender(smtp->call->desk, &letter->arena, letter->message.sender, rcpt->path.domain,
+                        &reverse_path, &err))
+        return refuse_error(smtp, &err);
     if (resolved->result == RESOLVE_REMOTE)
         add_remote(letter, rcpt, original);
     if (resolved->result == RESOLVE_OK && resolved->count > 1)
         note_expansion(letter, rcpt, original);
     for (size_t i = 0; resolved->result == RESOLVE_OK && i < resolved->count; i++)
-        add_target(letter, rcpt, original, &resolved->targets[i]);
+        add_target(letter, rcpt, original, &resolved->targets[i], reverse_path);
     smtp->mail.first_original = smtp->mail.n_accepted == 0 ? original : (struct slice){ 0 };
     smtp->mail.n_accepted++;
     smtp->phase = PHASE_RCPT;

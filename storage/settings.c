@@ -206,6 +206,18 @@ static const struct config_key keys[] = {
     CHOICE("milter", "on_failure", milter_on_failure, "tempfail", "tempfail|accept",
            "What becomes of a message when a filter cannot be asked or breaks off."),
 
+    BOOL("proof", "verify", verify, "yes",
+         "Check SPF, DKIM, ARC and DMARC of mail from other servers."),
+    BOOL("proof", "sign", sign, "yes", "Sign mail of our domains with their DKIM keys."),
+    CHOICE("proof", "dmarc_reject", dmarc_reject, "refuse", "accept|junk|refuse",
+           "What to do with mail that its domain's DMARC policy wants rejected."),
+    CHOICE("proof", "dmarc_quarantine", dmarc_quarantine, "junk", "accept|junk|refuse",
+           "The same for a policy of quarantine."),
+    CHOICE("proof", "spf_fail", spf_fail, "accept", "accept|junk|refuse",
+           "The same for mail that SPF forbids and DMARC does not speak for."),
+    TEXT("proof", "trusted_sealers", trusted_sealers, "",
+         "Domains whose ARC seal counts where mail has changed on its way (blanks between)."),
+
     BOOL("reports", "dmarc", report_dmarc, "yes",
          "Tell domains that ask for it in their DMARC record what came in their name, once a day."),
     BOOL("reports", "tls", report_tls, "yes",

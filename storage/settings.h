@@ -52,6 +52,10 @@ struct settings {
     /* [milter] */
     char *milter_servers, *milter_services;
     uint64_t milter_timeout, milter_on_failure;
+    /* [proof] */
+    bool verify, sign;
+    uint64_t dmarc_reject, dmarc_quarantine, spf_fail;
+    char *trusted_sealers;
     /* [reports] */
     bool report_dmarc, report_tls;
     char *report_sender;
@@ -70,6 +74,7 @@ enum { OUTGOING_TLS_ANY, OUTGOING_TLS_ENCRYPT, OUTGOING_TLS_VERIFY };
 enum { DOOR_IPREV_OFF, DOOR_IPREV_LOG, DOOR_IPREV_TEMPFAIL, DOOR_IPREV_REFUSE };
 enum { DOOR_TALKERS_LOG, DOOR_TALKERS_REFUSE };
 enum { MILTER_FAILURE_TEMPFAIL, MILTER_FAILURE_ACCEPT };
+enum { PROOF_ACTION_ACCEPT, PROOF_ACTION_JUNK, PROOF_ACTION_REFUSE };
 
 /* `path` NULL: $POSTANE_CONFIG, else /etc/postane/postane.conf if it exists, else defaults. */
 bool settings_load(const char *path, struct settings *settings, struct error *err) MUST_CHECK;

@@ -66,6 +66,12 @@ class Dns:
         for text in texts:
             self.add(name, kind, text)
 
+    @staticmethod
+    def soa(name):
+        """How long it is known that there is nothing (RFC 2308 section 5)."""
+        return dns.rrset.from_text(dns.name.Name(name.labels[-2:]), TTL, "IN", "SOA",
+                                   f"ns.test. hostmaster.test. 1 1 1 1 {TTL}")
+
     def answer(self, packet):
         query = dns.message.from_wire(packet)
         question = query.question[0]
@@ -82,6 +88,8 @@ class Dns:
             reply.answer.append(rrset)
         elif not any(known.is_subdomain(name) for known, _ in self.records):
             reply.set_rcode(dns.rcode.NXDOMAIN)
+        if not reply.answer:
+            reply.authority.append(self.soa(name))
         return reply.to_wire(max_size=65535)
 
     def close(self):

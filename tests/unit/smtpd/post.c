@@ -2,6 +2,7 @@
 #include "tests/unit/smtpd/post.h"
 
 #include "smtpd/allowance.h"
+#include "smtpd/proof/keyring.h"
 #include "smtpd/reporter.h"
 #include "smtpd/room.h"
 #include "tests/unit/message/zone.h"
@@ -85,6 +86,7 @@ void post_open(struct post *post)
                                   .store = post->rig.store,
                                   .login = post->rig.login,
                                   .room = room_new(),
+                                  .keyring = keyring_new(),
                                   .resolver = (struct resolver *)post,
                                   .allowance = allowance_new(),
                                   .resume = on_resume,
@@ -116,6 +118,7 @@ void post_close(struct post *post)
     reporter_free(&post->smtpd.reporter);
     room_free(&post->smtpd.room);
     allowance_free(&post->smtpd.allowance);
+    keyring_free(&post->smtpd.keyring);
     rig_close(&post->rig);
     buf_free(&post->answer);
     dns_table_free(&post->zone);

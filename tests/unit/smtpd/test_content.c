@@ -55,6 +55,31 @@ static const struct {
     { "no field and an end", "this is no field\r\n", true, CONTENT_GOOD },
 };
 
+/* Authentication-Results in our name is taken out; the header as it came is kept for those who
+ * verify it. */
+static void test_forged_results(void **state)
+{
+    static const char forged[] = "A: 1\r\nAuthentication-Results: mx.test;\r\n spf=pass\r\n"
+                                 "Authentication-Results: other.test; spf=pass\r\nB: 2\r\n\r\n";
+    static const char clean[] =
+        "A: 1\r\nAuthentication-Results: other.test; spf=pass\r\nB: 2\r\n\r\nbody\r\n";
+    static const size_t pieces[] = { 1, 7, 1000 };
+
+    for (size_t i = 0; i < COUNT_OF(pieces); i++) {
+        struct content content = new_content(*state, NULL);
+        struct slice bytes;
+        struct error err;
+
+        content.authserv_id = SLICE("mx.test");
+        feed(&content, slice_of(forged), pieces[i]);
+        feed(&content, SLICE("body\r\n"), pieces[i]);
+        assert_true(content_finish(&content) && body_bytes(content.body, &bytes, &err));
+        assert_true(slice_equal(bytes, slice_of(clean)));
+        assert_true(slice_equal(buf_slice(&content.original), slice_of(forged)));
+        content_free(&content);
+    }
+}
+
 /* A megabyte without an empty line is not kept in memory. */
 static void test_big(void **state)
 {
@@ -116,7 +141,8 @@ static void test_nothing_is_lost(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(test_big), TEST(test_nothing_is_lost) };
+    const struct CMUnitTest tests[] = { TEST(test_forged_results), TEST(test_big),
+                                        TEST(test_nothing_is_lost) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
