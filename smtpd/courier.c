@@ -209,7 +209,7 @@ void courier_take(struct courier *courier, struct letter *letter)
         take_local(courier, letter);
     pthread_mutex_unlock(&courier->lock);
     if (n_remote > 0 && courier->options.remote_due != NULL)
-        courier->options.remote_due(courier->options.remote_context);
+        courier->options.remote_due(courier->options.remote_context, letter);
     if (n_ended > 0)
         reporter_wake(courier->options.smtpd->reporter);
 }

@@ -23,7 +23,8 @@ struct courier_options {
     struct smtpd *smtpd;
     struct pool *pool;
     struct log log;
-    void (*remote_due)(void *context); /* a remote recipient has entered the queue; any thread */
+    /* A letter with a remote recipient has entered the queue; any thread. */
+    void (*remote_due)(void *context, struct letter *letter);
     void *remote_context;
 };
 

@@ -199,7 +199,7 @@ static void start_couriers(struct service *service)
         .smtpd = &me->smtpd,
         .pool = service->daemon.pool,
         .log = service->daemon.log,
-        .remote_due = remote_wake,
+        .remote_due = remote_take,
         .remote_context = me->remote,
     };
     me->smtpd.courier = courier_new(&courier);

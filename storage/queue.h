@@ -70,6 +70,7 @@ struct queue_recipient {
     uint64_t id;                   /* filled by the writer */
     uint64_t account;              /* 0: remote */
     struct slice address;          /* where it goes */
+    struct slice domain;           /* of the address, see queue_domain(); filled by the writer */
     struct slice detail;           /* subaddress, local only */
     struct slice original;         /* as in RCPT TO: for Delivered-To, DSNs */
     struct slice reverse_path;     /* MAIL FROM for it, where it is not the message's sender */
@@ -179,6 +180,23 @@ bool queue_find(struct desk *desk, struct arena *arena, enum queue_which which, 
 /* Errors: ERROR_NOT_FOUND. */
 bool queue_by_id(struct desk *desk, struct arena *arena, uint64_t message,
                  struct queue_message *message_out, struct error *err) MUST_CHECK;
+/* What waits for other servers, by the domain it goes to: each domain once. */
+struct queue_lane {
+    struct slice domain;
+    int64_t due_ms; /* when the first of its recipients is */
+};
+bool queue_lanes(struct desk *desk, struct arena *arena, struct queue_lane **lanes_out,
+                 size_t *count_out, struct error *err) MUST_CHECK;
+/* Messages with recipients that are due at one domain, those due first before the others; of at
+ * least `max_recipients`, if there are so many. *due_ms_out: when the next one after these is. */
+bool queue_lane_due(struct desk *desk, struct arena *arena, struct slice domain, int64_t now_ms,
+                    size_t max_recipients, struct queue_list *list_out, int64_t *due_ms_out,
+                    struct error *err) MUST_CHECK;
+/* The domain of an address as the DNS knows it (A-labels, lower case); a literal as it is; "" when
+ * the address has none. The room: QUEUE_DOMAIN_SIZE. */
+#define QUEUE_DOMAIN_SIZE 256
+void queue_domain(struct slice address, char *domain_out);
+
 /* When the next remote recipient is due; INT64_MAX if there is none. */
 bool queue_next_due(struct desk *desk, int64_t *due_ms_out, struct error *err) MUST_CHECK;
 /* Messages after `after_message_id` of which there is something to report, ids only. */

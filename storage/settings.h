@@ -34,7 +34,7 @@ struct settings {
     uint64_t failures;
     /* [smtp] */
     uint64_t message_size, recipients, errors, hops, command_timeout, data_timeout, backlog;
-    uint64_t bare_newline, retry_first, retry_last, give_up, deliveries;
+    uint64_t bare_newline, retry_first, retry_last, give_up, deliveries, deliveries_per_site;
     uint64_t reply_timeout, data_reply_timeout, end_reply_timeout;
     uint64_t delay_warning, report_wait;
     char *subaddress_separator, *trusted_networks;

@@ -6,21 +6,36 @@
 
 #define GOODBYE_MS (10 * 1000u) /* at QUIT: everything is decided */
 
+/* The task's next shipment becomes the one in hand. */
+static void take_shipment(struct client *client)
+{
+    struct client_task *task = client->task;
+
+    client->shipment = task->shipment;
+    client->next_rcpt = 0;
+    for (size_t i = 0; i < client->shipment->n_errands; i++)
+        client->shipment->errands[i].accepted = false; /* by another server */
+    task->begun = true;
+    task->got_through = false;
+    snprintf(task->status, sizeof(task->status), "4.4.2");
+    snprintf(task->text, sizeof(task->text), "The connection was lost");
+}
+
 void *client_open(struct call *call, void *context)
 {
     struct client *client = NEW(struct client);
 
     client->task = context;
-    client->shipment = client->task->shipment;
-    client->phase = CLIENT_GREETING;
-    for (size_t i = 0; i < client->shipment->n_errands; i++)
-        client->shipment->errands[i].accepted = false; /* by another server */
     client->task->tls_failed = false;
     client->task->permanent = false;
     client->task->tls_result = NULL;
     client->task->tls_reason[0] = '\0';
-    snprintf(client->task->status, sizeof(client->task->status), "4.4.2");
-    snprintf(client->task->text, sizeof(client->task->text), "The connection was lost");
+    client->task->n_done = 0;
+    client->task->transactions_max = 0;
+    client->phase = CLIENT_GREETING;
+    if (client->task->key != 0)
+        call->key = client->task->key;
+    take_shipment(client);
     return client;
 }
 
@@ -47,6 +62,37 @@ static enum next say_quit(struct client *client)
     return say(client, CLIENT_QUIT, "QUIT\r\n");
 }
 
+static enum next say_rset(struct client *client)
+{
+    return say(client, CLIENT_RSET, "RSET\r\n");
+}
+
+/* The shipment is done with, as far as this server goes. */
+static enum next finish(struct client *client)
+{
+    struct client_task *task = client->task;
+    bool is_last = task->transactions_max > 0 && task->n_done + 1 >= task->transactions_max;
+
+    if (task->finished == NULL || is_last)
+        return say_quit(client);
+    if (client->n_unanswered > 0) {
+        client->phase = CLIENT_DRAIN;
+        return NEXT_INPUT;
+    }
+    client->phase = CLIENT_IDLE;
+    client->call->idle_ms = task->idle_ms;
+    client->shipment = NULL;
+    task->begun = false;
+    task->n_done++;
+    task->finished(task); /* the shipment may be gone now */
+    return NEXT_NOTICE;
+}
+
+static enum next on_drain(struct client *client, const struct answer *answer)
+{
+    return finish(client);
+}
+
 static enum next give_up_by_answer(struct client *client, const struct answer *answer)
 {
     answer_status(answer, client->task->status);
@@ -69,11 +115,15 @@ static enum outcome outcome_of(const struct answer *answer)
     return answer->code / 100 == 5 ? OUTCOME_FAILED : OUTCOME_LATER;
 }
 
-static void refuse_open(struct client *client, const struct answer *answer)
+static void end_open(struct client *client, bool accepted_only, enum outcome outcome,
+                     const struct answer *answer)
 {
-    for (size_t i = 0; i < client->shipment->n_errands; i++)
-        if (client->shipment->errands[i].outcome == OUTCOME_OPEN)
-            errand_end_by_answer(&client->shipment->errands[i], outcome_of(answer), answer);
+    for (size_t i = 0; i < client->shipment->n_errands; i++) {
+        struct errand *errand = &client->shipment->errands[i];
+
+        if (errand->outcome == OUTCOME_OPEN && (errand->accepted || !accepted_only))
+            errand_end_by_answer(errand, outcome, answer);
+    }
 }
 
 /* Whether the greeting bears our own name: we would send the message in a circle. */
@@ -97,6 +147,23 @@ static enum next on_greeting(struct client *client, const struct answer *answer)
     return say_hello(client, CLIENT_EHLO);
 }
 
+/* "RCPTMAX=50 MAILMAX=10" (RFC 9422); zero and nonsense are no limits. */
+static void learn_limits(struct client *client, struct slice line)
+{
+    struct slice word, name;
+
+    while (slice_split(&line, ' ', &word)) {
+        uint64_t number;
+
+        if (!slice_split(&word, '=', &name) || !slice_number(word, UINT32_MAX, &number))
+            continue;
+        if (slice_is(name, "RCPTMAX"))
+            client->rcpt_max = number;
+        else if (slice_is(name, "MAILMAX"))
+            client->task->transactions_max = number;
+    }
+}
+
 static void learn_extension(struct client *client, struct slice line)
 {
     static const struct {
@@ -107,7 +174,7 @@ static void learn_extension(struct client *client, struct slice line)
         { "SMTPUTF8", EXTENSION_SMTPUTF8 },     { "DSN", EXTENSION_DSN },
         { "STARTTLS", EXTENSION_STARTTLS },     { "SIZE", EXTENSION_SIZE },
         { "CHUNKING", EXTENSION_CHUNKING },     { "BINARYMIME", EXTENSION_BINARYMIME },
-        { "REQUIRETLS", EXTENSION_REQUIRETLS },
+        { "REQUIRETLS", EXTENSION_REQUIRETLS }, { "LIMITS", EXTENSION_LIMITS },
     };
     struct slice name;
 
@@ -116,6 +183,8 @@ static void learn_extension(struct client *client, struct slice line)
     for (size_t i = 0; i < COUNT_OF(known); i++)
         if (slice_is(name, known[i].name))
             client->extensions |= known[i].bit;
+    if (slice_is(name, "LIMITS"))
+        learn_limits(client, line);
     if (slice_is(name, "SIZE") && !slice_number(slice_trim(line), UINT64_MAX, &client->size_max))
         client->size_max = 0;
 }
@@ -126,18 +195,18 @@ static bool read_body(struct client *client, struct error *err)
     struct shipment *shipment = client->shipment;
     const struct queue_message *message = &shipment->letter->message;
 
-    if (shipment->body == NULL &&
+    if (shipment_body(shipment) == NULL &&
         !queue_body(client->call->desk, message->id, &shipment->body, err))
         return false;
     client->parts[0] = message->prefix;
-    return body_bytes(shipment->body, &client->parts[1], err);
+    return body_bytes(shipment_body(shipment), &client->parts[1], err);
 }
 
 static void say_all_rcpt(struct client *client)
 {
     struct shipment *shipment = client->shipment;
 
-    for (size_t i = 0; i < shipment->n_errands; i++)
+    for (size_t i = 0; i < client->rcpt_end; i++)
         if (shipment->errands[i].outcome == OUTCOME_OPEN)
             client_say_rcpt(client, shipment->errands[i].to);
 }
@@ -173,6 +242,24 @@ static bool is_secure_enough(struct client *client)
     return true;
 }
 
+/* As many of those without an outcome as the server takes at once. */
+static void choose_recipients(struct client *client)
+{
+    struct shipment *shipment = client->shipment;
+    uint64_t room = client->rcpt_max > 0 ? client->rcpt_max : UINT64_MAX;
+
+    client->next_rcpt = client->rcpt_end = client->n_accepted = 0;
+    while (client->rcpt_end < shipment->n_errands) {
+        struct errand *errand = &shipment->errands[client->rcpt_end];
+        bool is_open = errand->outcome == OUTCOME_OPEN;
+
+        if (is_open && room-- == 0)
+            return;
+        errand->accepted = errand->accepted && !is_open;
+        client->rcpt_end++;
+    }
+}
+
 static enum next begin_transaction(struct client *client)
 {
     struct error err;
@@ -184,10 +271,11 @@ static enum next begin_transaction(struct client *client)
             shipment_end(client->shipment, OUTCOME_DROPPED, "", "");
         else
             shipment_end(client->shipment, OUTCOME_LATER, "4.3.0", err.text);
-        return say_quit(client);
+        return finish(client);
     }
     if (!client_may_send(client))
-        return say_quit(client);
+        return finish(client);
+    choose_recipients(client);
     client->pipelines = (client->extensions & EXTENSION_PIPELINING) != 0;
     client->shipment->host_knows_dsn = (client->extensions & EXTENSION_DSN) != 0;
     client_say_mail(client);
@@ -239,21 +327,13 @@ static struct errand *next_errand(struct client *client)
 {
     struct shipment *shipment = client->shipment;
 
-    while (client->next_rcpt < shipment->n_errands) {
+    while (client->next_rcpt < client->rcpt_end) {
         struct errand *errand = &shipment->errands[client->next_rcpt];
         if (errand->outcome == OUTCOME_OPEN && !errand->accepted)
             return errand;
         client->next_rcpt++;
     }
     return NULL;
-}
-
-static bool is_any_accepted(const struct client *client)
-{
-    for (size_t i = 0; i < client->shipment->n_errands; i++)
-        if (client->shipment->errands[i].accepted)
-            return true;
-    return false;
 }
 
 static enum next begin_body(struct client *client)
@@ -274,29 +354,33 @@ static enum next go_on(struct client *client)
             client_say_rcpt(client, errand->to);
         return NEXT_INPUT;
     }
-    if (!is_any_accepted(client))
-        return say_quit(client);
-    if (client->shipment->letter->message.binary)
+    if (client->n_accepted == 0)
+        return finish(client);
+    if (client->in_chunks)
         return begin_body(client);
     return say(client, CLIENT_DATA, "DATA\r\n");
 }
 
 static enum next on_mail(struct client *client, const struct answer *answer)
 {
-    if (answer->code / 100 == 2)
+    client->task->got_through = true;
+    client->in_transaction = answer->code / 100 == 2;
+    if (client->in_transaction)
         return go_on(client);
-    refuse_open(client, answer);
-    return say_quit(client);
+    end_open(client, false, outcome_of(answer), answer);
+    return finish(client);
 }
 
 static enum next on_rcpt(struct client *client, const struct answer *answer)
 {
     struct errand *errand = next_errand(client);
 
-    if (answer->code / 100 == 2)
+    if (answer->code / 100 == 2) {
         errand->accepted = true;
-    else
+        client->n_accepted++;
+    } else if (answer->code != 452 || client->n_accepted == 0) {
         errand_end_by_answer(errand, outcome_of(answer), answer);
+    } /* else it has enough for one transaction: RFC 5321 section 4.5.3.1.10 */
     client->next_rcpt++;
     return go_on(client);
 }
@@ -305,25 +389,30 @@ static enum next on_data(struct client *client, const struct answer *answer)
 {
     if (answer->code == 354)
         return begin_body(client);
-    refuse_open(client, answer);
-    return say_quit(client);
+    end_open(client, true, outcome_of(answer), answer);
+    return finish(client);
 }
 
 static enum next on_sent(struct client *client, const struct answer *answer)
 {
-    struct shipment *shipment = client->shipment;
+    bool is_taken = answer->code / 100 == 2;
 
-    if (answer->code / 100 != 2)
-        refuse_open(client, answer);
-    for (size_t i = 0; i < shipment->n_errands; i++)
-        if (shipment->errands[i].outcome == OUTCOME_OPEN)
-            errand_end_by_answer(&shipment->errands[i], OUTCOME_DELIVERED, answer);
-    return say_quit(client);
+    end_open(client, true, is_taken ? OUTCOME_DELIVERED : outcome_of(answer), answer);
+    client->in_transaction = false;
+    if (shipment_is_open(client->shipment)) /* those it had no room for */
+        return begin_transaction(client);
+    return finish(client);
 }
 
 static enum next on_quit(struct client *client, const struct answer *answer)
 {
     return client->n_unanswered == 0 ? NEXT_CLOSE : NEXT_INPUT; /* some of what was pipelined */
+}
+
+static enum next on_rset(struct client *client, const struct answer *answer)
+{
+    client->in_transaction = false;
+    return answer->code == 250 ? begin_transaction(client) : give_up_by_answer(client, answer);
 }
 
 /* A reply that nobody has asked for. */
@@ -340,7 +429,8 @@ static enum next on_answer(struct client *client, const struct answer *answer)
         [CLIENT_SHAKING] = on_surprise,  [CLIENT_MAIL] = on_mail,
         [CLIENT_RCPT] = on_rcpt,         [CLIENT_DATA] = on_data,
         [CLIENT_BODY] = on_surprise,     [CLIENT_SENT] = on_sent,
-        [CLIENT_QUIT] = on_quit,
+        [CLIENT_DRAIN] = on_drain,       [CLIENT_IDLE] = on_surprise,
+        [CLIENT_RSET] = on_rset,         [CLIENT_QUIT] = on_quit,
     };
     /* RFC 5321 section 3.8: the server closes the connection. */
     bool ends = answer->code == 421 && client->phase != CLIENT_QUIT;
@@ -372,7 +462,11 @@ static uint64_t patience_ms(const struct client *client)
     case CLIENT_MAIL:
     case CLIENT_RCPT:
     case CLIENT_BODY:
+    case CLIENT_DRAIN:
+    case CLIENT_RSET:
         return patience->command_ms;
+    case CLIENT_IDLE:
+        break;
     }
     abort();
 }
@@ -408,6 +502,17 @@ static enum next send_body(struct client *client)
     return take_answers(client);
 }
 
+/* What the caller wants next, while nothing is in hand. */
+static enum next on_notice(struct client *client)
+{
+    if (client->phase != CLIENT_IDLE)
+        return take_answers(client);
+    if (client->task->shipment == NULL)
+        return say_quit(client);
+    take_shipment(client);
+    return client->in_transaction ? say_rset(client) : begin_transaction(client);
+}
+
 /* The connection is open, or could not be opened: then call->in says why. */
 static enum next start(struct client *client)
 {
@@ -423,6 +528,8 @@ static enum next start(struct client *client)
 /* No more input comes, or we may not wait for it. */
 static enum next end(struct client *client)
 {
+    if (client->phase == CLIENT_IDLE)
+        return say_quit(client);
     (void)take_answers(client);
     if (client->call->why == WHY_TIMEOUT)
         return give_up(client, "4.4.2", "The other server did not answer in time");
@@ -444,8 +551,9 @@ enum next client_run(struct call *call)
     case WHY_AGAIN:
         return send_body(client);
     case WHY_INPUT:
-    case WHY_NOTICE:
         return take_answers(client);
+    case WHY_NOTICE:
+        return on_notice(client);
     case WHY_ENDED:
     case WHY_TIMEOUT:
     case WHY_STOP:

@@ -1,11 +1,13 @@
-/* client.h - an SMTP client for one shipment (RFC 5321), as a protocol of common/session.h: from
- * the other server's replies to our commands. It knows no sockets; a test plays the server.
+/* client.h - an SMTP client (RFC 5321), as a protocol of common/session.h: from the other server's
+ * replies to our commands, for one shipment after the other. It knows no sockets; a test plays the
+ * server.
  *
  *     GREETING -> EHLO --(5xx)--> HELO
  *                  | STARTTLS is offered: STARTTLS -> SHAKING -> EHLO
  *                  v
- *                 MAIL -> RCPT ... -> DATA -> BODY -> SENT -> QUIT -> end
- *                   (BINARYMIME: RCPT -> BODY, as BDAT; RFC 3030)
+ *         .-----> MAIL -> RCPT ... -> DATA -> BODY -> SENT -> IDLE -> QUIT -> end
+ *         |         (BINARYMIME: RCPT -> BODY, as BDAT; RFC 3030)
+ *         '---(RSET)---------------- the next shipment -------'
  *
  * With PIPELINING (RFC 2920) MAIL and all RCPT go out at once. TLS is as the task's policy demands;
  * where that allows clear text and the handshake fails, the caller connects again without TLS.
@@ -28,10 +30,13 @@ enum client_phase {
     CLIENT_STARTTLS,
     CLIENT_SHAKING, /* the TLS handshake */
     CLIENT_MAIL,
-    CLIENT_RCPT, /* replies to one RCPT after the other */
-    CLIENT_DATA, /* we wait for 354 */
-    CLIENT_BODY, /* we send the message */
-    CLIENT_SENT, /* we wait for the reply that decides */
+    CLIENT_RCPT,  /* replies to one RCPT after the other */
+    CLIENT_DATA,  /* we wait for 354 */
+    CLIENT_BODY,  /* we send the message */
+    CLIENT_SENT,  /* we wait for the reply that decides */
+    CLIENT_DRAIN, /* all is decided, but replies to pipelined commands are still to come */
+    CLIENT_IDLE,  /* for the next shipment */
+    CLIENT_RSET,
     CLIENT_QUIT,
 };
 
@@ -41,9 +46,13 @@ struct client_patience {
     uint64_t command_ms, data_ms, sent_ms;
 };
 
-/* One connection for a shipment; the caller's, until `ended`. */
+/* One connection; the caller's, until `ended`. With `finished` it serves several shipments: that
+ * is called when one is done with; then set `shipment`, or NULL for the end, and send the session a
+ * notice of `key`. A new shipment that was not `begun` at the end has not been tried. */
 struct client_task {
     struct shipment *shipment;
+    uint64_t key;         /* of the session, for notices */
+    uint64_t idle_ms;     /* how long it waits for the next shipment */
     const char *hostname; /* ours, for EHLO */
     struct tls_policy policy;
     bool no_tls; /* STARTTLS has failed with this server */
@@ -55,6 +64,11 @@ struct client_task {
     const char *tls_result; /* as in RFC 8460 section 4.3, "" is success; NULL: it did
                                not come so far */
     char tls_reason[SHIPMENT_TEXT_SIZE]; /* more of a failure */
+    bool begun;                          /* the shipment */
+    bool got_through;          /* ... up to a reply to its MAIL: the server itself is well */
+    unsigned n_done;           /* shipments before this one */
+    uint64_t transactions_max; /* the server's limit (RFC 9422); 0: none */
+    void (*finished)(struct client_task *task); /* on a worker; NULL: one shipment only */
     char status[ANSWER_STATUS];
     char text[SHIPMENT_TEXT_SIZE];           /* why recipients are still OPEN */
     void (*ended)(struct client_task *task); /* on a worker; the client is gone */
@@ -70,6 +84,7 @@ enum extension {
     EXTENSION_CHUNKING = 64,
     EXTENSION_BINARYMIME = 128,
     EXTENSION_REQUIRETLS = 256,
+    EXTENSION_LIMITS = 512,
 };
 
 struct client {
@@ -79,9 +94,14 @@ struct client {
     enum client_phase phase;
     unsigned extensions;   /* enum extension */
     uint64_t size_max;     /* of SIZE; 0: not said */
+    uint64_t rcpt_max;     /* recipients of a transaction, of LIMITS; 0: not said */
+    bool in_transaction;   /* MAIL was accepted, and it is not over for the server */
     bool pipelines;        /* all RCPT are out */
     unsigned n_unanswered; /* commands without a reply */
     size_t next_rcpt;      /* whose reply comes next */
+    size_t rcpt_end;       /* those from here on are for another transaction */
+    size_t n_accepted;     /* recipients of this transaction */
+    bool in_chunks;        /* the message goes as BDAT */
     bool has_8bit;         /* the message has a byte over 127 */
     struct slice parts[2]; /* of the message still to send: trace lines, body */
     bool in_line;          /* what was sent of it does not end with a line end */
@@ -94,7 +114,7 @@ void client_close(struct call *call);
 
 /* client_message.c: what depends on the message. */
 
-/* False when this server cannot take it: the recipients have their outcome. */
+/* False when this server cannot take it: the recipients have their outcome. Decides how to send. */
 bool client_may_send(struct client *client);
 void client_say_mail(struct client *client);
 void client_say_rcpt(struct client *client, const struct queue_recipient *to);

@@ -6,6 +6,9 @@
 
 #define PIECE (48 * 1024) /* bytes of the message made at once */
 
+/* From this size on a message goes as one chunk (RFC 3030), which nobody has to search for dots. */
+#define CHUNK_MIN (256 * 1024)
+
 static bool has(const struct client *client, unsigned extensions)
 {
     return (client->extensions & extensions) == extensions;
@@ -54,6 +57,8 @@ bool client_may_send(struct client *client)
         return refuse(client, "5.6.3", "The other server takes no 8-bit messages");
     if (needs_utf8(client) && !has(client, EXTENSION_SMTPUTF8))
         return refuse(client, "5.6.7", "The other server takes no addresses or headers in UTF-8");
+    client->in_chunks =
+        message->binary || (message->size >= CHUNK_MIN && has(client, EXTENSION_CHUNKING));
     return true;
 }
 
@@ -118,10 +123,8 @@ void client_say_rcpt(struct client *client, const struct queue_recipient *to)
 
 void client_begin_body(struct client *client)
 {
-    const struct queue_message *message = &client->shipment->letter->message;
-
     client->in_line = false;
-    if (message->binary)
+    if (client->in_chunks)
         buf_fmt(&client->call->out, "BDAT %zu LAST\r\n",
                 client->parts[0].len + client->parts[1].len);
     client->n_unanswered++;
@@ -143,19 +146,18 @@ void client_stuff_dots(struct slice bytes, bool *in_line, struct buf *out)
 
 bool client_send_body(struct client *client)
 {
-    bool is_binary = client->shipment->letter->message.binary;
     struct slice *part = &client->parts[client->parts[0].len > 0 ? 0 : 1];
     struct slice piece = slice_part(*part, 0, PIECE);
     struct buf *out = &client->call->out;
 
     *part = slice_from(*part, piece.len);
-    if (is_binary)
+    if (client->in_chunks)
         buf_add_slice(out, piece);
     else
         client_stuff_dots(piece, &client->in_line, out);
     if (client->parts[0].len + client->parts[1].len > 0)
         return true;
-    if (!is_binary)
+    if (!client->in_chunks)
         buf_add_text(out, client->in_line ? "\r\n.\r\n" : ".\r\n");
     return false;
 }

@@ -1,85 +1,71 @@
-/* remote.c - see remote.h.
- *
- * Every end of a lookup, a session or a job only wakes the loop thread, which looks at all
- * carriers: who is `ready` makes its next step.
- */
-#include "smtpd/remote/remote.h"
+/* remote.c - see remote.h: between the queue, the schedule and the carriers. */
+#include "smtpd/remote/remote_private.h"
 
 #include "common/daemon.h"
-#include "smtpd/remote/client.h"
-#include "smtpd/remote/security.h"
 #include "smtpd/remote/settle_remote.h"
 
-#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <uv.h>
 
-#define PAGE_MESSAGES 64  /* read from the queue at once */
-#define REST_MIN_MS   200 /* between two looks at the queue by the clock */
-#define REST_MAX_MS   (24 * 60 * 60 * 1000)
-#define SOON_MS       5000 /* after the queue could not be read or written */
+#define PAGE_RECIPIENTS 200 /* read of a lane at once */
+#define READING_MAX     16  /* pages */
+#define LANE_MAX        50  /* shipments of one lane in hand */
+#define IN_HAND_MAX     10000
+#define HELD_MAX        (32ull * 1024 * 1024) /* bytes of letters */
+#define TICK_MS         500                   /* while something waits for a connection */
+#define SOON_MS         5000                  /* after the queue could not be read or written */
+#define LOOK_MS         (10 * 60 * 1000)      /* at all lanes, as a safeguard */
+#define REST_MAX_MS     (24 * 60 * 60 * 1000)
+#define BACKOFF_MAX_MS  (30 * 60 * 1000)
 
 /* The key of the jobs that read the queue: no account has it. */
 #define SCAN_KEY 0
 
-enum stage { STAGE_ROUTING, STAGE_SECURING, STAGE_TALKING, STAGE_SETTLING };
-
-/* Carries one shipment at a time. Its memory stays until remote_free(): sessions point at its
- * protocol a little longer than the shipment lasts. */
-struct carrier {
-    struct carrier *next;
+/* What is due in a lane, read on a worker. */
+struct page {
+    struct page *next;
     struct remote *remote;
-    struct shipment *shipment;
-    enum stage stage;
-    atomic_bool ready;      /* the stage is over; set by any thread */
-    uint64_t seed;          /* of the route */
-    struct dns_table table; /* for the shipment's domain */
-    struct route route;
-    size_t target;            /* which of the route is asked */
-    struct tls_policy policy; /* of the target */
-    bool may_help;            /* a server that was asked may still take it another day */
-    struct protocol protocol;
-    struct client_task task;
+    struct lane *lane;
     struct job job;
-    bool refused; /* the queue did not take it all */
+    char domain[SHIPMENT_NAME_SIZE];
+    size_t max;
+    struct shipment *found;
+    int64_t due_ms;
+    bool failed;
 };
 
-struct remote {
-    struct remote_options options;
-    struct route_machine machine;
-    uv_async_t woken;
-    uv_timer_t timer;
-    bool stopping;
-
-    struct carrier *busy, *spare;
-    size_t n_busy;
-    struct shipment *waiting;
-    struct shipment *settled; /* while a page is being read that may still have them */
-
-    atomic_bool due; /* look at the queue from its beginning */
-    bool scanning;
-    struct page {
-        struct job job;
-        uint64_t cursor; /* the message that was read last; 0: begin */
-        struct shipment *found;
-        bool is_last, failed;
-        int64_t next_due_ms;
-        atomic_bool is_done;
-    } page;
-    int64_t hold_until_ms; /* the queue was of no use */
-
-    pthread_mutex_t lock;
-    pthread_cond_t idle; /* n_jobs has become 0 */
-    size_t n_jobs;       /* that use the queue, until it has answered */
+/* All lanes. */
+struct look {
+    struct arena arena;
+    struct queue_lane *lanes;
+    size_t count;
+    bool failed;
 };
 
 static void step_all(struct remote *remote);
+
+/* --- from other threads --- */
 
 void remote_wake(void *context)
 {
     struct remote *remote = context;
 
-    atomic_store(&remote->due, true);
+    pthread_mutex_lock(&remote->lock);
+    remote->looks_around = remote->forgives = true;
+    pthread_mutex_unlock(&remote->lock);
+    uv_async_send(&remote->woken);
+}
+
+void remote_take(void *context, struct letter *letter)
+{
+    struct remote *remote = context;
+    struct letters *letters = &remote->letters;
+
+    pthread_mutex_lock(&remote->lock);
+    letters->items =
+        mem_grow(letters->items, &letters->room, letters->count + 1, sizeof(letters->items[0]));
+    letters->items[letters->count++] = letter_share(letter);
+    pthread_mutex_unlock(&remote->lock);
     uv_async_send(&remote->woken);
 }
 
@@ -95,406 +81,363 @@ static void submit(struct remote *remote, uint64_t key, struct job *job,
     pool_submit(remote->options.pool, key, job);
 }
 
-/* The last thing a job does, on whatever thread it ends. */
+/* The last thing a job does, on whatever thread it ends; with the lock. */
 static void end_job(struct remote *remote)
 {
     uv_async_send(&remote->woken);
-    pthread_mutex_lock(&remote->lock);
     if (--remote->n_jobs == 0)
         pthread_cond_broadcast(&remote->idle);
+}
+
+static void run_look(struct job *job, void *desk)
+{
+    struct remote *remote = CONTAINER_OF(job, struct remote, look);
+    struct look *look = NEW(struct look);
+    struct error err;
+
+    look->failed = !queue_lanes(desk, &look->arena, &look->lanes, &look->count, &err);
+    if (look->failed)
+        log_warn(&remote->options.log, "queue unreadable", F_ERR(&err));
+    pthread_mutex_lock(&remote->lock);
+    remote->looked = look;
+    end_job(remote);
     pthread_mutex_unlock(&remote->lock);
 }
 
-static void add_all(struct shipment **list, struct shipment *more)
-{
-    while (*list != NULL)
-        list = &(*list)->next;
-    *list = more;
-}
-
-static void free_all(struct shipment **list)
-{
-    while (*list != NULL) {
-        struct shipment *first = *list;
-        *list = first->next;
-        shipment_free(&first);
-    }
-}
-
-/* On a worker. */
 static bool read_page(struct page *page, struct desk *desk, struct error *err)
 {
     AUTO(arena_free) struct arena arena = { 0 };
+    struct shipment **end = &page->found;
     struct queue_list list;
+    int64_t now_ms = time_ms();
 
-    if (!queue_find(desk, &arena, QUEUE_REMOTE_DUE, time_ms(), page->cursor, PAGE_MESSAGES, &list,
-                    err))
+    if (!queue_lane_due(desk, &arena, slice_of(page->domain), now_ms, page->max, &list,
+                        &page->due_ms, err))
         return false;
     for (size_t i = 0; i < list.count; i++) {
-        add_all(&page->found, shipments_of(&list.items[i]));
-        page->cursor = list.items[i].id;
+        *end = shipments_of(&list.items[i], now_ms);
+        while (*end != NULL)
+            end = &(*end)->next;
     }
-    page->is_last = list.count < PAGE_MESSAGES;
-    return queue_next_due(desk, &page->next_due_ms, err);
+    return true;
 }
 
-static void run_scan(struct job *job, void *desk)
+static void run_page(struct job *job, void *desk)
 {
     struct page *page = CONTAINER_OF(job, struct page, job);
-    struct remote *remote = CONTAINER_OF(page, struct remote, page);
+    struct remote *remote = page->remote;
     struct error err;
 
     page->failed = !read_page(page, desk, &err);
     if (page->failed)
         log_warn(&remote->options.log, "queue unreadable", F_ERR(&err));
-    atomic_store(&page->is_done, true);
+    pthread_mutex_lock(&remote->lock);
+    page->next = remote->pages;
+    remote->pages = page;
     end_job(remote);
+    pthread_mutex_unlock(&remote->lock);
 }
 
 static void on_settled(void *context, bool ok)
 {
-    struct carrier *carrier = context;
-    struct remote *remote = carrier->remote;
+    struct shipment *shipment = context;
+    struct remote *remote = shipment->remote;
 
-    carrier->refused = !ok;
-    atomic_store(&carrier->ready, true);
+    pthread_mutex_lock(&remote->lock);
+    shipment->is_refused = !ok;
+    shipment->next = remote->settled;
+    remote->settled = shipment;
     end_job(remote);
+    pthread_mutex_unlock(&remote->lock);
 }
 
 static void run_settle(struct job *job, void *desk)
 {
-    struct carrier *carrier = CONTAINER_OF(job, struct carrier, job);
-    struct remote *remote = carrier->remote;
+    struct shipment *shipment = CONTAINER_OF(job, struct shipment, job);
+    struct remote *remote = shipment->remote;
 
-    settle_remote(remote->options.smtpd, &remote->options.log, carrier->shipment, on_settled,
-                  carrier);
+    settle_remote(remote->options.smtpd, &remote->options.log, shipment, on_settled, shipment);
 }
 
-/* --- carriers --- */
-
-static void on_fetched(void *context)
+void remote_settle(struct remote *remote, struct shipment *shipment)
 {
-    struct carrier *carrier = context;
-
-    atomic_store(&carrier->ready, true);
-    uv_async_send(&carrier->remote->woken);
+    shipment->remote = remote;
+    submit(remote, shipment->letter->message.id, &shipment->job, run_settle);
 }
 
-/* On a worker: the client is gone. */
-static void on_talked(struct client_task *task)
+static void defer(struct remote *remote, const struct site *site, struct shipment *shipment)
 {
-    struct carrier *carrier = CONTAINER_OF(task, struct carrier, task);
-
-    atomic_store(&carrier->ready, true);
-    uv_async_send(&carrier->remote->woken);
+    snprintf(shipment->host, sizeof(shipment->host), "%s", site->host);
+    shipment_end(shipment, OUTCOME_LATER, site->status, site->text);
+    remote_settle(remote, shipment);
 }
 
-static void begin_stage(struct carrier *carrier, enum stage stage)
+void remote_defer(struct remote *remote, struct site *site)
 {
-    carrier->stage = stage;
-    atomic_store(&carrier->ready, false);
+    struct shipment *list = schedule_take_all(&remote->schedule, site);
+
+    while (list != NULL) {
+        struct shipment *first = list;
+
+        list = first->next;
+        defer(remote, site, first);
+    }
 }
 
-static void begin_settling(struct carrier *carrier)
-{
-    struct remote *remote = carrier->remote;
+/* --- into the schedule --- */
 
-    begin_stage(carrier, STAGE_SETTLING);
-    submit(remote, carrier->shipment->letter->message.id, &carrier->job, run_settle);
+/* What is demanded of TLS depends on the message, too; a connection serves one kind of demand. */
+static const char *demand_of(const struct shipment *shipment)
+{
+    const struct queue_message *message = &shipment->letter->message;
+
+    if (message->require_tls)
+        return shipment_sender(shipment).len == 0 ? " report" : " requiretls";
+    return message->tls_optional ? " optional" : "";
 }
 
-static void begin_talking(struct carrier *carrier, bool no_tls)
+static struct site *site_of(struct remote *remote, const struct shipment *shipment)
 {
-    const struct settings *settings = carrier->remote->options.smtpd->settings;
-    const struct route_target *target = &carrier->route.targets[carrier->target];
-    struct shipment *shipment = carrier->shipment;
+    char key[SHIPMENT_NAME_SIZE + 16];
 
-    begin_stage(carrier, STAGE_TALKING);
-    carrier->task = (struct client_task){
-        .shipment = shipment,
-        .hostname = settings->hostname,
-        .policy = carrier->policy,
-        .no_tls = no_tls,
-        .patience = { .command_ms = settings->reply_timeout,
-                      .data_ms = settings->data_reply_timeout,
-                      .sent_ms = settings->end_reply_timeout },
-        .ended = on_talked,
-    };
-    server_connect(carrier->remote->options.server, target->address,
-                   (uint16_t)settings->remote_port, &carrier->protocol, 0);
+    snprintf(key, sizeof(key), "%s%s", shipment->domain, demand_of(shipment));
+    return schedule_site(&remote->schedule, key);
 }
 
-static struct security_question security_question(struct carrier *carrier)
+static void take_shipment(struct remote *remote, struct lane *lane, struct shipment *shipment)
 {
-    return (struct security_question){
-        .smtpd = carrier->remote->options.smtpd,
-        .table = &carrier->table,
-        .shipment = carrier->shipment,
-        .host = carrier->route.targets[carrier->target].host,
-        .mx_secure = carrier->route.mx_secure,
-    };
+    struct site *site = site_of(remote, shipment);
+
+    lane_add(lane, shipment);
+    remote->n_in_hand++;
+    if (site_backs_off(site, clock_ms()))
+        defer(remote, site, shipment);
+    else
+        schedule_add(&remote->schedule, site, shipment, false, clock_ms());
 }
 
-/* No server was of use: the last one's words are the reason. */
-static void end_targets(struct carrier *carrier, const char *status, const char *text)
+static bool has_room(const struct remote *remote, const struct lane *lane,
+                     const struct letter *letter)
 {
-    shipment_end(carrier->shipment, carrier->may_help ? OUTCOME_LATER : OUTCOME_FAILED, status,
-                 text);
-    begin_settling(carrier);
+    return !lane->is_reading && lane->due_ms > time_ms() && lane->n_in_hand < LANE_MAX &&
+           remote->n_in_hand < IN_HAND_MAX && remote->n_in_hand * letter->message.size < HELD_MAX;
 }
 
-/* The policy is found for the target, or for the first one after it that may be used. */
-static void go_on_securing(struct carrier *carrier)
+/* At once, or by way of the queue, where it is anyway. */
+static void take_letter(struct remote *remote, struct letter *letter)
 {
-    struct tls_policy *policy = &carrier->policy;
+    struct shipment *list = shipments_of_letter(letter, time_ms());
 
-    for (; carrier->target < carrier->route.n_targets; carrier->target++) {
-        struct security_question question = security_question(carrier);
+    while (list != NULL) {
+        struct shipment *first = list;
+        struct lane *lane = lanes_get(&remote->lanes, first->domain);
 
-        memcpy(carrier->shipment->host, question.host->name, sizeof(question.host->name));
-        begin_stage(carrier, STAGE_SECURING);
-        switch (security_find(&question, policy, on_fetched, carrier)) {
-        case SECURITY_WAITS:
-            return;
-        case SECURITY_FOUND:
-            begin_talking(carrier, false);
-            return;
-        case SECURITY_REFUSED:
-            log_info(&carrier->remote->options.log, "host not used",
-                     F_STR("host", question.host->name), F_STR("status", policy->status),
-                     F_STR("reason", policy->text));
-            security_count(&question, policy, NULL, "");
-            carrier->may_help = carrier->may_help || !policy->permanent;
-            break;
+        list = first->next;
+        first->next = NULL;
+        if (has_room(remote, lane, letter)) {
+            take_shipment(remote, lane, first);
+        } else {
+            lane_due(&remote->lanes, lane, time_ms());
+            shipment_free(&first);
         }
     }
-    end_targets(carrier, policy->status, policy->text);
 }
 
-/* When the route is found, or there is none. */
-static void end_routing(struct carrier *carrier)
+static void take_letters(struct remote *remote)
 {
-    const struct route *route = &carrier->route;
+    struct letters letters;
 
-    carrier->target = 0;
-    switch (route->state) {
-    case ROUTE_FOUND:
-        if (carrier->remote->stopping)
-            break;
-        carrier->may_help = false;
-        go_on_securing(carrier);
+    pthread_mutex_lock(&remote->lock);
+    letters = remote->letters;
+    remote->letters = (struct letters){ 0 };
+    pthread_mutex_unlock(&remote->lock);
+    for (size_t i = 0; i < letters.count; i++) {
+        if (!remote->stopping)
+            take_letter(remote, letters.items[i]);
+        letter_free(&letters.items[i]);
+    }
+    free(letters.items);
+}
+
+/* What is in hand is due in the queue, too: of such messages nothing more is taken now. */
+static struct shipment *leave_out_known(struct lane *lane, struct shipment *found)
+{
+    struct shipment *fresh = NULL, **end = &fresh;
+
+    while (found != NULL) {
+        struct shipment *first = found;
+
+        found = first->next;
+        first->next = NULL;
+        if (lane_has(lane, first->letter->message.id)) {
+            lane->has_skipped = true;
+            shipment_free(&first);
+        } else {
+            *end = first;
+            end = &first->next;
+        }
+    }
+    return fresh;
+}
+
+static void end_page(struct remote *remote, struct page *page)
+{
+    struct lane *lane = page->lane;
+    int64_t due_ms = page->failed ? time_ms() + SOON_MS : page->due_ms;
+    struct shipment *fresh = leave_out_known(lane, page->found);
+
+    while (fresh != NULL) {
+        struct shipment *first = fresh;
+
+        fresh = first->next;
+        first->next = NULL;
+        take_shipment(remote, lane, first);
+    }
+    remote->n_reading--;
+    lane_read(&remote->lanes, lane, due_ms);
+    free(page);
+}
+
+static void take_pages(struct remote *remote)
+{
+    struct page *list;
+
+    pthread_mutex_lock(&remote->lock);
+    list = TAKE(remote->pages);
+    pthread_mutex_unlock(&remote->lock);
+    while (list != NULL) {
+        struct page *first = list;
+
+        list = first->next;
+        end_page(remote, first);
+    }
+}
+
+static bool is_gone(const struct shipment *shipment)
+{
+    for (size_t i = 0; i < shipment->n_errands; i++)
+        if (shipment->errands[i].outcome != OUTCOME_DELIVERED &&
+            shipment->errands[i].outcome != OUTCOME_DROPPED)
+            return false;
+    return true;
+}
+
+/* The queue knows; what is left of it there has a time of its own now. */
+static void take_settled(struct remote *remote)
+{
+    struct shipment *list;
+
+    pthread_mutex_lock(&remote->lock);
+    list = TAKE(remote->settled);
+    pthread_mutex_unlock(&remote->lock);
+    while (list != NULL) {
+        struct shipment *first = list;
+        int64_t look_ms = is_gone(first) ? LANE_NEVER : time_ms();
+
+        list = first->next;
+        if (first->is_refused)
+            look_ms = time_ms() + SOON_MS;
+        remote->n_in_hand--;
+        lane_settled(&remote->lanes, first->lane, first, look_ms);
+    }
+}
+
+static void take_look(struct remote *remote)
+{
+    struct look *look;
+
+    pthread_mutex_lock(&remote->lock);
+    look = TAKE(remote->looked);
+    pthread_mutex_unlock(&remote->lock);
+    if (look == NULL)
         return;
-    case ROUTE_FAILED:
-        shipment_end(carrier->shipment, OUTCOME_FAILED, route->status, route->reason);
-        break;
-    case ROUTE_LATER:
-        shipment_end(carrier->shipment, OUTCOME_LATER, route->status, route->reason);
-        break;
+    for (size_t i = 0; i < look->count; i++) {
+        char domain[SHIPMENT_NAME_SIZE];
+
+        snprintf(domain, sizeof(domain), SLICE_FMT, SLICE_ARG(look->lanes[i].domain));
+        lane_due(&remote->lanes, lanes_get(&remote->lanes, domain), look->lanes[i].due_ms);
     }
-    begin_settling(carrier);
+    remote->is_looking = false;
+    remote->looks_again_ms = clock_ms() + (look->failed ? SOON_MS : LOOK_MS);
+    arena_free(&look->arena);
+    free(look);
 }
 
-/* As far as the answers in the table go; then more are fetched. */
-static void go_on_routing(struct carrier *carrier)
+/* --- out of it --- */
+
+static void look_around(struct remote *remote)
 {
-    struct smtpd *smtpd = carrier->remote->options.smtpd;
-    const struct route_question question = {
-        .domain = carrier->shipment->domain,
-        .port = (uint16_t)smtpd->settings->remote_port,
-        .seed = carrier->seed,
-        .machine = &carrier->remote->machine,
-    };
+    bool wanted, forgives;
 
-    begin_stage(carrier, STAGE_ROUTING);
-    if (route_find(&question, &carrier->table, &carrier->route))
-        end_routing(carrier);
-    else
-        smtpd->fetch(smtpd->resolver, &carrier->table, on_fetched, carrier);
-}
-
-static void begin_routing(struct carrier *carrier)
-{
-    route_machine_look(&carrier->remote->machine);
-    carrier->seed = random_u64();
-    go_on_routing(carrier);
-}
-
-/* RFC 5321 section 5.1: the next server, while there are recipients nobody has spoken of. */
-static void end_talking(struct carrier *carrier)
-{
-    struct client_task *task = &carrier->task;
-    struct security_question question = security_question(carrier);
-    const char *address = carrier->route.targets[carrier->target].address;
-
-    security_count(&question, &carrier->policy, task, address);
-    carrier->may_help = carrier->may_help || !task->permanent;
-    if (!shipment_is_open(carrier->shipment) || carrier->remote->stopping) {
-        begin_settling(carrier);
-    } else if (task->tls_failed && !task->no_tls && !carrier->policy.required) {
-        begin_talking(carrier, true);
-    } else if (carrier->target + 1 < carrier->route.n_targets) {
-        carrier->target++;
-        go_on_securing(carrier);
-    } else {
-        end_targets(carrier, task->status, task->text);
-    }
-}
-
-static void end_settling(struct carrier *carrier)
-{
-    struct remote *remote = carrier->remote;
-    struct shipment *shipment = TAKE(carrier->shipment);
-    struct carrier **place = &remote->busy;
-
-    dns_table_free(&carrier->table);
-    shipment->next = remote->settled;
-    remote->settled = shipment;
-    while (*place != carrier)
-        place = &(*place)->next;
-    *place = carrier->next;
-    carrier->next = remote->spare;
-    remote->spare = carrier;
-    remote->n_busy--;
-    if (carrier->refused) /* it is due still, but not at once */
-        remote->hold_until_ms = time_ms() + SOON_MS;
-    else
-        atomic_store(&remote->due, true);
-}
-
-static void step(struct carrier *carrier)
-{
-    switch (carrier->stage) {
-    case STAGE_ROUTING:
-        go_on_routing(carrier);
+    if (remote->is_looking)
         return;
-    case STAGE_SECURING:
-        go_on_securing(carrier);
+    pthread_mutex_lock(&remote->lock);
+    wanted = remote->looks_around || clock_ms() >= remote->looks_again_ms;
+    forgives = remote->forgives;
+    if (wanted)
+        remote->looks_around = remote->forgives = false;
+    pthread_mutex_unlock(&remote->lock);
+    if (!wanted)
         return;
-    case STAGE_TALKING:
-        end_talking(carrier);
-        return;
-    case STAGE_SETTLING:
-        end_settling(carrier);
-        return;
-    }
-    abort();
+    if (forgives)
+        schedule_forgive(&remote->schedule);
+    remote->is_looking = true;
+    submit(remote, SCAN_KEY, &remote->look, run_look);
 }
 
-static struct carrier *carrier_take(struct remote *remote)
+static void read_lanes(struct remote *remote)
 {
-    struct carrier *carrier = remote->spare;
+    struct lane *lane;
 
-    if (carrier != NULL) {
-        remote->spare = carrier->next;
-    } else {
-        carrier = NEW(struct carrier);
-        carrier->remote = remote;
-        carrier->protocol =
-            (struct protocol){ "smtp", client_open, client_run, client_close, &carrier->task };
-    }
-    carrier->next = remote->busy;
-    remote->busy = carrier;
-    remote->n_busy++;
-    return carrier;
-}
+    while (remote->n_in_hand < IN_HAND_MAX && remote->n_reading < READING_MAX &&
+           (lane = lanes_next(&remote->lanes, time_ms(), LANE_MAX)) != NULL) {
+        struct page *page = NEW(struct page);
 
-static void start_waiting(struct remote *remote)
-{
-    while (remote->waiting != NULL &&
-           remote->n_busy < remote->options.smtpd->settings->deliveries) {
-        struct carrier *carrier = carrier_take(remote);
-
-        carrier->shipment = remote->waiting;
-        remote->waiting = carrier->shipment->next;
-        carrier->shipment->next = NULL;
-        begin_routing(carrier);
+        page->remote = remote;
+        page->lane = lane;
+        page->max = PAGE_RECIPIENTS + lane->n_recipients;
+        memcpy(page->domain, lane->domain, sizeof(page->domain));
+        remote->n_reading++;
+        submit(remote, SCAN_KEY, &page->job, run_page);
     }
 }
 
-/* --- the queue --- */
-
-static bool has_message(const struct shipment *list, uint64_t message)
+/* First the connections that are open; those with nothing to do make room for others. */
+static void send_waiting(struct remote *remote)
 {
-    while (list != NULL && list->letter->message.id != message)
-        list = list->next;
-    return list != NULL;
-}
+    struct schedule *schedule = &remote->schedule;
+    bool is_full = schedule->n_connections >= schedule->connections_max;
+    struct shipment *shipment;
+    struct site *site;
 
-static bool is_in_hand(const struct remote *remote, uint64_t message)
-{
-    for (const struct carrier *carrier = remote->busy; carrier != NULL; carrier = carrier->next)
-        if (carrier->shipment->letter->message.id == message)
-            return true;
-    return has_message(remote->waiting, message) || has_message(remote->settled, message);
-}
-
-/* What is not in hand becomes waiting. */
-static void take_found(struct remote *remote)
-{
-    struct shipment *fresh = NULL, *known = NULL;
-
-    while (remote->page.found != NULL) {
-        struct shipment *shipment = remote->page.found;
-
-        remote->page.found = shipment->next;
-        shipment->next = NULL;
-        add_all(is_in_hand(remote, shipment->letter->message.id) ? &known : &fresh, shipment);
+    for (struct carrier *carrier = remote->busy; carrier != NULL; carrier = carrier->next) {
+        if (carrier->stage != STAGE_IDLE || carrier->is_quitting)
+            continue;
+        if (carrier->site->n_waiting > 0)
+            carrier_offer(carrier);
+        else if (is_full && schedule->n_waiting > 0)
+            carrier_quit(carrier);
     }
-    add_all(&remote->waiting, fresh);
-    free_all(&known);
+    while ((shipment = schedule_next(schedule, clock_ms(), &site)) != NULL)
+        carrier_start(remote, shipment, site);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
-    struct remote *remote = CONTAINER_OF(timer, struct remote, timer);
-
-    atomic_store(&remote->due, true);
-    step_all(remote);
+    step_all(CONTAINER_OF(timer, struct remote, timer));
 }
 
-/* What is in hand is due in the queue, too: then the time is in the past. */
 static void set_timer(struct remote *remote)
 {
-    int64_t due_ms = MAX(remote->page.next_due_ms, remote->hold_until_ms);
-    int64_t wait_ms = due_ms - time_ms();
+    uint64_t now_ms = clock_ms();
+    int64_t wait_ms = lanes_due(&remote->lanes) - time_ms();
+    int64_t look_ms = (int64_t)(MAX(remote->looks_again_ms, now_ms) - now_ms);
 
-    uv_timer_stop(&remote->timer);
-    if (remote->page.next_due_ms != INT64_MAX)
-        uv_timer_start(&remote->timer, on_timer,
-                       (uint64_t)MIN(MAX(wait_ms, REST_MIN_MS), REST_MAX_MS), 0);
-}
-
-static void end_scan(struct remote *remote)
-{
-    struct page *page = &remote->page;
-
-    remote->scanning = false;
-    take_found(remote);
-    free_all(&remote->settled);
-    if (page->failed) {
-        remote->hold_until_ms = time_ms() + SOON_MS;
-        page->next_due_ms = remote->hold_until_ms;
-    }
-    if (page->failed || page->is_last) {
-        page->cursor = 0;
-        set_timer(remote);
-    }
-}
-
-/* Reads on in the queue when there is a carrier for what may be found. */
-static void scan(struct remote *remote)
-{
-    bool reads_on = remote->page.cursor != 0;
-    bool is_held = time_ms() < remote->hold_until_ms;
-
-    if (remote->scanning || remote->waiting != NULL ||
-        remote->n_busy >= remote->options.smtpd->settings->deliveries)
-        return;
-    if (!reads_on && (is_held || !atomic_exchange(&remote->due, false)))
-        return;
-    remote->scanning = true;
-    atomic_store(&remote->page.is_done, false);
-    submit(remote, SCAN_KEY, &remote->page.job, run_scan);
+    if (!remote->is_looking)
+        wait_ms = MIN(wait_ms, look_ms);
+    if (remote->schedule.n_waiting > 0 || remote->n_in_hand >= IN_HAND_MAX)
+        wait_ms = MIN(MAX(wait_ms, TICK_MS), TICK_MS);
+    uv_timer_start(&remote->timer, on_timer, (uint64_t)MIN(MAX(wait_ms, 1), REST_MAX_MS), 0);
 }
 
 static void step_all(struct remote *remote)
@@ -504,17 +447,19 @@ static void step_all(struct remote *remote)
     while (carrier != NULL) {
         struct carrier *next = carrier->next;
         if (atomic_load(&carrier->ready))
-            step(carrier);
+            carrier_step(carrier);
         carrier = next;
     }
-    if (remote->scanning && atomic_load(&remote->page.is_done))
-        end_scan(remote);
-    if (!remote->scanning)
-        free_all(&remote->settled);
+    take_settled(remote);
+    take_pages(remote);
+    take_look(remote);
+    take_letters(remote);
     if (remote->stopping)
         return;
-    start_waiting(remote);
-    scan(remote);
+    send_waiting(remote);
+    look_around(remote);
+    read_lanes(remote);
+    set_timer(remote);
 }
 
 static void on_woken(uv_async_t *async)
@@ -522,23 +467,33 @@ static void on_woken(uv_async_t *async)
     step_all(CONTAINER_OF(async, struct remote, woken));
 }
 
-struct remote *remote_new(const struct remote_options *options)
+static void set_limits(struct remote *remote)
 {
-    const struct settings *settings = options->smtpd->settings;
-    struct remote *remote = NEW(struct remote);
+    const struct settings *settings = remote->options.smtpd->settings;
 
-    remote->options = *options;
+    schedule_init(&remote->schedule);
+    remote->schedule.connections_max = settings->deliveries;
+    remote->schedule.per_site_max = settings->deliveries_per_site;
+    remote->schedule.backoff_first_ms = settings->retry_first;
+    remote->schedule.backoff_last_ms = MIN(settings->retry_last, BACKOFF_MAX_MS);
     remote->machine = (struct route_machine){
         .hostname = settings->hostname,
         .listens = settings->smtp,
         .families = (enum route_families)settings->ip_families,
     };
+}
+
+struct remote *remote_new(const struct remote_options *options)
+{
+    struct remote *remote = NEW(struct remote);
+
+    remote->options = *options;
+    set_limits(remote);
     pthread_mutex_init(&remote->lock, NULL);
     pthread_cond_init(&remote->idle, NULL);
     if (uv_async_init(options->loop, &remote->woken, on_woken) != 0)
         abort(); /* no descriptors at start */
     uv_timer_init(options->loop, &remote->timer);
-    remote->page.next_due_ms = INT64_MAX;
     remote_wake(remote);
     return remote;
 }
@@ -571,10 +526,26 @@ static void free_carriers(struct carrier *list)
     while (list != NULL) {
         struct carrier *first = list;
         list = first->next;
-        shipment_free(&first->shipment);
         dns_table_free(&first->table);
         free(first);
     }
+}
+
+static void free_messages(struct remote *remote)
+{
+    while (remote->pages != NULL) {
+        struct page *first = remote->pages;
+
+        remote->pages = first->next;
+        shipments_free(&first->found);
+        free(first);
+    }
+    for (size_t i = 0; i < remote->letters.count; i++)
+        letter_free(&remote->letters.items[i]);
+    free(remote->letters.items);
+    if (remote->looked != NULL)
+        arena_free(&remote->looked->arena);
+    free(remote->looked);
 }
 
 void remote_free(struct remote **remote)
@@ -583,11 +554,11 @@ void remote_free(struct remote **remote)
 
     if (old == NULL)
         return;
+    free_messages(old);
+    schedule_free(&old->schedule);
+    lanes_free(&old->lanes);
     free_carriers(old->busy);
     free_carriers(old->spare);
-    free_all(&old->waiting);
-    free_all(&old->settled);
-    free_all(&old->page.found);
     route_machine_free(&old->machine);
     pthread_cond_destroy(&old->idle);
     pthread_mutex_destroy(&old->lock);

@@ -1,28 +1,8 @@
 /* shipment.c - see shipment.h. */
 #include "smtpd/remote/shipment.h"
 
-#include "storage/names.h"
-
 #include <stdio.h>
 #include <stdlib.h>
-
-/* The domain as the DNS knows it; a literal as it is; "" when the address has none. */
-static void domain_of(struct slice address, char domain_out[SHIPMENT_NAME_SIZE])
-{
-    AUTO(arena_free) struct arena arena = { 0 };
-    AUTO(buf_free) struct buf name = { 0 };
-    struct path path;
-
-    domain_out[0] = '\0';
-    if (!path_parse_bare(&arena, address, &path) || path.domain.len == 0)
-        return;
-    if (path.domain.data[0] == '[')
-        buf_add_slice(&name, path.domain);
-    else if (!name_domain(path.domain, &name))
-        return;
-    if (name.len < SHIPMENT_NAME_SIZE)
-        memcpy(domain_out, buf_text(&name), name.len + 1);
-}
 
 static struct slice sender_of(const struct letter *letter, const struct queue_recipient *to)
 {
@@ -52,27 +32,45 @@ static struct shipment *find(struct shipment *list, const char *domain, struct s
     return list;
 }
 
-struct shipment *shipments_of(const struct queue_message *message)
+static bool is_due(const struct queue_recipient *to, int64_t now_ms)
 {
-    AUTO(letter_free) struct letter *letter = letter_from_queue(message);
-    size_t left = letter->message.n_recipients;
+    return to->account == 0 && to->state == QUEUE_WAITING && to->next_try_ms <= now_ms;
+}
+
+struct shipment *shipments_of_letter(struct letter *letter, int64_t now_ms)
+{
+    const struct queue_message *message = &letter->message;
     struct shipment *list = NULL;
 
-    for (; left > 0; left--) {
-        const struct queue_recipient *to =
-            &letter->message.recipients[letter->message.n_recipients - left];
+    for (size_t i = 0; i < message->n_recipients; i++) {
+        const struct queue_recipient *to = &message->recipients[i];
         char domain[SHIPMENT_NAME_SIZE];
 
-        domain_of(to->address, domain);
+        if (!is_due(to, now_ms))
+            continue;
+        queue_domain(to->address, domain);
         struct shipment *shipment = find(list, domain, sender_of(letter, to));
         if (shipment == NULL) {
-            shipment = shipment_new(letter, domain, MIN(left, SHIPMENT_RECIPIENTS_MAX));
+            shipment = shipment_new(letter, domain,
+                                    MIN(message->n_recipients - i, SHIPMENT_RECIPIENTS_MAX));
             shipment->next = list;
             list = shipment;
         }
         shipment->errands[shipment->n_errands++].to = to;
     }
     return list;
+}
+
+struct shipment *shipments_of(const struct queue_message *message, int64_t now_ms)
+{
+    AUTO(letter_free) struct letter *letter = letter_from_queue(message);
+
+    return shipments_of_letter(letter, now_ms);
+}
+
+struct body *shipment_body(const struct shipment *shipment)
+{
+    return shipment->body != NULL ? shipment->body : shipment->letter->body;
 }
 
 void shipment_free(struct shipment **shipment)
@@ -84,6 +82,16 @@ void shipment_free(struct shipment **shipment)
     letter_free(&old->letter);
     body_free(&old->body);
     free(old);
+}
+
+void shipments_free(struct shipment **list)
+{
+    while (*list != NULL) {
+        struct shipment *first = *list;
+
+        *list = first->next;
+        shipment_free(&first);
+    }
 }
 
 void errand_end(struct errand *errand, enum outcome outcome, const char *status, const char *text)

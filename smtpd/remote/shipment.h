@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "common/pool.h"
 #include "smtpd/deliver.h"
 #include "smtpd/remote/answer.h"
 
@@ -26,6 +27,13 @@ struct errand {
 
 struct shipment {
     struct shipment *next;
+    struct lane *lane; /* the scheduler's, as the next six */
+    struct shipment *next_in_lane;
+    bool is_settled; /* the queue knows; it is to be freed */
+    bool is_refused; /* ... the queue did not take it all */
+    bool is_again;   /* a connection was lost before it was begun, once */
+    struct remote *remote;
+    struct job job;
     struct letter *letter;           /* one reference */
     struct body *body;               /* NULL until it is read */
     char domain[SHIPMENT_NAME_SIZE]; /* A-labels, lower case; or a literal; "" is no domain */
@@ -38,9 +46,15 @@ struct shipment {
 /* MAIL FROM: the same for all of its recipients. */
 struct slice shipment_sender(const struct shipment *shipment);
 
-/* All recipients of a message by their domains and reverse paths, as a list. */
-struct shipment *shipments_of(const struct queue_message *message);
+/* All remote recipients of a message that are due, by their domains, as a list. */
+struct shipment *shipments_of(const struct queue_message *message, int64_t now_ms);
+/* The same of a letter that is in memory; its body is used while it is there. */
+struct shipment *shipments_of_letter(struct letter *letter, int64_t now_ms);
 void shipment_free(struct shipment **shipment);
+void shipments_free(struct shipment **list);
+
+/* The message's own body, or the one read for it; NULL: it has to be read. */
+struct body *shipment_body(const struct shipment *shipment);
 
 void errand_end(struct errand *errand, enum outcome outcome, const char *status, const char *text);
 void errand_end_by_answer(struct errand *errand, enum outcome outcome, const struct answer *answer);

@@ -45,6 +45,14 @@ static const char *const migrations[] = {
     "CREATE TABLE sent("
     "  account INTEGER NOT NULL, step INTEGER NOT NULL, recipients INTEGER NOT NULL,"
     "  PRIMARY KEY(account, step)) WITHOUT ROWID;",
+
+    "ALTER TABLE recipient ADD COLUMN domain TEXT NOT NULL DEFAULT '';"
+    "UPDATE recipient SET domain = lower(substr(address, instr(address, '@') + 1))"
+    "  WHERE account = 0;"
+    "DROP INDEX recipient_due;"
+    "CREATE INDEX recipient_due ON recipient(domain, next_try, message)"
+    "  WHERE account = 0 AND state = 0;"
+    "CREATE INDEX recipient_local ON recipient(message) WHERE account <> 0 AND state = 0;",
 };
 
 static const char *const statements[QUEUE_STATEMENTS] = {
@@ -59,8 +67,8 @@ static const char *const statements[QUEUE_STATEMENTS] = {
     [QUEUE_INSERT_BODY] = "INSERT INTO body(message, data) VALUES(?, ?)",
     [QUEUE_INSERT_RECIPIENT] =
         "INSERT INTO recipient(message, account, address, detail, original, orcpt, notify,"
-        "  delivery_id, tries, next_try, reply, state, report, reverse_path)"
-        "  VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "  delivery_id, tries, next_try, reply, state, report, reverse_path,"
+        "  domain) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [QUEUE_DELETE_RECIPIENT] = "DELETE FROM recipient WHERE id = ? RETURNING message, tries",
     [QUEUE_HAS_RECIPIENTS] = "SELECT 1 FROM recipient WHERE message = ? LIMIT 1",
     [QUEUE_DELETE_MESSAGE] = "DELETE FROM message WHERE id = ?",
@@ -95,20 +103,28 @@ static const char *const statements[QUEUE_STATEMENTS] = {
                            "  WHERE report <> 0 AND message > ?1 ORDER BY message LIMIT ?2",
     [QUEUE_LIST_ALL] = "SELECT id FROM message WHERE id > ?1 AND ?2 IS NOT NULL"
                        "  ORDER BY id LIMIT ?3",
-    [QUEUE_LIST_LOCAL] = "SELECT DISTINCT message FROM recipient INDEXED BY recipient_message"
+    [QUEUE_LIST_LOCAL] = "SELECT message FROM recipient INDEXED BY recipient_local"
                          "  WHERE account <> 0 AND state = 0 AND message > ?1"
-                         "  AND ?2 IS NOT NULL ORDER BY message LIMIT ?3",
-    [QUEUE_LIST_DUE] = "SELECT DISTINCT message FROM recipient INDEXED BY recipient_due"
+                         "  AND ?2 IS NOT NULL GROUP BY message ORDER BY message LIMIT ?3",
+    [QUEUE_LIST_DUE] = "SELECT DISTINCT message FROM recipient"
                        "  WHERE account = 0 AND state = 0 AND message > ?1"
                        "  AND next_try <= ?2"
                        "  ORDER BY message LIMIT ?3",
     [QUEUE_NEXT_DUE] = "SELECT min(next_try) FROM recipient WHERE account = 0 AND state = 0",
+    [QUEUE_LANES] = "SELECT domain, min(next_try) FROM recipient INDEXED BY recipient_due"
+                    "  WHERE account = 0 AND state = 0 GROUP BY domain",
+    [QUEUE_LANE_DUE] = "SELECT message FROM recipient INDEXED BY recipient_due"
+                       "  WHERE account = 0 AND state = 0 AND domain = ?1 AND next_try <= ?2"
+                       "  ORDER BY next_try LIMIT ?3",
+    [QUEUE_LANE_NEXT] = "SELECT next_try FROM recipient INDEXED BY recipient_due"
+                        "  WHERE account = 0 AND state = 0 AND domain = ?1 AND next_try > ?2"
+                        "  ORDER BY next_try LIMIT 1",
     [QUEUE_READ_MESSAGE] = "SELECT id, sender, account, envid, ret, features, arrived, size,"
                            "  prefix, client FROM message WHERE id = ?",
-    [QUEUE_READ_RECIPIENTS] =
-        "SELECT id, account, address, detail, original, orcpt, notify,"
-        "  delivery_id, tries, next_try, reply, state, report,"
-        "  warned, last_try, waited, reverse_path FROM recipient WHERE message = ? ORDER BY id",
+    [QUEUE_READ_RECIPIENTS] = "SELECT id, account, address, detail, original, orcpt, notify,"
+                              "  delivery_id, tries, next_try, reply, state, report,"
+                              "  warned, last_try, waited, reverse_path, domain FROM recipient "
+                              "WHERE message = ? ORDER BY id",
     [QUEUE_READ_BODY] = "SELECT body_size, file, hash, data FROM message"
                         "  LEFT JOIN body ON body.message = message.id WHERE id = ?",
     [QUEUE_ADD_SENT] = "INSERT INTO sent(account, step, recipients) VALUES(?1, ?2, ?3)"
@@ -157,6 +173,7 @@ static void recipient_from_row(struct arena *arena, const struct sql_row *row,
         .last_try_ms = sql_i64(row, 14),
         .waited_ms = sql_i64(row, 15),
         .reverse_path = slice_copy(arena, sql_slice(row, 16)),
+        .domain = slice_copy(arena, sql_slice(row, 17)),
     };
     memcpy(out->delivery_id, delivery_id.data, MIN(delivery_id.len, sizeof(out->delivery_id)));
 }

@@ -76,15 +76,17 @@ static bool insert_recipient(struct sql_db *db, uint64_t message, struct queue_r
 {
     static const unsigned char none[sizeof(recipient->delivery_id)];
     struct slice delivery_id = slice_make(recipient->delivery_id, sizeof(recipient->delivery_id));
+    char domain[QUEUE_DOMAIN_SIZE];
 
+    queue_domain(recipient->address, domain);
     if (memcmp(recipient->delivery_id, none, sizeof(none)) == 0)
         random_bytes(recipient->delivery_id, sizeof(recipient->delivery_id));
-    if (!sql_run(db, QUEUE_INSERT_RECIPIENT, NULL, err, "uuttttubuituut", message,
+    if (!sql_run(db, QUEUE_INSERT_RECIPIENT, NULL, err, "uuttttubuituutt", message,
                  recipient->account, recipient->address, recipient->detail, recipient->original,
                  recipient->orcpt, (uint64_t)recipient->notify, delivery_id,
                  (uint64_t)recipient->tries, recipient->next_try_ms,
                  slice_part(recipient->last_reply, 0, REPLY_MAX), (uint64_t)recipient->state,
-                 (uint64_t)recipient->report, recipient->reverse_path))
+                 (uint64_t)recipient->report, recipient->reverse_path, slice_of(domain)))
         return false;
     recipient->id = sql_last_id(db);
     return true;

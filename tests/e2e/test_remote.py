@@ -84,6 +84,7 @@ class Peer:
     def __init__(self, port, certificates=None, **options):
         self.address = next(addresses)
         self.letters, self.refusals = [], {"RCPT": [], "DATA": []}
+        self.connections = set()
         tls = None
         if certificates:
             import ssl
@@ -104,6 +105,7 @@ class Peer:
     async def handle_DATA(self, server, session, envelope):
         if self.refusals["DATA"]:
             return self.refusals["DATA"].pop(0)
+        self.connections.add(session.peer)
         self.letters.append((envelope, session.ssl is not None))
         return "250 2.0.0 taken"
 
@@ -369,3 +371,43 @@ def test_queue_survives_a_kill(make_world):
     wait_until(lambda: world.server.command("status").returncode == 0, "it is back")
     world.server.run("queue", "retry", "--all")
     peer.only_letter()
+
+
+def test_connections_are_used_again(make_world):
+    world = make_world()
+    peer = world.peer("far.test")
+    for n in range(10):
+        world.send(f"x{n}@far.test")
+    wait_until(lambda: len(peer.letters) == 10, "all have come")
+    assert len(peer.connections) < 10
+    assert sorted(e.rcpt_tos for e, _ in peer.letters) == [[f"x{n}@far.test"] for n in range(10)]
+
+
+def test_connection_is_usable_after_a_refusal(make_world):
+    world = make_world({"deliveries_per_site": 1})
+    peer = world.peer("far.test")
+    peer.refusals["RCPT"] = ["451 4.7.1 later"]
+    world.send("x@far.test")
+    world.send("y@far.test")
+    wait_until(lambda: len(peer.letters) == 2, "both have come")
+    world.wait_for_empty_queue()
+
+
+def test_dead_site_is_not_tried_for_each(make_world):
+    """One try is made; the others are deferred with its reason."""
+    world = make_world({"retry_first": "1h", "retry_last": "1h"})
+    world.add_mx("dead.test", next(addresses))
+    peer = world.peer("far.test")
+    world.send("first@dead.test")
+    world.wait_for_try()
+    for n in range(20):
+        world.send(f"x{n}@dead.test")
+    world.send("x@far.test")
+    peer.only_letter()
+    waiting = lambda: [m for m in world.queue() if "dead.test" in str(m)]
+    wait_until(lambda: all("refused" in row["last_reply"]
+                           for m in waiting()
+                           for row in world.server.json("queue", "show", str(m["id"]))["recipients"]),
+               "all have the reason")
+    assert len(waiting()) == 21
+    assert world.server.log().count("site backs off") == 1

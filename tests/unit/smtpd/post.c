@@ -57,7 +57,7 @@ static void on_fetch(struct resolver *resolver, struct dns_table *table, void (*
     done(context);
 }
 
-static void on_remote(void *context)
+static void on_remote(void *context, struct letter *letter)
 {
     atomic_fetch_add(&((struct post *)context)->n_remote, 1);
 }

@@ -85,7 +85,7 @@ static struct shipment *take(struct post *post)
         assert_true(
             queue_find(post->rig.desk, &arena, QUEUE_REMOTE_DUE, time_ms(), 0, 10, &list, &err));
     } while (list.count == 0);
-    return shipments_of(&list.items[0]);
+    return shipments_of(&list.items[0], time_ms());
 }
 
 static void on_settled(void *context, bool ok)

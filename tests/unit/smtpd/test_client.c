@@ -223,7 +223,7 @@ static void begin(struct play *play, const struct dialogue *dialogue)
     message.size = message.prefix.len + strlen(dialogue->text);
     message.recipients = to;
     message.n_recipients = COUNT_OF(to);
-    play->shipment = shipments_of(&message);
+    play->shipment = shipments_of(&message, 0);
     give_body(play, dialogue->text);
     play->task = (struct client_task){ .shipment = play->shipment,
                                        .hostname = "mx.test",

@@ -42,7 +42,7 @@ static void test_shipments(void **state)
                           "cher.test");
     to[4].address = SLICE("x@[192.0.2.1]");
     to[5].address = SLICE("nonsense");
-    list = shipments_of(&message);
+    list = shipments_of(&message, 0);
     assert_int_equal(count_shipments(list, "far.test", &n), 3); /* RFC 5321: 100 each */
     assert_int_equal(n, COUNT_OF(to) - 3);
     assert_int_equal(count_shipments(list, "xn--bcher-kva.test", &n), 1);
@@ -96,7 +96,7 @@ static struct shipment *take(struct post *post)
 
     assert_true(
         queue_find(post->rig.desk, &arena, QUEUE_REMOTE_DUE, time_ms(), 0, 10, &list, &err));
-    return list.count > 0 ? shipments_of(&list.items[0]) : NULL;
+    return list.count > 0 ? shipments_of(&list.items[0], time_ms()) : NULL;
 }
 
 static void on_settled(void *context, bool ok)
@@ -239,6 +239,8 @@ static void test_scheduler(void **state)
 
     post_open(&post);
     post.settings.deliveries = 3;
+    post.settings.deliveries_per_site = 2;
+    post.settings.retry_first = post.settings.retry_last = 60000;
     post.settings.smtp = "";
     post.settings.report_wait = HOUR;
     for (int i = 0; i < 70; i++)
