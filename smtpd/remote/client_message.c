@@ -2,6 +2,7 @@
  * parameters, and the message itself.
  */
 #include "message/header.h"
+#include "message/xtext.h"
 #include "smtpd/remote/client.h"
 
 #define PIECE (48 * 1024) /* bytes of the message made at once */
@@ -107,6 +108,26 @@ static void add_notify(unsigned notify, struct buf *out)
     }
 }
 
+/* Where UTF-8 may not stand, an address of that type goes as utf-8-addr-xtext (RFC 6533 section 3);
+ * what has no such form is left out. */
+static void add_orcpt(struct slice orcpt, bool may_be_utf8, struct buf *out)
+{
+    AUTO(buf_free) struct buf plain = { 0 };
+    struct slice address = orcpt;
+    struct slice type;
+
+    if (orcpt.len == 0)
+        return;
+    if (may_be_utf8 || is_ascii(orcpt)) {
+        buf_fmt(out, " ORCPT=" SLICE_FMT, SLICE_ARG(orcpt));
+        return;
+    }
+    if (!slice_split(&address, ';', &type) || !utf8_address_decode(address, &plain))
+        return;
+    buf_fmt(out, " ORCPT=" SLICE_FMT ";", SLICE_ARG(type));
+    utf8_address_encode(buf_slice(&plain), out);
+}
+
 void client_say_rcpt(struct client *client, const struct queue_recipient *to)
 {
     struct buf *out = &client->call->out;
@@ -114,8 +135,7 @@ void client_say_rcpt(struct client *client, const struct queue_recipient *to)
     buf_fmt(out, "RCPT TO:<" SLICE_FMT ">", SLICE_ARG(to->address));
     if (has(client, EXTENSION_DSN)) {
         add_notify(to->notify, out);
-        if (to->orcpt.len > 0)
-            buf_fmt(out, " ORCPT=" SLICE_FMT, SLICE_ARG(to->orcpt));
+        add_orcpt(to->orcpt, needs_utf8(client), out);
     }
     buf_add_text(out, "\r\n");
     client->n_unanswered++;

@@ -23,8 +23,8 @@ static const char *const statements[STATEMENTS] = {
     [UPDATE] = "UPDATE triplet SET used = ? WHERE hash = ?",
     [COUNT] = "SELECT count(*) FROM triplet",
     [DROP_OLD] = "DELETE FROM triplet WHERE used <= ?",
-    [DROP_SOME] = "DELETE FROM triplet WHERE hash IN"
-                  "  (SELECT hash FROM triplet ORDER BY used LIMIT ?)",
+    [DROP_SOME] = ("DELETE FROM triplet WHERE hash IN"
+                   "  (SELECT hash FROM triplet ORDER BY used LIMIT ?)"),
 };
 
 static const char *const migrations[] = {

@@ -52,7 +52,7 @@ static const struct dialogue {
       { { GREETING, EHLO },
         { FULL, "MAIL FROM:<me@example.test> SIZE=31 RET=FULL ENVID=e+2B\r\n"
                 "RCPT TO:<a@far.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a@x\r\n"
-                "RCPT TO:<b@far.test>\r\n" },
+                "RCPT TO:<b@far.test> ORCPT=utf-8;\\x{FC}@x\r\n" },
         { "250 ok\r\n250 ok\r\n250 ok\r\n", "DATA\r\n" },
         { "354 go\r\n", SENT },
         { "250 mine\r\n", QUIT } },
@@ -103,7 +103,7 @@ static const struct dialogue {
       { { GREETING, EHLO },
         { FULL, "MAIL FROM:<me@example.test> SIZE=29 BODY=BINARYMIME\r\n"
                 "RCPT TO:<a@far.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a@x\r\n"
-                "RCPT TO:<b@far.test>\r\n" },
+                "RCPT TO:<b@far.test> ORCPT=utf-8;\\x{FC}@x\r\n" },
         { "250 ok\r\n250 ok\r\n250 ok\r\n",
           "BDAT 29 LAST\r\nR: 1\r\nSubject: x\r\n\r\n.dot\r\nend" },
         { "250 mine\r\n", QUIT } },
@@ -214,7 +214,7 @@ static void begin(struct play *play, const struct dialogue *dialogue)
         { .address = SLICE("a@far.test"),
           .notify = NOTIFY_SUCCESS | NOTIFY_DELAY,
           .orcpt = SLICE("rfc822;a@x") },
-        { .address = SLICE("b@far.test") },
+        { .address = SLICE("b@far.test"), .orcpt = SLICE("utf-8;\xc3\xbc@x") },
     };
     struct queue_message message = dialogue->message;
 
