@@ -223,11 +223,15 @@ static void add_parts_reversed(const struct macro *macro, struct slice value, st
 /* Section 7.3: "unreserved" of RFC 3986 section 2.3 stays, the rest becomes %HH. */
 static void add_url(struct slice value, struct buf *out)
 {
+    static const char digits[] = "0123456789ABCDEF";
+
     for (size_t i = 0; i < value.len; i++) {
         if (is_alphanumeric(value.data[i]) || memchr("-._~", value.data[i], 4) != NULL)
             buf_add_byte(out, value.data[i]);
         else
-            buf_fmt(out, "%%%02X", (unsigned char)value.data[i]);
+            buf_add(out,
+                    (char[]){ '%', digits[(value.data[i] >> 4) & 15], digits[value.data[i] & 15] },
+                    3);
     }
 }
 

@@ -15,6 +15,7 @@
 #define SPF_VOIDS_MAX       2     /* ... that the DNS has nothing for */
 #define SPF_NAMES_MAX       10    /* ... hosts of one MX */
 #define SPF_RECORD_MAX      16384 /* bytes of a record; far past what section 3.4 advises */
+#define SPF_SPEC_MAX        512   /* ... of a domain-spec: what it costs to expand is bounded too */
 #define SPF_EXPLANATION_MAX 1024  /* a longer one is none */
 
 /* --- a record --- */

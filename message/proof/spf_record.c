@@ -37,6 +37,11 @@ static bool is_modifier_name(struct slice name)
     return true;
 }
 
+static bool is_domain_spec(struct slice text)
+{
+    return text.len <= SPF_SPEC_MAX && spf_macro_valid(text, SPF_DOMAIN_SPEC);
+}
+
 static bool modifier(struct slice name, struct slice value, struct spf_term *term)
 {
     term->domain = value;
@@ -46,7 +51,9 @@ static bool modifier(struct slice name, struct slice value, struct spf_term *ter
         term->kind = SPF_EXP;
     else
         term->kind = SPF_OTHER;
-    return spf_macro_valid(value, term->kind == SPF_OTHER ? SPF_MACRO_STRING : SPF_DOMAIN_SPEC);
+    if (term->kind == SPF_OTHER)
+        return spf_macro_valid(value, SPF_MACRO_STRING);
+    return is_domain_spec(value);
 }
 
 /* Takes "/24" off the end, or "//64" with two slashes. Nothing there: untouched. False: a number
@@ -91,7 +98,7 @@ static bool domain_spec(struct slice rest, bool may_be_absent, struct spf_term *
     if (rest.len == 0)
         return may_be_absent;
     term->domain = slice_from(rest, 1);
-    return rest.data[0] == ':' && spf_macro_valid(term->domain, SPF_DOMAIN_SPEC);
+    return rest.data[0] == ':' && is_domain_spec(term->domain);
 }
 
 static bool arguments(struct slice rest, struct spf_term *term)

@@ -296,8 +296,10 @@ static void giant_records(void **state)
         { "v=spf1", " ip4:10.0.0.1", 16000, SPF_NEUTRAL },
         { "v=spf1", " ip4:10.0.0.1", 60000, SPF_PERMERROR },
         { "v=spf1", " a", 16000, SPF_PERMERROR },
-        { "v=spf1 exists:", "%{s}%{p}%{ir}", 16000, SPF_NEUTRAL },
-        { "v=spf1 -all exp=", "%{S}", 16000, SPF_FAIL },
+        { "v=spf1 exists:", "%{s}%{p}%{ir}", 16000, SPF_PERMERROR },
+        { "v=spf1 exists:", "%{s}%{p}%{ir}", 512, SPF_NEUTRAL },
+        { "v=spf1 -all exp=", "%{S}", 16000, SPF_PERMERROR },
+        { "v=spf1 -all exp=", "%{S}", 500, SPF_FAIL },
         { "v=spf1", "                ", 16000, SPF_NEUTRAL },
         { "v=spf1 x=", "%%", 16000, SPF_NEUTRAL },
     };
