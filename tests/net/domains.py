@@ -45,9 +45,9 @@ class Postane:
         ca.issue(folder, self.mx, "localhost")
         values = {
             "postane": {"hostname": self.mx},
-            "dns": {"resolver": DNS_ADDRESS},
-            "smtp": {"remote_port": 25, "retry_first": "2s",
-                     "retry_last": "2s"},
+            "dns": {"resolver": DNS_ADDRESS, "trust_anchor": lab.trust_anchor},
+            "smtp": {"remote_port": 25, "retry_first": "2s", "retry_last": "2s"},
+            "tls": {"authorities": ca.file},
             "listen": {"smtp": "0.0.0.0:25"},
         }
         for section, rows in (settings or {}).items():
@@ -56,6 +56,18 @@ class Postane:
         self.server.tls.load_verify_locations(ca.file)
         self.server.run("domain", "add", self.domain)
         self.server.add_account(self.user)
+
+    def records(self):
+        """{name: ["TXT ...", ...]}: all that `postane domain dns` wants published."""
+        with self.host.inside():
+            rows = self.server.json("domain", "dns", self.domain)["records"]
+        found = {}
+        for row in rows:
+            value = row["value"]
+            if row["type"] == "TXT":
+                value = " ".join(f'"{value[i:i + 250]}"' for i in range(0, len(value), 250))
+            found.setdefault(row["name"], []).append(f"{row['type']} {value}")
+        return found
 
     def start(self):
         with self.host.inside():
