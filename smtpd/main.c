@@ -11,6 +11,7 @@
 #include "smtpd/proof/keywatch.h"
 #include "smtpd/remote/remote.h"
 #include "smtpd/remote/sts.h"
+#include "smtpd/remote/way.h"
 #include "smtpd/report/daily.h"
 #include "smtpd/reporter.h"
 #include "smtpd/retry.h"
@@ -251,7 +252,7 @@ static bool on_start(struct service *service, struct error *err)
     };
 
     me->smtpd.server = service->daemon.server;
-    if (!read_milters(&me->smtpd, err) ||
+    if (!ways_check(service->settings.routes, err) || !read_milters(&me->smtpd, err) ||
         !door_open(&service->settings, service->store, &me->smtpd.door, err) ||
         !start_resolver(service, err))
         return false;

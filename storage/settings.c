@@ -160,6 +160,13 @@ static const struct config_key keys[] = {
              "How long it is tried before its sender is told, once, of the delay; 0: never."),
     DURATION("smtp", "report_wait", report_wait, "30s", 0, HOURS,
              "How long a report waits for other recipients of the same message to fail."),
+    TEXT("smtp", "routes", routes, "",
+         "Where mail for a domain goes, other than to its own servers: "
+         "domain=relay:host:port[,encrypt|"
+         ",verify][,auth], =discard, =reject or =direct; blanks between several, * for any other."),
+    TEXT("smtp", "relay_login", relay_login, "", "Login at relays whose route says auth."),
+    TEXT("smtp", "relay_password", relay_password, "",
+         "The password to it; it is given over TLS only."),
     NUMBER("smtp", "remote_port", remote_port, "25", 1, 65535, "Port of other servers."),
     CHOICE("smtp", "ip_families", ip_families, "auto", "auto|prefer4|only4|only6",
            "How other servers are reached; auto: over IPv6 first, if this machine has an address."),

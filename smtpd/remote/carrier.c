@@ -94,6 +94,13 @@ static void end_with_shipment(struct carrier *carrier)
 
 /* --- the servers of the route, one after the other --- */
 
+static uint16_t port_of(const struct carrier *carrier)
+{
+    return carrier->way.kind == WAY_RELAY
+               ? carrier->way.port
+               : (uint16_t)carrier->remote->options.smtpd->settings->remote_port;
+}
+
 static void begin_talking(struct carrier *carrier, bool no_tls)
 {
     const struct settings *settings = carrier->remote->options.smtpd->settings;
@@ -107,6 +114,8 @@ static void begin_talking(struct carrier *carrier, bool no_tls)
         .key = carrier->number,
         .idle_ms = IDLE_MS,
         .hostname = settings->hostname,
+        .login = carrier->way.auth ? settings->relay_login : NULL,
+        .password = settings->relay_password,
         .policy = carrier->policy,
         .no_tls = no_tls,
         .patience = { .command_ms = settings->reply_timeout,
@@ -115,8 +124,8 @@ static void begin_talking(struct carrier *carrier, bool no_tls)
         .finished = on_finished,
         .ended = on_ended,
     };
-    server_connect(carrier->remote->options.server, target->address,
-                   (uint16_t)settings->remote_port, &carrier->protocol, 0);
+    server_connect(carrier->remote->options.server, target->address, port_of(carrier),
+                   &carrier->protocol, 0);
 }
 
 /* Nobody at the site can be talked to; so it is for all that waits for it. */
@@ -155,6 +164,9 @@ static struct security_question security_question(struct carrier *carrier)
         .table = &carrier->table,
         .shipment = carrier->shipment,
         .host = carrier->route.targets[carrier->target].host,
+        .way = &carrier->way,
+        .is_address = strcmp(carrier->route.targets[carrier->target].host->name,
+                             carrier->route.targets[carrier->target].address) == 0,
         .mx_secure = carrier->route.mx_secure,
     };
 }
@@ -227,9 +239,11 @@ static void end_routing(struct carrier *carrier)
 static void go_on_routing(struct carrier *carrier)
 {
     struct smtpd *smtpd = carrier->remote->options.smtpd;
+    bool is_relay = carrier->way.kind == WAY_RELAY;
     const struct route_question question = {
-        .domain = carrier->shipment->domain,
-        .port = (uint16_t)smtpd->settings->remote_port,
+        .domain = is_relay ? carrier->way.host : carrier->shipment->domain,
+        .is_host = is_relay,
+        .port = port_of(carrier),
         .seed = carrier->seed,
         .machine = &carrier->remote->machine,
     };
@@ -247,6 +261,7 @@ void carrier_start(struct remote *remote, struct shipment *shipment, struct site
 
     carrier->shipment = shipment;
     carrier->site = site;
+    carrier->way = way_find(remote->options.smtpd->settings->routes, shipment->domain);
     carrier->seed = random_u64();
     route_machine_look(&remote->machine);
     go_on_routing(carrier);

@@ -147,48 +147,6 @@ static enum next on_greeting(struct client *client, const struct answer *answer)
     return say_hello(client, CLIENT_EHLO);
 }
 
-/* "RCPTMAX=50 MAILMAX=10" (RFC 9422); zero and nonsense are no limits. */
-static void learn_limits(struct client *client, struct slice line)
-{
-    struct slice word, name;
-
-    while (slice_split(&line, ' ', &word)) {
-        uint64_t number;
-
-        if (!slice_split(&word, '=', &name) || !slice_number(word, UINT32_MAX, &number))
-            continue;
-        if (slice_is(name, "RCPTMAX"))
-            client->rcpt_max = number;
-        else if (slice_is(name, "MAILMAX"))
-            client->task->transactions_max = number;
-    }
-}
-
-static void learn_extension(struct client *client, struct slice line)
-{
-    static const struct {
-        const char *name;
-        enum extension bit;
-    } known[] = {
-        { "PIPELINING", EXTENSION_PIPELINING }, { "8BITMIME", EXTENSION_8BITMIME },
-        { "SMTPUTF8", EXTENSION_SMTPUTF8 },     { "DSN", EXTENSION_DSN },
-        { "STARTTLS", EXTENSION_STARTTLS },     { "SIZE", EXTENSION_SIZE },
-        { "CHUNKING", EXTENSION_CHUNKING },     { "BINARYMIME", EXTENSION_BINARYMIME },
-        { "REQUIRETLS", EXTENSION_REQUIRETLS }, { "LIMITS", EXTENSION_LIMITS },
-    };
-    struct slice name;
-
-    if (!slice_split(&line, ' ', &name))
-        return;
-    for (size_t i = 0; i < COUNT_OF(known); i++)
-        if (slice_is(name, known[i].name))
-            client->extensions |= known[i].bit;
-    if (slice_is(name, "LIMITS"))
-        learn_limits(client, line);
-    if (slice_is(name, "SIZE") && !slice_number(slice_trim(line), UINT64_MAX, &client->size_max))
-        client->size_max = 0;
-}
-
 /* Reads the body, once for all servers that are asked. */
 static bool read_body(struct client *client, struct error *err)
 {
@@ -285,6 +243,25 @@ static enum next begin_transaction(struct client *client)
     return NEXT_INPUT;
 }
 
+/* The server knows who we are, and we what it can do. */
+static enum next begin(struct client *client)
+{
+    if (client->task->login == NULL)
+        return begin_transaction(client);
+    if (!client->call->secure) {
+        (void)give_up(client, "4.7.10", "The relay has no TLS, so it gets no password");
+        return say_quit(client);
+    }
+    client_say_auth(client);
+    client->phase = CLIENT_AUTH;
+    return NEXT_INPUT;
+}
+
+static enum next on_auth(struct client *client, const struct answer *answer)
+{
+    return answer->code == 235 ? begin_transaction(client) : give_up_by_answer(client, answer);
+}
+
 static enum next on_ehlo(struct client *client, const struct answer *answer)
 {
     struct slice lines = answer->lines, text;
@@ -295,20 +272,20 @@ static enum next on_ehlo(struct client *client, const struct answer *answer)
         return give_up_by_answer(client, answer);
     (void)answer_line(&lines, &text); /* the server's name */
     while (answer_line(&lines, &text))
-        learn_extension(client, text);
+        client_learn(client, text);
     if ((client->extensions & EXTENSION_STARTTLS) != 0 && client->call->tls_offered &&
         !client->task->no_tls)
         return say(client, CLIENT_STARTTLS, "STARTTLS\r\n");
     if (!client->call->secure && !client->task->no_tls)
         note_tls(client, "starttls-not-supported", "STARTTLS is not offered");
-    return begin_transaction(client);
+    return begin(client);
 }
 
 static enum next on_helo(struct client *client, const struct answer *answer)
 {
     if (!client->call->secure)
         note_tls(client, "starttls-not-supported", "The server knows no EHLO");
-    return answer->code == 250 ? begin_transaction(client) : give_up_by_answer(client, answer);
+    return answer->code == 250 ? begin(client) : give_up_by_answer(client, answer);
 }
 
 static enum next on_starttls(struct client *client, const struct answer *answer)
@@ -316,7 +293,7 @@ static enum next on_starttls(struct client *client, const struct answer *answer)
     if (answer->code != 220) {
         note_tls(client, "starttls-not-supported", "");
         answer_print(answer, client->task->tls_reason, sizeof(client->task->tls_reason));
-        return begin_transaction(client);
+        return begin(client);
     }
     client->phase = CLIENT_SHAKING;
     client->call->tls_check = &client->task->policy.check;
@@ -424,13 +401,11 @@ static enum next on_surprise(struct client *client, const struct answer *answer)
 static enum next on_answer(struct client *client, const struct answer *answer)
 {
     static enum next (*const handlers[])(struct client *, const struct answer *) = {
-        [CLIENT_GREETING] = on_greeting, [CLIENT_EHLO] = on_ehlo,
-        [CLIENT_HELO] = on_helo,         [CLIENT_STARTTLS] = on_starttls,
-        [CLIENT_SHAKING] = on_surprise,  [CLIENT_MAIL] = on_mail,
-        [CLIENT_RCPT] = on_rcpt,         [CLIENT_DATA] = on_data,
-        [CLIENT_BODY] = on_surprise,     [CLIENT_SENT] = on_sent,
-        [CLIENT_DRAIN] = on_drain,       [CLIENT_IDLE] = on_surprise,
-        [CLIENT_RSET] = on_rset,         [CLIENT_QUIT] = on_quit,
+        [CLIENT_GREETING] = on_greeting, [CLIENT_EHLO] = on_ehlo, [CLIENT_HELO] = on_helo,
+        [CLIENT_STARTTLS] = on_starttls, [CLIENT_AUTH] = on_auth, [CLIENT_SHAKING] = on_surprise,
+        [CLIENT_MAIL] = on_mail,         [CLIENT_RCPT] = on_rcpt, [CLIENT_DATA] = on_data,
+        [CLIENT_BODY] = on_surprise,     [CLIENT_SENT] = on_sent, [CLIENT_DRAIN] = on_drain,
+        [CLIENT_IDLE] = on_surprise,     [CLIENT_RSET] = on_rset, [CLIENT_QUIT] = on_quit,
     };
     /* RFC 5321 section 3.8: the server closes the connection. */
     bool ends = answer->code == 421 && client->phase != CLIENT_QUIT;
@@ -459,6 +434,7 @@ static uint64_t patience_ms(const struct client *client)
     case CLIENT_HELO:
     case CLIENT_STARTTLS:
     case CLIENT_SHAKING:
+    case CLIENT_AUTH:
     case CLIENT_MAIL:
     case CLIENT_RCPT:
     case CLIENT_BODY:

@@ -29,6 +29,7 @@ enum client_phase {
     CLIENT_HELO,
     CLIENT_STARTTLS,
     CLIENT_SHAKING, /* the TLS handshake */
+    CLIENT_AUTH,
     CLIENT_MAIL,
     CLIENT_RCPT,  /* replies to one RCPT after the other */
     CLIENT_DATA,  /* we wait for 354 */
@@ -51,9 +52,10 @@ struct client_patience {
  * notice of `key`. A new shipment that was not `begun` at the end has not been tried. */
 struct client_task {
     struct shipment *shipment;
-    uint64_t key;         /* of the session, for notices */
-    uint64_t idle_ms;     /* how long it waits for the next shipment */
-    const char *hostname; /* ours, for EHLO */
+    uint64_t key;                 /* of the session, for notices */
+    uint64_t idle_ms;             /* how long it waits for the next shipment */
+    const char *hostname;         /* ours, for EHLO */
+    const char *login, *password; /* AUTH with these, over TLS; NULL: none */
     struct tls_policy policy;
     bool no_tls; /* STARTTLS has failed with this server */
     struct client_patience patience;
@@ -114,8 +116,11 @@ void client_close(struct call *call);
 
 /* client_message.c: what depends on the message. */
 
+void client_learn(struct client *client, struct slice line); /* one of EHLO's reply */
+
 /* False when this server cannot take it: the recipients have their outcome. Decides how to send. */
 bool client_may_send(struct client *client);
+void client_say_auth(struct client *client); /* AUTH PLAIN (RFC 4616) */
 void client_say_mail(struct client *client);
 void client_say_rcpt(struct client *client, const struct queue_recipient *to);
 void client_begin_body(struct client *client);

@@ -1,6 +1,7 @@
-/* client_message.c - what a client says that depends on the message: MAIL and RCPT with their
- * parameters, and the message itself.
+/* client_message.c - what the server can do, and what a client says that depends on the message:
+ * MAIL and RCPT with their parameters, and the message itself.
  */
+#include "common/codec.h"
 #include "message/header.h"
 #include "message/xtext.h"
 #include "smtpd/remote/client.h"
@@ -9,6 +10,48 @@
 
 /* From this size on a message goes as one chunk (RFC 3030), which nobody has to search for dots. */
 #define CHUNK_MIN (256 * 1024)
+
+/* "RCPTMAX=50 MAILMAX=10" (RFC 9422); zero and nonsense are no limits. */
+static void learn_limits(struct client *client, struct slice line)
+{
+    struct slice word, name;
+
+    while (slice_split(&line, ' ', &word)) {
+        uint64_t number;
+
+        if (!slice_split(&word, '=', &name) || !slice_number(word, UINT32_MAX, &number))
+            continue;
+        if (slice_is(name, "RCPTMAX"))
+            client->rcpt_max = number;
+        else if (slice_is(name, "MAILMAX"))
+            client->task->transactions_max = number;
+    }
+}
+
+void client_learn(struct client *client, struct slice line)
+{
+    static const struct {
+        const char *name;
+        enum extension bit;
+    } known[] = {
+        { "PIPELINING", EXTENSION_PIPELINING }, { "8BITMIME", EXTENSION_8BITMIME },
+        { "SMTPUTF8", EXTENSION_SMTPUTF8 },     { "DSN", EXTENSION_DSN },
+        { "STARTTLS", EXTENSION_STARTTLS },     { "SIZE", EXTENSION_SIZE },
+        { "CHUNKING", EXTENSION_CHUNKING },     { "BINARYMIME", EXTENSION_BINARYMIME },
+        { "REQUIRETLS", EXTENSION_REQUIRETLS }, { "LIMITS", EXTENSION_LIMITS },
+    };
+    struct slice name;
+
+    if (!slice_split(&line, ' ', &name))
+        return;
+    for (size_t i = 0; i < COUNT_OF(known); i++)
+        if (slice_is(name, known[i].name))
+            client->extensions |= known[i].bit;
+    if (slice_is(name, "LIMITS"))
+        learn_limits(client, line);
+    if (slice_is(name, "SIZE") && !slice_number(slice_trim(line), UINT64_MAX, &client->size_max))
+        client->size_max = 0;
+}
 
 static bool has(const struct client *client, unsigned extensions)
 {
@@ -61,6 +104,21 @@ bool client_may_send(struct client *client)
     client->in_chunks =
         message->binary || (message->size >= CHUNK_MIN && has(client, EXTENSION_CHUNKING));
     return true;
+}
+
+void client_say_auth(struct client *client)
+{
+    AUTO(buf_free) struct buf plain = { 0 };
+    struct buf *out = &client->call->out;
+
+    buf_add_byte(&plain, '\0');
+    buf_add_text(&plain, client->task->login);
+    buf_add_byte(&plain, '\0');
+    buf_add_text(&plain, client->task->password);
+    buf_add_text(out, "AUTH PLAIN ");
+    base64_encode(buf_slice(&plain), out);
+    buf_add_text(out, "\r\n");
+    client->n_unanswered++;
 }
 
 void client_say_mail(struct client *client)

@@ -196,24 +196,51 @@ static const char *demand_of(const struct shipment *shipment)
     return message->tls_optional ? " optional" : "";
 }
 
-static struct site *site_of(struct remote *remote, const struct shipment *shipment)
+/* All that goes to one relay shares its connections. */
+static struct site *site_of(struct remote *remote, const struct shipment *shipment,
+                            const struct way *way)
 {
     char key[SHIPMENT_NAME_SIZE + 16];
 
-    snprintf(key, sizeof(key), "%s%s", shipment->domain, demand_of(shipment));
+    if (way->kind == WAY_RELAY)
+        snprintf(key, sizeof(key), "%s:%u%s", way->host, way->port, demand_of(shipment));
+    else
+        snprintf(key, sizeof(key), "%s%s", shipment->domain, demand_of(shipment));
     return schedule_site(&remote->schedule, key);
 }
 
-static void take_shipment(struct remote *remote, struct lane *lane, struct shipment *shipment)
+static void carry(struct remote *remote, struct shipment *shipment, const struct way *way)
 {
-    struct site *site = site_of(remote, shipment);
+    struct site *site = site_of(remote, shipment, way);
 
-    lane_add(lane, shipment);
-    remote->n_in_hand++;
     if (site_backs_off(site, clock_ms()))
         defer(remote, site, shipment);
     else
         schedule_add(&remote->schedule, site, shipment, false, clock_ms());
+}
+
+static void take_shipment(struct remote *remote, struct lane *lane, struct shipment *shipment)
+{
+    struct way way = way_find(remote->options.smtpd->settings->routes, shipment->domain);
+
+    lane_add(lane, shipment);
+    remote->n_in_hand++;
+    switch (way.kind) {
+    case WAY_DIRECT:
+    case WAY_RELAY:
+        carry(remote, shipment, &way);
+        return;
+    case WAY_DISCARD:
+        log_info(&remote->options.log, "discarded",
+                 F_NUM("queue", (int64_t)shipment->letter->message.id),
+                 F_STR("domain", shipment->domain));
+        shipment_end(shipment, OUTCOME_DROPPED, "", "");
+        break;
+    case WAY_REJECT:
+        shipment_end(shipment, OUTCOME_FAILED, "5.7.1", "This server takes no mail for the domain");
+        break;
+    }
+    remote_settle(remote, shipment);
 }
 
 static bool has_room(const struct remote *remote, const struct lane *lane,

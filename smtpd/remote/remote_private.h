@@ -26,11 +26,12 @@ struct carrier {
     struct site *site;
     struct shipment *shipment; /* NULL: none, IDLE */
     enum stage stage;
-    atomic_bool ready;      /* the stage is over; set by any thread */
-    atomic_bool is_over;    /* ... because the session has ended */
-    bool is_quitting;       /* IDLE, and to end */
-    uint64_t number;        /* the key of its sessions */
-    uint64_t seed;          /* of the route */
+    atomic_bool ready;   /* the stage is over; set by any thread */
+    atomic_bool is_over; /* ... because the session has ended */
+    bool is_quitting;    /* IDLE, and to end */
+    uint64_t number;     /* the key of its sessions */
+    uint64_t seed;       /* of the route */
+    struct way way;
     struct dns_table table; /* for the shipment's domain */
     struct route route;
     size_t target;            /* which of the route is asked */

@@ -4,24 +4,44 @@
 #include "smtpd/remote/sts.h"
 #include "smtpd/report/counts.h"
 
+#include <stdlib.h>
+
+/* What the operator says of a relay goes before what is said of all servers, if it demands more. */
+static enum tls_wish wish_of(const struct security_question *question)
+{
+    enum tls_wish wish = (enum tls_wish)question->smtpd->settings->outgoing_tls;
+
+    switch (question->way->tls) {
+    case WAY_TLS_DEFAULT:
+        return wish == TLS_WISH_ANY && question->way->auth ? TLS_WISH_ENCRYPT : wish;
+    case WAY_TLS_ENCRYPT:
+        return wish == TLS_WISH_ANY ? TLS_WISH_ENCRYPT : wish;
+    case WAY_TLS_VERIFY:
+        return TLS_WISH_VERIFY;
+    }
+    abort();
+}
+
 /* A host with the domain's own name needs no proof of it, whether MX records name it or not. */
 static struct tls_query query_of(const struct security_question *question)
 {
     const struct settings *settings = question->smtpd->settings;
     const struct shipment *shipment = question->shipment;
     const struct queue_message *message = &shipment->letter->message;
-    struct slice host = slice_of(question->host->name), domain = slice_of(shipment->domain);
-    bool is_literal = slice_starts(host, "[");
+    bool is_relay = question->way->kind == WAY_RELAY;
+    struct slice host = slice_of(question->host->name);
+    struct slice domain = is_relay ? host : slice_of(shipment->domain);
+    bool is_literal = question->is_address || slice_starts(host, "[");
 
     return (struct tls_query){
         .domain = is_literal ? (struct slice){ 0 } : domain,
         .host = is_literal ? (struct slice){ 0 } : host,
         .by_mx = !slice_equal_case(host, domain),
         .mx_secure = question->mx_secure,
-        .port = (uint16_t)settings->remote_port,
-        .wish = (enum tls_wish)settings->outgoing_tls,
+        .port = is_relay ? question->way->port : (uint16_t)settings->remote_port,
+        .wish = wish_of(question),
         .no_dane = !settings->dane,
-        .no_sts = !settings->mta_sts || question->smtpd->sts == NULL,
+        .no_sts = is_relay || !settings->mta_sts || question->smtpd->sts == NULL,
         .require_tls = message->require_tls,
         .tls_optional = message->tls_optional && !message->require_tls,
         .null_sender = shipment_sender(shipment).len == 0,
@@ -90,7 +110,7 @@ void security_count(const struct security_question *question, const struct tls_p
         result = policy->violation;
         reason = policy->text;
     }
-    if (result == NULL || question->host->name[0] == '[')
+    if (result == NULL || question->host->name[0] == '[' || question->way->kind == WAY_RELAY)
         return; /* it did not come to TLS; or there is no domain to tell */
     const struct tls_session session = {
         .domain = slice_of(question->shipment->domain),

@@ -8,6 +8,7 @@
 
 #include "smtpd/remote/client.h"
 #include "smtpd/remote/route.h"
+#include "smtpd/remote/way.h"
 #include "smtpd/smtpd.h"
 
 enum security_state {
@@ -21,7 +22,9 @@ struct security_question {
     struct dns_table *table; /* the route's; the policy points into it */
     const struct shipment *shipment;
     const struct route_host *host;
-    bool mx_secure; /* of the route */
+    const struct way *way;
+    bool is_address; /* the host is named by its address */
+    bool mx_secure;  /* of the route */
 };
 
 enum security_state security_find(const struct security_question *question,

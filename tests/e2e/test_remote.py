@@ -14,7 +14,7 @@ import threading
 
 import pytest
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP as PeerProtocol
+from aiosmtpd.smtp import SMTP as PeerProtocol, AuthResult
 
 from server import DOMAIN, free_ports, make_certificate, wait_until
 
@@ -81,8 +81,8 @@ class Peer:
     """Somebody else's server: takes mail, or says what the lists in `refusals` hold, one reply for
     each time it is asked."""
 
-    def __init__(self, port, certificates=None, **options):
-        self.address = next(addresses)
+    def __init__(self, port, certificates=None, address=None, **options):
+        self.address = address or next(addresses)
         self.letters, self.refusals = [], {"RCPT": [], "DATA": []}
         self.connections = set()
         tls = None
@@ -411,3 +411,52 @@ def test_dead_site_is_not_tried_for_each(make_world):
                "all have the reason")
     assert len(waiting()) == 21
     assert world.server.log().count("site backs off") == 1
+
+
+def test_routes(make_world, tmp_path):
+    """A relay for one domain, others thrown away or refused; a relay needs no DNS."""
+    relay_address = next(addresses)
+    port = free_ports(31)[-1]
+    world = make_world({"routes": f"far.test=relay:{relay_address}:{port} old.test=discard "
+                                  "no.test=reject"})
+    peer = Peer(port, address=relay_address)
+    world.stack.callback(peer.close)
+    world.send("x@far.test")
+    assert peer.only_letter()[0].rcpt_tos == ["x@far.test"]
+    world.send("x@old.test")
+    wait_until(lambda: " discarded " in world.server.log(), "it is thrown away")
+    world.send("x@no.test")
+    assert "Status: 5.7.1" in world.bounce()[1]
+
+
+def test_relay_with_login(make_world, tmp_path):
+    make_certificate(tmp_path)
+    relay_address = next(addresses)
+    port = free_ports(31)[-1]
+    world = make_world({"routes": f"*=relay:{relay_address}:{port},auth", "relay_login": "us",
+                        "relay_password": "secret"})
+    logins = []
+
+    def authenticate(server, session, envelope, mechanism, data):
+        logins.append((mechanism, data.login, data.password))
+        return AuthResult(success=True)
+
+    peer = Peer(port, address=relay_address, certificates=tmp_path, auth_required=True,
+                authenticator=authenticate)
+    world.stack.callback(peer.close)
+    world.send("x@far.test")
+    world.send("y@elsewhere.test")
+    wait_until(lambda: len(peer.letters) == 2, "both have come")
+    assert set(logins) == {("PLAIN", b"us", b"secret")} and all(s for _, s in peer.letters)
+
+
+def test_password_is_not_given_in_clear(make_world):
+    relay_address = next(addresses)
+    port = free_ports(31)[-1]
+    world = make_world({"routes": f"*=relay:{relay_address}:{port},auth", "relay_login": "us",
+                        "relay_password": "secret", "retry_first": "1h", "retry_last": "1h"})
+    peer = Peer(port, address=relay_address)
+    world.stack.callback(peer.close)
+    world.send("x@far.test")
+    assert "TLS" in world.wait_for_try()["last_reply"]
+    assert peer.letters == []

@@ -240,6 +240,7 @@ static void test_scheduler(void **state)
     post_open(&post);
     post.settings.deliveries = 3;
     post.settings.deliveries_per_site = 2;
+    post.settings.routes = "";
     post.settings.retry_first = post.settings.retry_last = 60000;
     post.settings.smtp = "";
     post.settings.report_wait = HOUR;
