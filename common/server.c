@@ -255,10 +255,11 @@ void server_accept(struct server *server, int fd, const struct protocol *protoco
     session->tls_behind = tls_at_once;
     options.tls = tls;
     options.tls_at_once = tls_at_once && session->counted;
-    options.idle_ms = session->counted ? 0 : server->options.stall_ms;
     log_debug(&session->call.log, "connect", F_STR("peer", peer.address), F_NUM("port", local.port),
               F_STR("protocol", protocol->name));
     session->conn = conn_accept(server->options.net, fd, &options, session_on_conn, session);
+    if (session->wait == WAIT_PROXY) /* for all of the header, however slowly it comes */
+        conn_set_alarm(session->conn, server->options.stall_ms);
     session_wake(session);
 }
 

@@ -300,7 +300,6 @@ static bool meet_client(struct session *s, const struct proxy_header *header)
     }
     log_debug(&s->call.log, "proxied", F_STR("peer", s->peer.address),
               F_STR("proxy", conn_peer(s->conn)->address));
-    conn_set_idle(s->conn, 0);
     if (!server_count(s)) {
         if (busy != NULL && !s->tls_behind) {
             buf_add_text(&s->call.out, busy);
@@ -328,7 +327,7 @@ static bool look_for_proxy(struct session *s)
     case PARSE_MORE:
         break;
     }
-    if (conn_ended(s->conn) || conn_timed_out(s->conn))
+    if (conn_ended(s->conn) || conn_alarm_due(s->conn))
         return turn_away(s, "half a PROXY header from a proxy");
     return false;
 }
