@@ -339,6 +339,7 @@ void carrier_offer(struct carrier *carrier)
     begin_stage(carrier, STAGE_TALKING);
     memcpy(carrier->shipment->host, carrier->route.targets[carrier->target].host->name,
            sizeof(carrier->shipment->host));
+    carrier->shipment->tls[0] = '\0';
     carrier->task.shipment = carrier->shipment;
     if (atomic_load(&carrier->is_over))
         wake(carrier);

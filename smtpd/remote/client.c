@@ -235,6 +235,8 @@ static enum next begin_transaction(struct client *client)
         return finish(client);
     choose_recipients(client);
     client->pipelines = (client->extensions & EXTENSION_PIPELINING) != 0;
+    snprintf(client->shipment->tls, sizeof(client->shipment->tls), "%s",
+             client->call->secure ? client->call->tls_name : "");
     client->shipment->host_knows_dsn = (client->extensions & EXTENSION_DSN) != 0;
     client_say_mail(client);
     if (client->pipelines)

@@ -49,6 +49,7 @@ static struct queue_try try_of(const struct settlement *settlement, const struct
 {
     return (struct queue_try){ .at_ms = time_ms(),
                                .host = slice_of(settlement->shipment->host),
+                               .tls = slice_of(settlement->shipment->tls),
                                .status = slice_of(errand->status),
                                .reply = slice_of(errand->text),
                                .answered = errand->answered };
@@ -77,7 +78,8 @@ static void log_errand(const struct settlement *settlement, const struct errand 
     log_info(&settlement->log, event,
              F_NUM("queue", (int64_t)settlement->shipment->letter->message.id),
              F_TEXT("to", errand->to->address), F_STR("host", settlement->shipment->host),
-             F_STR("status", errand->status), F_STR("reply", errand->text));
+             F_STR("tls", settlement->shipment->tls), F_STR("status", errand->status),
+             F_STR("reply", errand->text));
 }
 
 static void settle_delivered(struct settlement *settlement, struct errand *errand)

@@ -13,6 +13,7 @@
 /* RFC 5321 section 4.5.3.1.8: every server takes 100; more go in shipments of their own. */
 #define SHIPMENT_RECIPIENTS_MAX 100
 #define SHIPMENT_TEXT_SIZE      500
+#define SHIPMENT_TLS_SIZE       64
 #define SHIPMENT_NAME_SIZE      256 /* a domain name with its NUL */
 
 /* One recipient, and what became of it. */
@@ -38,6 +39,7 @@ struct shipment {
     struct body *body;               /* NULL until it is read */
     char domain[SHIPMENT_NAME_SIZE]; /* A-labels, lower case; or a literal; "" is no domain */
     char host[SHIPMENT_NAME_SIZE];   /* the server that was asked last */
+    char tls[SHIPMENT_TLS_SIZE];     /* how the connection to it was secured; "": not at all */
     bool host_knows_dsn;             /* it reports a delivery itself (RFC 3461 section 4) */
     size_t n_errands;
     struct errand errands[];
