@@ -140,8 +140,12 @@ void arc_collect(struct arena *arena, const struct field_index *index, int64_t n
             collect_signed(arena, chain_out, field, SIGNED_SEAL, now_s);
     }
     check_structure(chain_out);
-    if (index->is_cut && (chain_out->count > 0 || chain_out->problem != NULL))
-        chain_out->problem = "too many fields in the header";
+    if (chain_out->count > 0 || chain_out->problem != NULL) {
+        if (index->is_cut)
+            chain_out->problem = "too many fields in the header";
+        else if (index->is_broken)
+            chain_out->problem = "a line of the header is no field";
+    }
 }
 
 void arc_canon_set(struct canon *canon, const struct arc_set *set, bool whole)

@@ -1,8 +1,9 @@
 /* dkim.h - DKIM signatures, both ways (RFC 6376, 8301, 8463).
  *
  * Pure; the DNS is a table. The header is given with its empty line, as stored (CRLF); the body is
- * what follows. Verifying is in two steps, so that a message is hashed once, however often the
- * second one has to wait for the DNS.
+ * what follows. A header with a line that is no field is neither signed nor verified: other
+ * programs may see a From behind that line. Verifying is in two steps, so that a message is hashed
+ * once, however often the second one has to wait for the DNS.
  *
  * `l=` is not trusted: a signature with a body length that covers less than the whole body fails
  * (RFC 8301 says nothing of it; whoever appends text must not be taken for the signer).
@@ -60,7 +61,8 @@ struct dkim_signer {
 
 /* Appends "DKIM-Signature: ...\r\n" for the message, relaxed/relaxed; the fields of RFC 6376
  * section 5.4.1 that are there are signed, and From, Sender, Reply-To, Subject, Date, Message-ID,
- * To, Cc, Content-Type, ... once more than they occur (oversigned), so that none can be added. */
+ * To, Cc, Content-Type, ... once more than they occur (oversigned), so that none can be added.
+ * Errors: ERROR_LIMIT for too many fields, ERROR_INVALID for a broken header or a wrong key. */
 bool dkim_sign(const struct dkim_signer *signer, struct slice header, struct slice body,
                struct buf *field_out, struct error *err) MUST_CHECK;
 

@@ -33,6 +33,8 @@ bool signed_hash(struct signed_field *s, struct field_index *index, struct body_
 
     if (index->is_cut)
         return settle(s, DKIM_PERMERROR, "too many fields in the header");
+    if (index->is_broken)
+        return settle(s, DKIM_PERMERROR, "a line of the header is no field");
     if (!check_body(s, bodies))
         return false;
     index_begin(index);

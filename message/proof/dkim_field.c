@@ -6,8 +6,7 @@
 #include "message/proof/dkim_private.h"
 
 #include "message/proof/arc.h"
-
-#include <idn2.h>
+#include "message/proof/domain.h"
 
 #define START_SIZE  8 /* of b=; RFC 6008 section 3 */
 #define NUMBER_SIZE 12
@@ -95,16 +94,12 @@ static bool is_domain(struct slice name, size_t labels_min)
  * stays as it is, and is no domain. */
 static struct slice to_ascii(struct arena *arena, struct slice name)
 {
-    struct slice ascii_name = name;
-    uint8_t *ascii = NULL;
+    struct slice ascii_name;
 
-    if (slice_ascii_length(name) == name.len || name.len > 4 * NAME_SIZE)
+    if (slice_ascii_length(name) == name.len)
         return name;
-    if (idn2_lookup_u8((const uint8_t *)slice_text(arena, name), &ascii,
-                       IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK)
-        ascii_name = slice_copy(arena, slice_of((const char *)ascii));
-    idn2_free(ascii);
-    return ascii_name;
+    ascii_name = domain_to_ascii(arena, name);
+    return ascii_name.len > 0 ? ascii_name : name;
 }
 
 static bool read_domain(struct reading *r)

@@ -31,6 +31,7 @@ struct field_index {
     struct indexed_field **order; /* by name, then as they stand */
     size_t count;
     bool is_cut;      /* there are more than DKIM_FIELDS_MAX */
+    bool is_broken;   /* a line is no field: others may see fields behind it that we do not */
     unsigned current; /* number of the signature that takes */
 };
 
@@ -118,7 +119,7 @@ const char *dkim_key_parse(struct slice text, struct dkim_key *key_out);
 /* --- signing --- */
 
 /* Which fields are signed of a header, as h= has it, folded; DKIM-Signatures too where RFC 8617
- * section 4.1.2 asks for it. Errors: ERROR_LIMIT. */
+ * section 4.1.2 asks for it. Errors: ERROR_LIMIT, ERROR_INVALID for a header with a broken line. */
 bool sign_names(const struct field_index *index, bool with_signatures, struct buf *names_out,
                 struct error *err) MUST_CHECK;
 

@@ -76,6 +76,8 @@ bool sign_names(const struct field_index *index, bool with_signatures, struct bu
     size_t column = 10, total = 0;
     struct slice signatures = SLICE("DKIM-Signature");
 
+    if (index->is_broken)
+        return error_set(err, ERROR_INVALID, "a line of the header is no field");
     for (size_t i = 0; i < COUNT_OF(signable); i++) {
         struct slice name = slice_of(signable[i].name);
         size_t times = index_count(index, name) + signable[i].is_sealed;

@@ -29,20 +29,22 @@ static int compare_fields(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-static size_t count_fields(struct slice header)
+/* One more than DKIM_FIELDS_MAX is enough. */
+static size_t count_fields(struct slice header, bool *is_broken_out)
 {
     struct header_field field;
     size_t count = 0;
 
     while (count <= DKIM_FIELDS_MAX && header_next(&header, &field))
         count++;
+    *is_broken_out = count <= DKIM_FIELDS_MAX && header_end_length(header) != header.len;
     return count;
 }
 
 void index_make(struct arena *arena, struct slice header, struct field_index *index_out)
 {
     struct field_index index = { 0 };
-    size_t count = count_fields(header);
+    size_t count = count_fields(header, &index.is_broken);
 
     index.is_cut = count > DKIM_FIELDS_MAX;
     count -= index.is_cut;

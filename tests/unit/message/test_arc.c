@@ -190,6 +190,24 @@ static void test_damages(void **state)
     }
 }
 
+/* A line that is no field, and what stands behind it, as those see it who split at the empty line.
+ */
+static void test_broken_header(void **state)
+{
+    AUTO(arc_verifier_free) struct arc_verifier *verifier = NULL;
+    struct dns_table table = { 0 };
+    struct mail mail;
+
+    mail_open(&mail, MESSAGE);
+    hops(&mail, 1);
+    replace(&mail, "\r\n\r\nHello all.\r\n", "\r\nbroken\r\nFrom: evil@example.com\r\n\r\n");
+    verifier = arc_verifier_new(buf_slice(&mail.text), SLICE("Hello all.\r\n"), NOW);
+    assert_true(arc_verify(verifier, &table, &mail.verdict));
+    assert_int_equal(mail.verdict.result, ARC_FAIL);
+    assert_string_equal(mail.verdict.reason, "a line of the header is no field");
+    mail_close(&mail);
+}
+
 /* A chain that has failed is sealed once more, over the new set alone, and then never again. */
 static void test_failed_chain(void **state)
 {
@@ -274,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_damages),       cmocka_unit_test(test_failed_chain),
         cmocka_unit_test(test_dns),           cmocka_unit_test(test_fifty_sets),
         cmocka_unit_test(test_wrong_verdict), cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_broken_header),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -183,6 +183,28 @@ static void test_key_record(void **state)
     }
 }
 
+/* Whoever splits messages at the empty line has broken lines in the header, and maybe a From behind
+ * one; neither is signed over nor passed by. */
+static void test_broken_header(void **state)
+{
+    AUTO(private_key_free) struct private_key *key = NULL;
+    AUTO(buf_free) struct buf header = { 0 };
+    AUTO(buf_free) struct buf field = { 0 };
+    struct error err;
+    struct dkim_signer signer = { .algorithm = keys[0].algorithm,
+                                  .domain = SLICE("example.org"),
+                                  .selector = SLICE("mail"),
+                                  .now_s = NOW };
+
+    sign(0, HEADER "\r\n", "", &header);
+    buf_add_text(&header, HEADER "broken\r\nFrom: evil@example.com\r\n\r\n");
+    assert_int_equal(verify(0, &header, "", NOW), DKIM_PERMERROR);
+    assert_true(private_key_read(slice_of(keys[0].pem), &key, &err));
+    signer.key = key;
+    assert_false(dkim_sign(&signer, buf_slice(&header), SLICE(""), &field, &err));
+    assert_int_equal(err.kind, ERROR_INVALID);
+}
+
 /* U-labels, as internationalized mail may have them (RFC 8616). */
 static void test_international(void **state)
 {
@@ -243,7 +265,7 @@ int main(void)
         cmocka_unit_test(test_signs_and_verifies),   cmocka_unit_test(test_field_is_folded),
         cmocka_unit_test(test_nothing_can_be_added), cmocka_unit_test(test_nothing_can_be_removed),
         cmocka_unit_test(test_key_record),           cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_international),
+        cmocka_unit_test(test_international),        cmocka_unit_test(test_broken_header),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
