@@ -11,6 +11,7 @@
 #include "common/pack.h"
 #include "message/date.h"
 #include "smtpd/policy.h"
+#include "smtpd/proof/sign.h"
 #include "storage/directory.h"
 
 #define BASE64_LINE 76
@@ -169,7 +170,8 @@ bool report_mail_make(struct smtpd *smtpd, struct desk *desk, const struct repor
     add_parts(&mail, buf_slice(&file), &text);
     letter->body = body_new(smtpd->store);
     letter->message.size = text.len;
-    if (!body_add(letter->body, buf_slice(&text), err) || !body_finish(letter->body, err))
+    if (!body_add(letter->body, buf_slice(&text), err) || !body_finish(letter->body, err) ||
+        (smtpd->settings->sign && !sign_letter(smtpd, desk, letter, err)))
         return false;
     *letter_out = TAKE(letter);
     return true;

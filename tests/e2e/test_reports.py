@@ -204,3 +204,20 @@ def test_sent_once_over_restarts(world):
         wait_until(lambda: len(made()) >= wanted, f"{wanted} reports have left")
         world.server.stop()
     assert sorted(made().values()) == sorted(f"d{n}@far.test" for n in range(30))
+
+
+def test_signed_like_all_our_mail(world):
+    """Reports are the domain's own by DKIM (RFC 7489 section 7.2.1.1, RFC 8460 section 5.3)."""
+    dkim = pytest.importorskip("dkim")
+    peer = world.peer("far.test")
+    world.dns.add("_smtp._tls.far.test", "TXT", "v=TLSRPTv1; rua=mailto:tls@far.test")
+    world.count(TLS, "far.test", "no-policy-found", "", "", "", "", "")
+    keys = {row["name"] + ".": row["value"] for row in world.server.json("dkim", "dns", DOMAIN)}
+    with sqlite3.connect(world.server.data / "postane.db") as database:
+        database.execute("UPDATE signing_key SET state = 2")
+    world.server.start()
+    content = peer.only_letter()[0].content
+    assert content.count(b"DKIM-Signature:") == 2
+    for place in range(2):
+        assert dkim.DKIM(content).verify(
+            place, dnsfunc=lambda name, **_: keys[name.decode()].encode())
