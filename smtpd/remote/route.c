@@ -20,11 +20,12 @@ static void end(struct search *search, enum route_state state, const char *statu
 {
     struct route *route = search->route;
     bool is_dns = state == ROUTE_LATER && search->reason.len > 0;
+    struct slice why = is_dns ? search->reason : SLICE("");
 
     route->state = state;
     route->status = status;
     snprintf(route->reason, sizeof(route->reason), "%s%s" SLICE_FMT, reason, is_dns ? ": " : "",
-             (int)(is_dns ? MIN(search->reason.len, 150) : 0), search->reason.data);
+             (int)MIN(why.len, 150), why.data);
 }
 
 /* splitmix64: the same row of numbers for the same seed. */
