@@ -12,6 +12,7 @@ static void take_shipment(struct client *client)
     struct client_task *task = client->task;
 
     client->shipment = task->shipment;
+    client->shipment->tls[0] = '\0';
     client->next_rcpt = 0;
     for (size_t i = 0; i < client->shipment->n_errands; i++)
         client->shipment->errands[i].accepted = false; /* by another server */
@@ -235,8 +236,7 @@ static enum next begin_transaction(struct client *client)
         return finish(client);
     choose_recipients(client);
     client->pipelines = (client->extensions & EXTENSION_PIPELINING) != 0;
-    snprintf(client->shipment->tls, sizeof(client->shipment->tls), "%s",
-             client->call->secure ? client->call->tls_name : "");
+    client_describe_tls(client);
     client->shipment->host_knows_dsn = (client->extensions & EXTENSION_DSN) != 0;
     client_say_mail(client);
     if (client->pipelines)

@@ -120,6 +120,9 @@ void client_learn(struct client *client, struct slice line); /* one of EHLO's re
 
 /* False when this server cannot take it: the recipients have their outcome. Decides how to send. */
 bool client_may_send(struct client *client);
+/* For the log and the queue's history: "TLS1.3 AES-256-GCM, DANE". */
+void client_describe_tls(struct client *client);
+
 void client_say_auth(struct client *client); /* AUTH PLAIN (RFC 4616) */
 void client_say_mail(struct client *client);
 void client_say_rcpt(struct client *client, const struct queue_recipient *to);

@@ -6,6 +6,8 @@
 #include "message/xtext.h"
 #include "smtpd/remote/client.h"
 
+#include <stdio.h>
+
 #define PIECE (48 * 1024) /* bytes of the message made at once */
 
 /* From this size on a message goes as one chunk (RFC 3030), which nobody has to search for dots. */
@@ -119,6 +121,20 @@ void client_say_auth(struct client *client)
     base64_encode(buf_slice(&plain), out);
     buf_add_text(out, "\r\n");
     client->n_unanswered++;
+}
+
+void client_describe_tls(struct client *client)
+{
+    static const char *const proofs[] = {
+        [TLS_ANY] = "", [TLS_TRUSTED] = ", verified", [TLS_DANE] = ", DANE"
+    };
+    const struct tls_check *check = &client->task->policy.check;
+    struct shipment *shipment = client->shipment;
+
+    shipment->tls[0] = '\0';
+    if (client->call->secure)
+        snprintf(shipment->tls, sizeof(shipment->tls), "%.50s%s", client->call->tls_name,
+                 check->fault == TLS_GOOD ? proofs[check->level] : "");
 }
 
 void client_say_mail(struct client *client)

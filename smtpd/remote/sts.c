@@ -403,6 +403,8 @@ bool sts_find(struct sts *sts, struct slice domain, struct slice id, struct sts_
         begin_request(sts, known, id);
     if (is_current)
         return answer_with(known, now, answer_out);
+    if (known->request == NULL) /* it has failed already */
+        return answer_with(known, now, answer_out);
     wait_for(known->request, done, context);
     return false;
 }

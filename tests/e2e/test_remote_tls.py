@@ -167,6 +167,7 @@ def test_policy_that_is_met(make_world):
     assert peer.only_letter()[1]
     assert world.web.asked == [("mta-sts.far.test", "/.well-known/mta-sts.txt")]
     (domain, key), = world.counted()
+    assert ', verified"' in world.server.log()
     assert domain == "far.test" and "sts" in key and "mode: enforce" in key
 
 
@@ -275,6 +276,7 @@ def test_certificate_that_is_in_the_dns(make_world, usage):
     world.send("x@signed.test")
     assert peer.only_letter()[1]
     assert any("tlsa" in key for _, key in world.counted())
+    assert ', DANE"' in world.server.log()
 
 
 @pytest.mark.parametrize("certificate", ["expired", "self-signed", "wrong name"])
