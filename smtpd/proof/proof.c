@@ -195,6 +195,9 @@ static void decide(struct proof *proof)
     bool refused = proof->dmarc.disposition == DMARC_POLICY_REJECT;
     uint64_t action = PROOF_ACTION_ACCEPT;
 
+    /* no author, or several: nobody's policy can speak for it (RFC 7489 section 6.6.1) */
+    if (proof->from_domain.len == 0 && settings->dmarc_quarantine != PROOF_ACTION_ACCEPT)
+        action = PROOF_ACTION_JUNK;
     if (proof->dmarc.result == DMARC_FAIL && !proof_is_vouched_for(proof)) {
         if (proof->dmarc.disposition != DMARC_POLICY_NONE)
             action = refused ? settings->dmarc_reject : settings->dmarc_quarantine;

@@ -96,7 +96,11 @@ static const struct {
     { "null sender", "", HEADER("mailer@pass.test"), PROOF_ACTION_REFUSE, PROOF_ACTION_JUNK,
       PROOF_ACTION_ACCEPT, PROOF_ACCEPT, "", "none pass fail " },
     { "no From", "a@none.test", "Subject: x\r\n\r\n", PROOF_ACTION_REFUSE, PROOF_ACTION_JUNK,
-      PROOF_ACTION_ACCEPT, PROOF_ACCEPT, "", NULL },
+      PROOF_ACTION_ACCEPT, PROOF_JUNK, "", NULL },
+    { "two authors", "a@pass.test", HEADER("a@pass.test, b@fail.test"), PROOF_ACTION_REFUSE,
+      PROOF_ACTION_JUNK, PROOF_ACTION_ACCEPT, PROOF_JUNK, "", NULL },
+    { "two authors, mild", "a@pass.test", HEADER("a@pass.test, b@fail.test"), PROOF_ACTION_REFUSE,
+      PROOF_ACTION_ACCEPT, PROOF_ACTION_ACCEPT, PROOF_ACCEPT, "", NULL },
 };
 
 static void check_case(size_t i)
