@@ -1,4 +1,6 @@
 """What is checked in the lab, by groups; a check is a function of the net that fails by an exception."""
+import checks_proof
+import checks_tls
 from lab import wait_until
 
 PATIENCE = 20
@@ -47,5 +49,7 @@ GROUPS = {
         ("three", "two"))] + [mail_goes_with_tls, mail_unknown_user_bounces],
     "peers": [exchange("peers", a, b) for peer in ("four", "five", "six")
               for a, b in (("one", peer), (peer, "one"))],
+    "proof": checks_proof.CHECKS,
+    "tls": checks_tls.CHECKS,
     "end": [mail_queues_are_empty],
 }

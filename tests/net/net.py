@@ -31,7 +31,7 @@ class Net:
             stack.callback(domain.stop)
         self.opendkim.start()
         self.rspamd.start()
-        self.three.start(milters=(OpenDkim.PORT, Rspamd.PORT))
+        self.three.start(milters=(Rspamd.PORT, OpenDkim.PORT))
         for peer in (self.four, self.five, self.six):
             peer.start()
 

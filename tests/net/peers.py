@@ -94,6 +94,8 @@ class PostfixPeer(Peer):
         self.postfix = Postfix(self.folder, self.host, self.mx, self.domain, {
             "smtpd_tls_security_level": "may",
             "smtpd_tls_chain_files": f"{self.folder}/key.pem, {self.folder}/cert.pem",
+            "smtp_dns_support_level": "dnssec",
+            "smtp_tls_policy_maps": "inline:{one.test=dane-only}",
             "smtpd_milters": " ".join(f"inet:127.0.0.1:{port}" for port in milters),
             "milter_default_action": "tempfail"})
         self.lab.stack.enter_context(self.postfix)
@@ -232,7 +234,16 @@ class OpenDkim:
         text = (folder / "lab.txt").read_text()
         self.name = f"lab._domainkey.{domain}"
         self.record = "TXT " + " ".join(re.findall(r'"[^"]*"', text))
+        # It asks by libunbound, which knows by itself that there is no "test." (RFC 6761).
+        (folder / "unbound.conf").write_text(f"""server:
+    local-zone: "test." transparent
+    module-config: "iterator"
+forward-zone:
+    name: "."
+    forward-addr: {DNS_ADDRESS}
+""")
         (folder / "conf").write_text(f"""Mode sv
+ResolverConfiguration {folder}/unbound.conf
 Socket inet:{self.PORT}@127.0.0.1
 Domain {domain}
 KeyFile {folder}/lab.private
@@ -240,7 +251,6 @@ Selector lab
 InternalHosts 127.0.0.1
 AuthservID opendkim.{domain}
 AlwaysAddARHeader yes
-Nameservers {DNS_ADDRESS}
 Background no
 Syslog no
 RequireSafeKeys no

@@ -70,6 +70,7 @@ class Postfix:
             "mynetworks": "127.0.0.0/8",
             "smtpd_recipient_restrictions": "permit_mynetworks, reject_unauth_destination",
             "smtp_tls_security_level": "may",
+            "smtp_tls_loglevel": 1,
             "minimal_backoff_time": "5s",
             "queue_run_delay": "2s",
         }
