@@ -25,7 +25,7 @@ static struct shipment *make_shipment(struct rig *rig)
                                            .recipients = to,
                                            .n_recipients = COUNT_OF(to),
                                            .size = 20 };
-    struct shipment *shipment = shipments_of(&message);
+    struct shipment *shipment = shipments_of(&message, 0);
     struct error err;
 
     shipment->body = body_new(rig->store);
@@ -70,9 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct rig *rig = the_rig();
     struct shipment *shipment = make_shipment(rig);
-    struct client_task task = {
-        .shipment = shipment, .hostname = "mx.test", .host = "peer.test", .ended = on_ended
-    };
+    struct client_task task = { .shipment = shipment, .hostname = "mx.test", .ended = on_ended };
     struct slice rest = slice_make(data, size), piece;
 
     check_answer(rest);
