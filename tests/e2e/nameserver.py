@@ -41,12 +41,22 @@ class Dns:
                     answer = owner.answer(packet)
                     self.request.sendall(struct.pack("!H", len(answer)) + answer)
 
-        self.udp = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Udp)
-        self.tcp = socketserver.ThreadingTCPServer(self.udp.server_address, Tcp)
+        self.udp, self.tcp = self.bind(Udp, Tcp)
         self.server = "127.0.0.1@%d" % self.udp.server_address[1]
         for server in (self.udp, self.tcp):
             server.daemon_threads = True
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+
+    @staticmethod
+    def bind(udp_handler, tcp_handler):
+        """Both on one port, which the kernel chooses for one of them only."""
+        for _ in range(100):
+            udp = socketserver.ThreadingUDPServer(("127.0.0.1", 0), udp_handler)
+            try:
+                return udp, socketserver.ThreadingTCPServer(udp.server_address, tcp_handler)
+            except OSError:
+                udp.server_close()
+        raise AssertionError("no port is free for both UDP and TCP")
 
     @staticmethod
     def key(name, kind):
