@@ -20,11 +20,19 @@ json_t *output_text(struct slice text)
     return json_stringn(escaped.data, escaped.len);
 }
 
+/* U+0080 to U+009F as UTF-8: terminals take them for ESC and a letter. */
+static bool is_c1(const char *text)
+{
+    return text[0] == '\xc2' && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0;
+}
+
 static void add_printable(struct buf *out, const char *text)
 {
     for (; *text != '\0'; text++) {
-        bool control = (unsigned char)*text < 0x20 || *text == 0x7f;
+        bool control = (unsigned char)*text < 0x20 || *text == 0x7f || is_c1(text);
 
+        if (control && *text == '\xc2')
+            text++;
         buf_add_byte(out, control ? '?' : *text);
     }
 }

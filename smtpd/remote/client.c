@@ -1,6 +1,8 @@
 /* client.c - the dialogue; see client.h. */
 #include "smtpd/remote/client.h"
 
+#include "common/clock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -449,6 +451,24 @@ static uint64_t patience_ms(const struct client *client)
     abort();
 }
 
+/* Waits for the rest of a reply. Its bytes do not begin the time anew: else a server that sends
+ * them one by one would hold the connection, and the message, for as long as it likes. */
+static enum next wait_for_answer(struct client *client)
+{
+    struct call *call = client->call;
+    uint64_t now_ms = clock_ms(), patience = patience_ms(client);
+
+    if (call->in.len == 0 || client->answer_began_ms == 0)
+        client->answer_began_ms = call->in.len == 0 ? 0 : now_ms;
+    call->idle_ms = patience;
+    if (call->in.len == 0 || patience == 0)
+        return NEXT_INPUT;
+    if (now_ms - client->answer_began_ms >= patience)
+        return give_up(client, "4.4.2", "The other server did not answer in time");
+    call->idle_ms = client->answer_began_ms + patience - now_ms;
+    return NEXT_INPUT;
+}
+
 /* All replies that are there. */
 static enum next take_answers(struct client *client)
 {
@@ -459,13 +479,15 @@ static enum next take_answers(struct client *client)
     while (next == NEXT_INPUT) {
         switch (answer_parse(buf_slice(&call->in), &answer)) {
         case PARSE_MORE:
-            call->idle_ms = patience_ms(client);
-            return NEXT_INPUT;
+            if (client->phase == CLIENT_IDLE)
+                return NEXT_CLOSE; /* half a reply that nobody has asked for */
+            return wait_for_answer(client);
         case PARSE_BAD:
             return give_up(client, "4.5.0", "The other server's reply is not SMTP");
         case PARSE_OK:
             break;
         }
+        client->answer_began_ms = 0;
         next = on_answer(client, &answer);
         buf_drop(&call->in, answer.lines.len);
     }

@@ -94,19 +94,20 @@ struct client {
     struct shipment *shipment;
     struct call *call; /* the one in hand */
     enum client_phase phase;
-    unsigned extensions;   /* enum extension */
-    uint64_t size_max;     /* of SIZE; 0: not said */
-    uint64_t rcpt_max;     /* recipients of a transaction, of LIMITS; 0: not said */
-    bool in_transaction;   /* MAIL was accepted, and it is not over for the server */
-    bool pipelines;        /* all RCPT are out */
-    unsigned n_unanswered; /* commands without a reply */
-    size_t next_rcpt;      /* whose reply comes next */
-    size_t rcpt_end;       /* those from here on are for another transaction */
-    size_t n_accepted;     /* recipients of this transaction */
-    bool in_chunks;        /* the message goes as BDAT */
-    bool has_8bit;         /* the message has a byte over 127 */
-    struct slice parts[2]; /* of the message still to send: trace lines, body */
-    bool in_line;          /* what was sent of it does not end with a line end */
+    unsigned extensions;      /* enum extension */
+    uint64_t size_max;        /* of SIZE; 0: not said */
+    uint64_t rcpt_max;        /* recipients of a transaction, of LIMITS; 0: not said */
+    bool in_transaction;      /* MAIL was accepted, and it is not over for the server */
+    bool pipelines;           /* all RCPT are out */
+    unsigned n_unanswered;    /* commands without a reply */
+    uint64_t answer_began_ms; /* a reply of which only a part is there; 0: nothing is */
+    size_t next_rcpt;         /* whose reply comes next */
+    size_t rcpt_end;          /* those from here on are for another transaction */
+    size_t n_accepted;        /* recipients of this transaction */
+    bool in_chunks;           /* the message goes as BDAT */
+    bool has_8bit;            /* the message has a byte over 127 */
+    struct slice parts[2];    /* of the message still to send: trace lines, body */
+    bool in_line;             /* what was sent of it does not end with a line end */
 };
 
 /* The protocol's functions (struct protocol); the context is a struct client_task. */

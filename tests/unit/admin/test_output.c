@@ -9,6 +9,7 @@ static const struct {
 } cases[] = {
     { "\"bob\"", COLUMN_PLAIN, "bob" },
     { "\"a\\u001b[31mb\\nc\\u007f\"", COLUMN_PLAIN, "a?[31mb?c?" },
+    { "\"\\u009b2J\\u0080\\u00a0\\u00e9\"", COLUMN_PLAIN, "?2J?\xc2\xa0\xc3\xa9" },
     { "\"gr\\u00fcn\"", COLUMN_PLAIN, "gr\xc3\xbcn" },
     { "12", COLUMN_PLAIN, "12" },
     { "true", COLUMN_PLAIN, "yes" },

@@ -300,6 +300,32 @@ static void test_dialogues(void **state)
 
 static const struct dialogue plain = { .text = TEXT };
 
+static void on_finished(struct client_task *task)
+{
+}
+
+/* What a server says to a connection that waits for the next shipment is no reply to anything. */
+static void test_unasked_reply(void **state)
+{
+    static const char *const unasked[] = { "2", "250 more\r\n", "421 4.4.2 idle\r\n", "x\r\n" };
+    struct play play = { 0 };
+
+    rig_open(&play.rig);
+    for (size_t i = 0; i < COUNT_OF(unasked); i++) {
+        begin(&play, &plain);
+        play.task.finished = on_finished;
+        rig_say(&play.rig, GREETING);
+        rig_say(&play.rig, PLAIN);
+        rig_say(&play.rig, "250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n");
+        rig_say(&play.rig, "250 mine\r\n");
+        assert_true(play.rig.waits_notice);
+        rig_say(&play.rig, unasked[i]);
+        assert_false(play.rig.waits_notice);
+        end(&play);
+    }
+    rig_close(&play.rig);
+}
+
 static void test_starttls(void **state)
 {
     struct play play = { 0 };
@@ -620,10 +646,15 @@ static void test_dots(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dialogues), cmocka_unit_test(test_starttls),
-        cmocka_unit_test(test_demands),   cmocka_unit_test(test_starttls_that_fails),
-        cmocka_unit_test(test_lost),      cmocka_unit_test(test_endless_replies),
-        cmocka_unit_test(test_answers),   cmocka_unit_test(test_dots),
+        cmocka_unit_test(test_dialogues),
+        cmocka_unit_test(test_unasked_reply),
+        cmocka_unit_test(test_starttls),
+        cmocka_unit_test(test_demands),
+        cmocka_unit_test(test_starttls_that_fails),
+        cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_endless_replies),
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_dots),
     };
 
     crypto_init();
