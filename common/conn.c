@@ -261,11 +261,12 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *space)
     conn->bytes_in += (uint64_t)count;
     if (conn->phase >= CONN_FLUSHING)
         return;
-    conn->last_input_at = uv_now(conn->net->loop);
-    if (conn->session != NULL)
+    if (conn->session != NULL) {
         take_sealed(conn, slice_make(space->base, (size_t)count));
-    else
+    } else {
         buf_add(&conn->input, space->base, (size_t)count);
+        conn->last_input_at = uv_now(conn->net->loop);
+    }
     conn_update_reading(conn);
     conn_wake(conn);
 }

@@ -191,6 +191,7 @@ static bool decrypt_record(struct conn *conn, unsigned *warnings)
 
     if (len > 0) {
         *warnings = 0;
+        conn->last_input_at = uv_now(conn->net->loop); /* parts of a record are no input */
         buf_add(&conn->input, conn->net->record, (size_t)len);
         return true;
     }

@@ -156,6 +156,9 @@ static const struct config_key keys[] = {
     DURATION("smtp", "end_reply_timeout", end_reply_timeout, "10m", 1 * SECONDS, HOURS,
              "The same for the end of the message: giving up early makes duplicates (RFC 5321 asks "
              "for 10 minutes)."),
+    SIZE("smtp", "send_rate", send_rate, "1K", 0, MB,
+         "A server that takes a message at fewer bytes a second is left, and tried again later; 0: "
+         "none is too slow."),
     DURATION("smtp", "delay_warning", delay_warning, "4h", 0, 30 * DAYS,
              "How long it is tried before its sender is told, once, of the delay; 0: never."),
     DURATION("smtp", "report_wait", report_wait, "30s", 0, HOURS,

@@ -120,7 +120,8 @@ static void begin_talking(struct carrier *carrier, bool no_tls)
         .no_tls = no_tls,
         .patience = { .command_ms = settings->reply_timeout,
                       .data_ms = settings->data_reply_timeout,
-                      .sent_ms = settings->end_reply_timeout },
+                      .sent_ms = settings->end_reply_timeout,
+                      .rate = settings->send_rate },
         .finished = on_finished,
         .ended = on_ended,
     };

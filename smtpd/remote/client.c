@@ -1,12 +1,8 @@
 /* client.c - the dialogue; see client.h. */
 #include "smtpd/remote/client.h"
 
-#include "common/clock.h"
-
 #include <stdio.h>
 #include <stdlib.h>
-
-#define GOODBYE_MS (10 * 1000u) /* at QUIT: everything is decided */
 
 /* The task's next shipment becomes the one in hand. */
 static void take_shipment(struct client *client)
@@ -83,7 +79,6 @@ static enum next finish(struct client *client)
         return NEXT_INPUT;
     }
     client->phase = CLIENT_IDLE;
-    client->call->idle_ms = task->idle_ms;
     client->shipment = NULL;
     task->begun = false;
     task->n_done++;
@@ -321,6 +316,7 @@ static enum next begin_body(struct client *client)
 {
     client_begin_body(client);
     client->phase = CLIENT_BODY;
+    client_time_body(client);
     return NEXT_AGAIN;
 }
 
@@ -421,52 +417,9 @@ static enum next on_answer(struct client *client, const struct answer *answer)
     return ends ? give_up_by_answer(client, answer) : handlers[client->phase](client, answer);
 }
 
-/* The blocks of the message have the session's time for a stall. */
-static uint64_t patience_ms(const struct client *client)
+static enum next give_up_late(struct client *client)
 {
-    const struct client_patience *patience = &client->task->patience;
-
-    switch (client->phase) {
-    case CLIENT_DATA:
-        return patience->data_ms;
-    case CLIENT_SENT:
-        return patience->sent_ms;
-    case CLIENT_QUIT:
-        return MIN(GOODBYE_MS, patience->command_ms);
-    case CLIENT_GREETING:
-    case CLIENT_EHLO:
-    case CLIENT_HELO:
-    case CLIENT_STARTTLS:
-    case CLIENT_SHAKING:
-    case CLIENT_AUTH:
-    case CLIENT_MAIL:
-    case CLIENT_RCPT:
-    case CLIENT_BODY:
-    case CLIENT_DRAIN:
-    case CLIENT_RSET:
-        return patience->command_ms;
-    case CLIENT_IDLE:
-        break;
-    }
-    abort();
-}
-
-/* Waits for the rest of a reply. Its bytes do not begin the time anew: else a server that sends
- * them one by one would hold the connection, and the message, for as long as it likes. */
-static enum next wait_for_answer(struct client *client)
-{
-    struct call *call = client->call;
-    uint64_t now_ms = clock_ms(), patience = patience_ms(client);
-
-    if (call->in.len == 0 || client->answer_began_ms == 0)
-        client->answer_began_ms = call->in.len == 0 ? 0 : now_ms;
-    call->idle_ms = patience;
-    if (call->in.len == 0 || patience == 0)
-        return NEXT_INPUT;
-    if (now_ms - client->answer_began_ms >= patience)
-        return give_up(client, "4.4.2", "The other server did not answer in time");
-    call->idle_ms = client->answer_began_ms + patience - now_ms;
-    return NEXT_INPUT;
+    return give_up(client, "4.4.2", "The other server did not answer in time");
 }
 
 /* All replies that are there. */
@@ -479,15 +432,14 @@ static enum next take_answers(struct client *client)
     while (next == NEXT_INPUT) {
         switch (answer_parse(buf_slice(&call->in), &answer)) {
         case PARSE_MORE:
-            if (client->phase == CLIENT_IDLE)
-                return NEXT_CLOSE; /* half a reply that nobody has asked for */
-            return wait_for_answer(client);
+            /* In IDLE it is half a reply that nobody has asked for. */
+            return client->phase == CLIENT_IDLE ? NEXT_CLOSE : NEXT_INPUT;
         case PARSE_BAD:
             return give_up(client, "4.5.0", "The other server's reply is not SMTP");
         case PARSE_OK:
             break;
         }
-        client->answer_began_ms = 0;
+        client->waits = false;
         next = on_answer(client, &answer);
         buf_drop(&call->in, answer.lines.len);
     }
@@ -496,6 +448,8 @@ static enum next take_answers(struct client *client)
 
 static enum next send_body(struct client *client)
 {
+    if (client_is_too_slow(client))
+        return give_up(client, "4.4.2", "The other server takes the message too slowly");
     if (client_send_body(client))
         return NEXT_AGAIN;
     client->phase = CLIENT_SENT;
@@ -507,6 +461,7 @@ static enum next on_notice(struct client *client)
 {
     if (client->phase != CLIENT_IDLE)
         return take_answers(client);
+    client->waits = false;
     if (client->task->shipment == NULL)
         return say_quit(client);
     take_shipment(client);
@@ -532,21 +487,21 @@ static enum next end(struct client *client)
         return say_quit(client);
     (void)take_answers(client);
     if (client->call->why == WHY_TIMEOUT)
-        return give_up(client, "4.4.2", "The other server did not answer in time");
+        return give_up_late(client);
     return NEXT_CLOSE;
 }
 
-enum next client_run(struct call *call)
+static enum next on_call(struct client *client)
 {
-    struct client *client = call->state;
+    struct call *call = client->call;
 
-    client->call = call;
     switch (call->why) {
     case WHY_START:
         return start(client);
     case WHY_SECURED: /* it may be one that fails a policy that is only tested */
         note_tls(client, tls_result_name(client->task->policy.check.fault),
                  client->task->policy.check.text);
+        client->waits = false;
         return say_hello(client, CLIENT_EHLO);
     case WHY_AGAIN:
         return send_body(client);
@@ -560,6 +515,17 @@ enum next client_run(struct call *call)
         return end(client);
     }
     abort();
+}
+
+enum next client_run(struct call *call)
+{
+    struct client *client = call->state;
+
+    client->call = call;
+    enum next next = on_call(client);
+    bool waits = next == NEXT_INPUT || next == NEXT_NOTICE;
+
+    return !waits || client_wait(client) ? next : give_up_late(client);
 }
 
 static void end_handshake(struct client *client, const char *reason)

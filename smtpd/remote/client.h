@@ -41,10 +41,12 @@ enum client_phase {
     CLIENT_QUIT,
 };
 
-/* How long we wait for a reply: to most commands, to DATA, to the end of the message (RFC 5321
- * section 4.5.3.2); 0: for ever. */
+/* How long we wait for a whole reply: to most commands, to DATA, to the end of the message (RFC
+ * 5321 section 4.5.3.2); 0: for ever. And how fast a message must be taken, in bytes a second; 0:
+ * at all. */
 struct client_patience {
     uint64_t command_ms, data_ms, sent_ms;
+    uint64_t rate;
 };
 
 /* One connection; the caller's, until `ended`. With `finished` it serves several shipments: that
@@ -94,20 +96,22 @@ struct client {
     struct shipment *shipment;
     struct call *call; /* the one in hand */
     enum client_phase phase;
-    unsigned extensions;      /* enum extension */
-    uint64_t size_max;        /* of SIZE; 0: not said */
-    uint64_t rcpt_max;        /* recipients of a transaction, of LIMITS; 0: not said */
-    bool in_transaction;      /* MAIL was accepted, and it is not over for the server */
-    bool pipelines;           /* all RCPT are out */
-    unsigned n_unanswered;    /* commands without a reply */
-    uint64_t answer_began_ms; /* a reply of which only a part is there; 0: nothing is */
-    size_t next_rcpt;         /* whose reply comes next */
-    size_t rcpt_end;          /* those from here on are for another transaction */
-    size_t n_accepted;        /* recipients of this transaction */
-    bool in_chunks;           /* the message goes as BDAT */
-    bool has_8bit;            /* the message has a byte over 127 */
-    struct slice parts[2];    /* of the message still to send: trace lines, body */
-    bool in_line;             /* what was sent of it does not end with a line end */
+    unsigned extensions;   /* enum extension */
+    uint64_t size_max;     /* of SIZE; 0: not said */
+    uint64_t rcpt_max;     /* recipients of a transaction, of LIMITS; 0: not said */
+    bool in_transaction;   /* MAIL was accepted, and it is not over for the server */
+    bool pipelines;        /* all RCPT are out */
+    unsigned n_unanswered; /* commands without a reply */
+    size_t next_rcpt;      /* whose reply comes next */
+    size_t rcpt_end;       /* those from here on are for another transaction */
+    size_t n_accepted;     /* recipients of this transaction */
+    uint64_t since_ms;     /* clock_ms() when this reply was asked for, or the message was begun */
+    bool waits;            /* for a reply, since then */
+    uint64_t body_len;     /* of the message, as it was begun */
+    bool in_chunks;        /* the message goes as BDAT */
+    bool has_8bit;         /* the message has a byte over 127 */
+    struct slice parts[2]; /* of the message still to send: trace lines, body */
+    bool in_line;          /* what was sent of it does not end with a line end */
 };
 
 /* The protocol's functions (struct protocol); the context is a struct client_task. */
@@ -129,6 +133,13 @@ void client_say_mail(struct client *client);
 void client_say_rcpt(struct client *client, const struct queue_recipient *to);
 void client_begin_body(struct client *client);
 bool client_send_body(struct client *client); /* a piece; false when that was the last */
+
+/* client_patience.c */
+
+/* Sets call->idle_ms for the reply that is waited for; false when its time is over. */
+bool client_wait(struct client *client);
+void client_time_body(struct client *client);         /* from now on */
+bool client_is_too_slow(const struct client *client); /* the server, in taking the message */
 
 /* Doubles dots at the start of lines (RFC 5321 section 4.5.2). *in_line: whether `bytes` goes on
  * inside a line, and afterwards whether its end is inside one. */
