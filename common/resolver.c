@@ -331,6 +331,10 @@ static const struct {
     { "do-not-query-localhost:", "no" },
     { "local-zone:", "test. transparent" },
     { "unblock-lan-zones:", "yes" },
+    /* As a library it asks 16 questions at once, unless told otherwise: as many names whose servers
+     * are silent would keep everybody else waiting. */
+    { "outgoing-range:", "1024" },
+    { "num-queries-per-thread:", "2048" },
     /* A server that was down is asked again soon. */
     { "infra-host-ttl:", "60" },
     { "infra-keep-probing:", "yes" },

@@ -1,6 +1,7 @@
 """Name servers that loop, lie, flood or are silent: mail waits, and time and memory have bounds."""
 import pathlib
 import re
+import socket
 import struct
 import time
 
@@ -11,14 +12,18 @@ import pytest
 from nameserver import Dns
 from server import DOMAIN, free_ports, wait_until
 
+ALICE = f"alice@{DOMAIN}"
 MEMORY_MAX_MIB = 200  # with sanitizers
 GIANT = 1500
 
 
 class HostileDns(Dns):
+    n_silent = 0
+
     def answer(self, packet):
         kind = packet[13:13 + packet[12]].decode("ascii", "replace")
         if kind == "silent":
+            self.n_silent += 1
             return b""  # no message at all
         if kind == "garbage":
             return packet[:2] + b"\xff" * 600
@@ -78,3 +83,26 @@ def test_mail_waits(world):
         assert found[domain]["history"][-1]["status"].startswith("4."), found[domain]
     assert memory_mib(world) - memory < MEMORY_MAX_MIB
     assert world.count(world.sender) <= 1  # of giant.test, whose servers have no address
+
+
+def test_silent_servers_keep_nobody_else_waiting(make_server):
+    """More questions without an answer than the resolver asks at once by default."""
+    names = HostileDns()
+    names.add("good.test", "TXT", '"v=spf1 ip4:127.0.0.1 -all"')
+    server = make_server({"dns": {"resolver": names.server, "timeout": "5s"},
+                          "smtp": {"trusted_networks": ""}, "limits": {"stop": "1s"}})
+    server.add_account(ALICE)
+    waiting = []
+    with server:
+        for n in range(300):
+            sock = socket.create_connection(("127.0.0.1", server.ports["smtp"]))
+            sock.sendall(f"EHLO x\r\nMAIL FROM:<x@silent.n{n}.test>\r\nRCPT TO:<{ALICE}>\r\nDATA\r\n"
+                         f"From: <x@silent.f{n}.test>\r\n\r\n.\r\n".encode())
+            waiting.append(sock)
+        wait_until(lambda: names.n_silent >= 300, "they are looked up")
+        server.deliver(ALICE, "From: a@good.test\r\n\r\nhi\r\n", "a@good.test")
+        server.wait_for_mail(ALICE)
+        for sock in waiting:
+            sock.close()
+        assert b"spf=pass" in server.messages(ALICE)[0]
+    names.close()
