@@ -258,9 +258,10 @@ static void add_operator(struct search *search)
     if (search->query->wish == TLS_WISH_ANY)
         return;
     policy->required = true;
-    if (search->query->wish == TLS_WISH_ENCRYPT || policy->check.level == TLS_DANE)
+    if (search->query->wish == TLS_WISH_ENCRYPT)
         return;
-    demand_trust(search);
+    if (policy->check.level != TLS_DANE)
+        demand_trust(search);
     policy->check.report_only = false;
 }
 
