@@ -196,14 +196,18 @@ static const char *demand_of(const struct shipment *shipment)
     return message->tls_optional ? " optional" : "";
 }
 
-/* All that goes to one relay shares its connections. */
+/* All that goes to one relay in the same manner shares its connections. */
 static struct site *site_of(struct remote *remote, const struct shipment *shipment,
                             const struct way *way)
 {
-    char key[SHIPMENT_NAME_SIZE + 16];
+    static const char *const tls[] = {
+        [WAY_TLS_DEFAULT] = "", [WAY_TLS_ENCRYPT] = ",encrypt", [WAY_TLS_VERIFY] = ",verify"
+    };
+    char key[SCHEDULE_KEY_SIZE];
 
     if (way->kind == WAY_RELAY)
-        snprintf(key, sizeof(key), "%s:%u%s", way->host, way->port, demand_of(shipment));
+        snprintf(key, sizeof(key), "%s:%u%s%s%s", way->host, way->port, tls[way->tls],
+                 way->auth ? ",auth" : "", demand_of(shipment));
     else
         snprintf(key, sizeof(key), "%s%s", shipment->domain, demand_of(shipment));
     return schedule_site(&remote->schedule, key);

@@ -21,8 +21,10 @@ struct flow;
 struct sender;
 TAILQ_HEAD(flow_list, flow);
 
+#define SCHEDULE_KEY_SIZE (SHIPMENT_NAME_SIZE + 32)
+
 struct site {
-    char key[SHIPMENT_NAME_SIZE + 16]; /* the domain, or what stands for a relay */
+    char key[SCHEDULE_KEY_SIZE]; /* the domain, or what stands for a relay */
     size_t n_connections;
     size_t n_waiting;        /* shipments */
     uint64_t waits_since_ms; /* when the first of them came, or the last turn was */
