@@ -259,7 +259,7 @@ static bool look_for_input(struct session *s)
 {
     if (conn_unsent(s->conn) >= OUT_ENOUGH)
         return false; /* it sends commands faster than it reads replies */
-    if (s->server->stopping)
+    if (s->server->stopping && !s->call.must_hear)
         return run(s, WHY_STOP);
     if (input_is_enough(s))
         return run(s, WHY_INPUT);

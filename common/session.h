@@ -75,6 +75,7 @@ struct call {
                             which only means that they share a worker */
     uint64_t delay_ms;   /* hold this reply back so long, once (wrong passwords) */
     uint64_t idle_ms;    /* how long the client may be silent from here on; preset by the server */
+    bool must_hear;      /* what is waited for decides something: a stop comes after it */
     bool tls_offered;    /* NEXT_TLS will work: there is a certificate, and no TLS yet */
     bool secure;         /* TLS is up */
     atomic_bool closing; /* the connection is gone: what you write is lost, stop early */

@@ -188,6 +188,10 @@ static void go_on_securing(struct carrier *carrier)
 {
     struct tls_policy *policy = &carrier->policy;
 
+    if (carrier->remote->stopping) { /* no session may begin any more */
+        end_with_shipment(carrier);
+        return;
+    }
     for (; carrier->target < carrier->route.n_targets; carrier->target++) {
         struct security_question question = security_question(carrier);
 
@@ -220,10 +224,7 @@ static void end_routing(struct carrier *carrier)
     switch (route->state) {
     case ROUTE_FOUND:
         carrier->may_help = false;
-        if (!carrier->remote->stopping)
-            go_on_securing(carrier);
-        else
-            end_with_shipment(carrier);
+        go_on_securing(carrier);
         return;
     case ROUTE_FAILED:
         shipment_end(carrier->shipment, OUTCOME_FAILED, route->status, route->reason);
@@ -297,8 +298,9 @@ static bool is_untouched(const struct carrier *carrier)
 {
     const struct client_task *task = &carrier->task;
 
-    return task->n_done > 0 && !task->got_through && !carrier->shipment->is_again &&
-           (!task->begun || shipment_is_open(carrier->shipment));
+    if (task->n_done == 0 || carrier->shipment->is_again)
+        return false;
+    return !task->begun || (!task->got_through && shipment_is_open(carrier->shipment));
 }
 
 static void put_back(struct carrier *carrier)

@@ -101,7 +101,8 @@ static enum next give_up_by_answer(struct client *client, const struct answer *a
 static enum next say_hello(struct client *client, enum client_phase phase)
 {
     client->extensions = 0;
-    client->size_max = 0;
+    client->size_max = client->rcpt_max = 0;
+    client->task->transactions_max = 0;
     buf_fmt(&client->call->out, "%s %s\r\n", phase == CLIENT_EHLO ? "EHLO" : "HELO",
             client->task->hostname);
     return say(client, phase, "");
@@ -145,19 +146,6 @@ static enum next on_greeting(struct client *client, const struct answer *answer)
     return say_hello(client, CLIENT_EHLO);
 }
 
-/* Reads the body, once for all servers that are asked. */
-static bool read_body(struct client *client, struct error *err)
-{
-    struct shipment *shipment = client->shipment;
-    const struct queue_message *message = &shipment->letter->message;
-
-    if (shipment_body(shipment) == NULL &&
-        !queue_body(client->call->desk, message->id, &shipment->body, err))
-        return false;
-    client->parts[0] = message->prefix;
-    return body_bytes(shipment_body(shipment), &client->parts[1], err);
-}
-
 static void say_all_rcpt(struct client *client)
 {
     struct shipment *shipment = client->shipment;
@@ -198,31 +186,13 @@ static bool is_secure_enough(struct client *client)
     return true;
 }
 
-/* As many of those without an outcome as the server takes at once. */
-static void choose_recipients(struct client *client)
-{
-    struct shipment *shipment = client->shipment;
-    uint64_t room = client->rcpt_max > 0 ? client->rcpt_max : UINT64_MAX;
-
-    client->next_rcpt = client->rcpt_end = client->n_accepted = 0;
-    while (client->rcpt_end < shipment->n_errands) {
-        struct errand *errand = &shipment->errands[client->rcpt_end];
-        bool is_open = errand->outcome == OUTCOME_OPEN;
-
-        if (is_open && room-- == 0)
-            return;
-        errand->accepted = errand->accepted && !is_open;
-        client->rcpt_end++;
-    }
-}
-
 static enum next begin_transaction(struct client *client)
 {
     struct error err;
 
     if (!is_secure_enough(client))
         return say_quit(client);
-    if (!read_body(client, &err)) {
+    if (!client_read_body(client, &err)) {
         if (err.kind == ERROR_NOT_FOUND) /* the operator has removed it */
             shipment_end(client->shipment, OUTCOME_DROPPED, "", "");
         else
@@ -231,7 +201,7 @@ static enum next begin_transaction(struct client *client)
     }
     if (!client_may_send(client))
         return finish(client);
-    choose_recipients(client);
+    client_choose_recipients(client);
     client->pipelines = (client->extensions & EXTENSION_PIPELINING) != 0;
     client_describe_tls(client);
     client->shipment->host_knows_dsn = (client->extensions & EXTENSION_DSN) != 0;
@@ -351,11 +321,12 @@ static enum next on_mail(struct client *client, const struct answer *answer)
 static enum next on_rcpt(struct client *client, const struct answer *answer)
 {
     struct errand *errand = next_errand(client);
+    bool is_full = answer->code == 452 || answer->code == 552;
 
     if (answer->code / 100 == 2) {
         errand->accepted = true;
         client->n_accepted++;
-    } else if (answer->code != 452 || client->n_accepted == 0) {
+    } else if (!is_full || client->n_accepted == 0) {
         errand_end_by_answer(errand, outcome_of(answer), answer);
     } /* else it has enough for one transaction: RFC 5321 section 4.5.3.1.10 */
     client->next_rcpt++;
@@ -525,6 +496,7 @@ enum next client_run(struct call *call)
     enum next next = on_call(client);
     bool waits = next == NEXT_INPUT || next == NEXT_NOTICE;
 
+    call->must_hear = client->phase == CLIENT_SENT; /* or the message would be sent a second time */
     return !waits || client_wait(client) ? next : give_up_late(client);
 }
 

@@ -123,6 +123,11 @@ void client_close(struct call *call);
 
 void client_learn(struct client *client, struct slice line); /* one of EHLO's reply */
 
+bool client_read_body(struct client *client, struct error *err); /* once for all servers asked */
+
+/* As many of those without an outcome as the server takes at once. */
+void client_choose_recipients(struct client *client);
+
 /* False when this server cannot take it: the recipients have their outcome. Decides how to send. */
 bool client_may_send(struct client *client);
 /* For the log and the queue's history: "TLS1.3 AES-256-GCM, DANE". */

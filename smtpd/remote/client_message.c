@@ -55,6 +55,35 @@ void client_learn(struct client *client, struct slice line)
         client->size_max = 0;
 }
 
+bool client_read_body(struct client *client, struct error *err)
+{
+    struct shipment *shipment = client->shipment;
+    const struct queue_message *message = &shipment->letter->message;
+
+    if (shipment_body(shipment) == NULL &&
+        !queue_body(client->call->desk, message->id, &shipment->body, err))
+        return false;
+    client->parts[0] = message->prefix;
+    return body_bytes(shipment_body(shipment), &client->parts[1], err);
+}
+
+void client_choose_recipients(struct client *client)
+{
+    struct shipment *shipment = client->shipment;
+    uint64_t room = client->rcpt_max > 0 ? client->rcpt_max : UINT64_MAX;
+
+    client->next_rcpt = client->rcpt_end = client->n_accepted = 0;
+    while (client->rcpt_end < shipment->n_errands) {
+        struct errand *errand = &shipment->errands[client->rcpt_end];
+        bool is_open = errand->outcome == OUTCOME_OPEN;
+
+        if (is_open && room-- == 0)
+            return;
+        errand->accepted = errand->accepted && !is_open;
+        client->rcpt_end++;
+    }
+}
+
 static bool has(const struct client *client, unsigned extensions)
 {
     return (client->extensions & extensions) == extensions;

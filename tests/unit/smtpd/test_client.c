@@ -172,6 +172,19 @@ static const struct dialogue {
         { "250 ok\r\n", "RCPT TO:<a@far.test>\r\n" },
         { "421 4.3.2 bye\r\n", QUIT } },
       "open, open" },
+    { "no room for more recipients, as RFC 821 has it",
+      TEXT,
+      { 0 },
+      { { GREETING, EHLO },
+        { PLAIN, "MAIL FROM:<me@example.test>\r\n" },
+        { "250 ok\r\n", "RCPT TO:<a@far.test>\r\n" },
+        { "250 ok\r\n", "RCPT TO:<b@far.test>\r\n" },
+        { "552 too many\r\n", "DATA\r\n" },
+        { "354 go\r\n", SENT },
+        { "250 mine\r\n", "MAIL FROM:<me@example.test>\r\n" },
+        { "250 ok\r\n", "RCPT TO:<b@far.test>\r\n" },
+        { "552 5.2.2 no room\r\n", QUIT } },
+      "delivered 2.0.0, failed 5.2.2" },
     { "not at home", TEXT, { 0 }, { { "554 5.3.2 no\r\n", QUIT } }, "open, open" },
     { "ourselves",
       TEXT,
@@ -545,6 +558,23 @@ static void test_lost(void **state)
     rig_close(&play.rig);
 }
 
+/* The reply to a message decides whether it goes out again: a stop waits for that. */
+static void test_last_word(void **state)
+{
+    struct play play = { 0 };
+
+    rig_open(&play.rig);
+    begin(&play, &plain);
+    rig_say(&play.rig, GREETING PLAIN "250 ok\r\n250 ok\r\n250 ok\r\n");
+    assert_false(play.rig.call.must_hear);
+    rig_say(&play.rig, "354 go\r\n250-mi");
+    assert_true(play.rig.call.must_hear);
+    rig_say(&play.rig, "ne\r\n250 mine\r\n");
+    assert_false(play.rig.call.must_hear);
+    end(&play);
+    rig_close(&play.rig);
+}
+
 /* Replies without an end are cut off. */
 static void test_endless_replies(void **state)
 {
@@ -655,6 +685,7 @@ int main(void)
         cmocka_unit_test(test_endless_replies),
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_dots),
+        cmocka_unit_test(test_talkative_when_idle),
     };
 
     crypto_init();
