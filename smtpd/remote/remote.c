@@ -2,7 +2,6 @@
 #include "smtpd/remote/remote_private.h"
 
 #include "common/daemon.h"
-#include "smtpd/remote/settle_remote.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +12,7 @@
 #define IN_HAND_MAX     10000
 #define HELD_MAX        (32ull * 1024 * 1024) /* bytes of letters */
 #define TICK_MS         500                   /* while something waits for a connection */
-#define SOON_MS         5000                  /* after the queue could not be read or written */
+#define SOON_MS         5000                  /* after the queue could not be read */
 #define LOOK_MS         (10 * 60 * 1000)      /* at all lanes, as a safeguard */
 #define REST_MAX_MS     (24 * 60 * 60 * 1000)
 #define BACKOFF_MAX_MS  (30 * 60 * 1000)
@@ -71,7 +70,7 @@ void remote_take(void *context, struct letter *letter)
 
 /* --- jobs --- */
 
-static void submit(struct remote *remote, uint64_t key, struct job *job,
+void remote_submit(struct remote *remote, uint64_t key, struct job *job,
                    void (*work)(struct job *, void *))
 {
     pthread_mutex_lock(&remote->lock);
@@ -81,8 +80,7 @@ static void submit(struct remote *remote, uint64_t key, struct job *job,
     pool_submit(remote->options.pool, key, job);
 }
 
-/* The last thing a job does, on whatever thread it ends; with the lock. */
-static void end_job(struct remote *remote)
+void remote_end_job(struct remote *remote)
 {
     uv_async_send(&remote->woken);
     if (--remote->n_jobs == 0)
@@ -100,7 +98,7 @@ static void run_look(struct job *job, void *desk)
         log_warn(&remote->options.log, "queue unreadable", F_ERR(&err));
     pthread_mutex_lock(&remote->lock);
     remote->looked = look;
-    end_job(remote);
+    remote_end_job(remote);
     pthread_mutex_unlock(&remote->lock);
 }
 
@@ -134,35 +132,8 @@ static void run_page(struct job *job, void *desk)
     pthread_mutex_lock(&remote->lock);
     page->next = remote->pages;
     remote->pages = page;
-    end_job(remote);
+    remote_end_job(remote);
     pthread_mutex_unlock(&remote->lock);
-}
-
-static void on_settled(void *context, bool ok)
-{
-    struct shipment *shipment = context;
-    struct remote *remote = shipment->remote;
-
-    pthread_mutex_lock(&remote->lock);
-    shipment->is_refused = !ok;
-    shipment->next = remote->settled;
-    remote->settled = shipment;
-    end_job(remote);
-    pthread_mutex_unlock(&remote->lock);
-}
-
-static void run_settle(struct job *job, void *desk)
-{
-    struct shipment *shipment = CONTAINER_OF(job, struct shipment, job);
-    struct remote *remote = shipment->remote;
-
-    settle_remote(remote->options.smtpd, &remote->options.log, shipment, on_settled, shipment);
-}
-
-void remote_settle(struct remote *remote, struct shipment *shipment)
-{
-    shipment->remote = remote;
-    submit(remote, shipment->letter->message.id, &shipment->job, run_settle);
 }
 
 static void defer(struct remote *remote, const struct site *site, struct shipment *shipment)
@@ -344,35 +315,6 @@ static void take_pages(struct remote *remote)
     }
 }
 
-static bool is_gone(const struct shipment *shipment)
-{
-    for (size_t i = 0; i < shipment->n_errands; i++)
-        if (shipment->errands[i].outcome != OUTCOME_DELIVERED &&
-            shipment->errands[i].outcome != OUTCOME_DROPPED)
-            return false;
-    return true;
-}
-
-/* The queue knows; what is left of it there has a time of its own now. */
-static void take_settled(struct remote *remote)
-{
-    struct shipment *list;
-
-    pthread_mutex_lock(&remote->lock);
-    list = TAKE(remote->settled);
-    pthread_mutex_unlock(&remote->lock);
-    while (list != NULL) {
-        struct shipment *first = list;
-        int64_t look_ms = is_gone(first) ? LANE_NEVER : time_ms();
-
-        list = first->next;
-        if (first->is_refused)
-            look_ms = time_ms() + SOON_MS;
-        remote->n_in_hand--;
-        lane_settled(&remote->lanes, first->lane, first, look_ms);
-    }
-}
-
 static void take_look(struct remote *remote)
 {
     struct look *look;
@@ -413,7 +355,7 @@ static void look_around(struct remote *remote)
     if (forgives)
         schedule_forgive(&remote->schedule);
     remote->is_looking = true;
-    submit(remote, SCAN_KEY, &remote->look, run_look);
+    remote_submit(remote, SCAN_KEY, &remote->look, run_look);
 }
 
 static void read_lanes(struct remote *remote)
@@ -429,7 +371,7 @@ static void read_lanes(struct remote *remote)
         page->max = PAGE_RECIPIENTS + lane->n_recipients;
         memcpy(page->domain, lane->domain, sizeof(page->domain));
         remote->n_reading++;
-        submit(remote, SCAN_KEY, &page->job, run_page);
+        remote_submit(remote, SCAN_KEY, &page->job, run_page);
     }
 }
 
@@ -466,6 +408,8 @@ static void set_timer(struct remote *remote)
 
     if (!remote->is_looking)
         wait_ms = MIN(wait_ms, look_ms);
+    if (remote->refused != NULL)
+        wait_ms = MIN(wait_ms, (int64_t)(MAX(remote->settles_again_ms, now_ms) - now_ms));
     if (remote->schedule.n_waiting > 0 || remote->n_in_hand >= IN_HAND_MAX)
         wait_ms = MIN(MAX(wait_ms, TICK_MS), TICK_MS);
     uv_timer_start(&remote->timer, on_timer, (uint64_t)MIN(MAX(wait_ms, 1), REST_MAX_MS), 0);
@@ -481,12 +425,13 @@ static void step_all(struct remote *remote)
             carrier_step(carrier);
         carrier = next;
     }
-    take_settled(remote);
+    settling_take(remote);
     take_pages(remote);
     take_look(remote);
     take_letters(remote);
     if (remote->stopping)
         return;
+    settling_try_again(remote);
     send_waiting(remote);
     look_around(remote);
     read_lanes(remote);

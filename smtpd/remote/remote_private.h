@@ -63,16 +63,19 @@ struct remote {
     struct letters {
         struct letter **items;
         size_t count, room;
-    } letters; /* that have just entered the queue */
-    struct shipment *settled;
-    struct page *pages; /* read */
-    bool looks_around;  /* ask the queue for all its lanes */
-    bool forgives;      /* ... and let nobody back off */
+    } letters;                /* that have just entered the queue */
+    struct shipment *settled; /* ... or refused by the queue */
+    struct page *pages;       /* read */
+    bool looks_around;        /* ask the queue for all its lanes */
+    bool forgives;            /* ... and let nobody back off */
 
     bool is_looking; /* a job does */
     struct job look;
     struct look *looked;
     uint64_t looks_again_ms; /* on clock_ms(): as a safeguard */
+
+    struct shipment *refused;  /* by the queue, which is told again ... */
+    uint64_t settles_again_ms; /* ... at this time of clock_ms() */
 };
 
 /* carrier.c */
@@ -83,6 +86,15 @@ void carrier_step(struct carrier *carrier); /* a ready one; it may be gone */
 void carrier_offer(struct carrier *carrier);
 void carrier_quit(struct carrier *carrier); /* an idle one */
 
-/* remote.c: the shipment has no use for a carrier any more. */
+/* settling.c: the shipment has no use for a carrier any more. */
 void remote_settle(struct remote *remote, struct shipment *shipment);
+void settling_take(struct remote *remote);      /* what the queue has answered */
+void settling_try_again(struct remote *remote); /* when it is time: what it has refused */
+
+/* remote.c */
 void remote_defer(struct remote *remote, struct site *site); /* all that waits there */
+
+/* A job that needs the queue; it ends with remote_end_job(), on whatever thread, under the lock. */
+void remote_submit(struct remote *remote, uint64_t key, struct job *job,
+                   void (*work)(struct job *, void *));
+void remote_end_job(struct remote *remote);

@@ -685,7 +685,7 @@ int main(void)
         cmocka_unit_test(test_endless_replies),
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_dots),
-        cmocka_unit_test(test_talkative_when_idle),
+        cmocka_unit_test(test_last_word),
     };
 
     crypto_init();

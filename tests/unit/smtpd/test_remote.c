@@ -6,6 +6,7 @@
 #include "common/daemon.h"
 #include "smtpd/remote/settle_remote.h"
 #include "storage/queue_operate.h"
+#include "storage/sqlite/queue_private.h"
 #include "tests/unit/smtpd/post.h"
 #include "tests/unit/support/check.h"
 
@@ -228,6 +229,7 @@ static void run_until_empty(struct post *post)
     while (queue_backlog(post->smtpd.queue) > 0)
         uv_run(&post->loop, UV_RUN_ONCE);
     uv_close((uv_handle_t *)&tick, NULL);
+    uv_run(&post->loop, UV_RUN_NOWAIT); /* takes the handle back before it is out of scope */
 }
 
 /* More messages than a page and than carriers: each fails once, and is reported once. */
@@ -260,12 +262,50 @@ static void test_scheduler(void **state)
     remote_free(&remote);
 }
 
+/* The queue takes no changes, as on a full disk, or takes them again. */
+static void obstruct(struct post *post, const char *script)
+{
+    struct sql_db *db;
+    struct error err;
+
+    assert_true(desk_queue(post->rig.desk, &db, &err));
+    assert_true(sql_script(db, script, &err));
+}
+
+/* What was carried is not carried again because the queue could not be told. */
+static void test_queue_refuses(void **state)
+{
+    struct queue_recipient to[] = { { .address = SLICE("x@gone.test"), .notify = NOTIFY_NEVER } };
+    struct remote *remote = NULL;
+    struct post post;
+
+    post_open(&post);
+    post.settings.deliveries = post.settings.deliveries_per_site = 1;
+    post.settings.routes = post.settings.smtp = "";
+    post.settings.retry_first = post.settings.retry_last = 60000;
+    enter(&post, "bob@example.test", time_ms(), to, COUNT_OF(to));
+    obstruct(&post, "CREATE TRIGGER full BEFORE DELETE ON recipient"
+                    " BEGIN SELECT RAISE(ABORT, 'full'); END");
+    remote = remote_new(&(struct remote_options){
+        .smtpd = &post.smtpd, .loop = &post.loop, .pool = post.pool, .log = { .daemon = "test" } });
+    while (atomic_load(&post.smtpd.counters.bounced) < 2)
+        uv_run(&post.loop, UV_RUN_ONCE);
+    obstruct(&post, "DROP TRIGGER full");
+    run_until_empty(&post);
+    assert_int_equal(post.n_fetches, 1);
+    remote_stop(remote);
+    remote_close(remote);
+    post_close(&post);
+    remote_free(&remote);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shipments), cmocka_unit_test(test_settle),
-        cmocka_unit_test(test_given_up),  cmocka_unit_test(test_null_sender),
-        cmocka_unit_test(test_relayed),   cmocka_unit_test(test_scheduler),
+        cmocka_unit_test(test_shipments),     cmocka_unit_test(test_settle),
+        cmocka_unit_test(test_given_up),      cmocka_unit_test(test_null_sender),
+        cmocka_unit_test(test_relayed),       cmocka_unit_test(test_scheduler),
+        cmocka_unit_test(test_queue_refuses),
     };
 
     crypto_init();
