@@ -65,7 +65,7 @@ static const char *action_of(enum queue_report report)
 }
 
 /* Where the try has left no code of its own. */
-static const char *status_of(enum queue_report report)
+static const char *default_status(enum queue_report report)
 {
     switch (bounce_class_of(report)) {
     case BOUNCE_FAILURE:
@@ -76,6 +76,23 @@ static const char *status_of(enum queue_report report)
         return "2.0.0";
     }
     abort();
+}
+
+/* What is tried again has not failed for good, though its last server may have said so, or one of
+ * several servers did (RFC 3463 section 2: the class of "persistent transient failure"). */
+static void add_code(const struct queue_recipient *recipient, struct buf *out)
+{
+    struct slice code = dsn_last_try(recipient).status;
+
+    buf_add_text(out, "Status: ");
+    if (code.len == 0) {
+        code = slice_of(default_status(recipient->report));
+    } else if (recipient->report == REPORT_DELAYED) {
+        buf_add_byte(out, '4');
+        code = slice_from(code, 1);
+    }
+    dsn_add_text(code, false, out);
+    buf_add_text(out, "\r\n");
 }
 
 static void add_date(const char *name, int64_t ms, struct buf *out)
@@ -210,9 +227,7 @@ static void add_recipient(const struct dsn *dsn, const struct queue_recipient *r
         add_original(recipient->orcpt, is_global, out);
     add_address("Final-Recipient", recipient->address, is_global, out);
     buf_fmt(out, "Action: %s\r\n", action_of(recipient->report));
-    add_field(
-        "Status: ", last.status.len > 0 ? last.status : slice_of(status_of(recipient->report)),
-        false, out);
+    add_code(recipient, out);
     if (last.host.len > 0)
         add_field("Remote-MTA: dns; ", last.host, false, out);
     if (last.answered)

@@ -137,6 +137,12 @@ static void delays(void **state)
     has(&text, "You need not send it again");
     has(&text, "Action: delayed\r\nStatus: 4.4.1\r\n");
     has(&text, "Will-Retry-Until: Fri, 2 Jan 1970 00:00:10 +0000\r\n");
+
+    /* A server that will not serve us today says so with a code for ever. */
+    buf_clear(&text);
+    sample.recipients[0] = recipient("x@far.test", REPORT_DELAYED, &refused);
+    dsn_print(&sample.dsn, &text);
+    has(&text, "Action: delayed\r\nStatus: 4.1.1\r\n");
 }
 
 static void successes(void **state)
