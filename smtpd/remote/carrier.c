@@ -146,10 +146,26 @@ static void fail_site(struct carrier *carrier, const char *status, const char *t
     remote_defer(remote, site);
 }
 
+/* Another connection to the site will carry it. */
+static void put_back(struct carrier *carrier)
+{
+    struct shipment *shipment = TAKE(carrier->shipment);
+
+    shipment->is_again = true;
+    schedule_add(&carrier->remote->schedule, carrier->site, shipment, true, clock_ms());
+    carrier_end(carrier);
+}
+
 /* No server was of use: the last one's words are the reason. */
 static void end_targets(struct carrier *carrier, const char *status, const char *text)
 {
-    if (carrier->may_help && !carrier->task.got_through) {
+    bool is_site = carrier->may_help && !carrier->task.got_through;
+
+    if (is_site && schedule_full(carrier->site)) {
+        put_back(carrier);
+        return;
+    }
+    if (is_site) {
         fail_site(carrier, status, text);
         return;
     }
@@ -301,15 +317,6 @@ static bool is_untouched(const struct carrier *carrier)
     if (task->n_done == 0 || carrier->shipment->is_again)
         return false;
     return !task->begun || (!task->got_through && shipment_is_open(carrier->shipment));
-}
-
-static void put_back(struct carrier *carrier)
-{
-    struct shipment *shipment = TAKE(carrier->shipment);
-
-    shipment->is_again = true;
-    schedule_add(&carrier->remote->schedule, carrier->site, shipment, true, clock_ms());
-    carrier_end(carrier);
 }
 
 static void begin_idling(struct carrier *carrier)

@@ -199,7 +199,8 @@ static bool may_connect(const struct schedule *schedule, const struct site *site
 {
     size_t open = site->n_connections;
 
-    if (site_backs_off(site, now_ms) || open >= schedule->per_site_max)
+    if (site_backs_off(site, now_ms) || open >= schedule->per_site_max ||
+        (site->full_at > 0 && open >= site->full_at))
         return false;
     if (site->failures > 0)
         return open == 0; /* one tries whether it is back */
@@ -254,6 +255,16 @@ void schedule_close(struct schedule *schedule, struct site *site)
     site->n_connections--;
     schedule->n_connections--;
     schedule->n_unproven -= !site->proven;
+    if (site->n_connections == 0)
+        site->full_at = 0;
+}
+
+bool schedule_full(struct site *site)
+{
+    if (!site->proven || site->n_connections < 2)
+        return false;
+    site->full_at = site->n_connections - 1;
+    return true;
 }
 
 void schedule_reached(struct schedule *schedule, struct site *site)

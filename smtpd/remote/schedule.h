@@ -26,6 +26,7 @@ TAILQ_HEAD(flow_list, flow);
 struct site {
     char key[SCHEDULE_KEY_SIZE]; /* the domain, or what stands for a relay */
     size_t n_connections;
+    size_t full_at;          /* more connections than so many it does not take; 0: not known */
     size_t n_waiting;        /* shipments */
     uint64_t waits_since_ms; /* when the first of them came, or the last turn was */
     unsigned failures;       /* since it was reached last */
@@ -70,6 +71,11 @@ void schedule_close(struct schedule *schedule, struct site *site);
 void schedule_reached(struct schedule *schedule, struct site *site);
 void schedule_failed(struct schedule *schedule, struct site *site, const char *host,
                      const char *status, const char *text, uint64_t now_ms);
+
+/* It took no further connection, while others are open and well: there will be no more than those
+ * until all are gone. False: this is the only one, or nothing is known of the others. */
+bool schedule_full(struct site *site);
+
 bool site_backs_off(const struct site *site, uint64_t now_ms);
 
 /* Whoever backs off may be tried at once: the operator wants it. */

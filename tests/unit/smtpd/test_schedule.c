@@ -157,6 +157,35 @@ static void test_backing_off(void **state)
     close_schedule(&schedule, sites);
 }
 
+/* A server that takes one connection at once has not gone away. */
+static void test_full_site(void **state)
+{
+    static const char *const sites[] = { "far.test", NULL };
+    struct schedule schedule;
+    struct site *site;
+
+    open_schedule(&schedule);
+    site = schedule_site(&schedule, "far.test");
+    for (uint64_t id = 1; id <= 20; id++)
+        add(&schedule, "far.test", id, 7);
+    assert_int_equal(next(&schedule, 0), 1);
+    assert_false(schedule_full(site)); /* the only one */
+    assert_int_equal(next(&schedule, 0), 2);
+    assert_false(schedule_full(site)); /* nobody knows whether the other one works */
+    schedule_reached(&schedule, site);
+    assert_true(schedule_full(site));
+    schedule_close(&schedule, site);
+    assert_int_equal(next(&schedule, 0), 0);
+    assert_int_equal(next(&schedule, 60000), 0);
+    assert_int_equal(next_at(&schedule, "far.test"), 3);
+    schedule_close(&schedule, site);
+    assert_int_equal(next(&schedule, 0), 4); /* it may be otherwise by now */
+    assert_int_equal(next(&schedule, 0), 5);
+    schedule_close(&schedule, site);
+    schedule_close(&schedule, site);
+    close_schedule(&schedule, sites);
+}
+
 static void test_put_back(void **state)
 {
     static const char *const sites[] = { "far", NULL };
@@ -256,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_connections_of_a_site),
         cmocka_unit_test(test_backing_off),
         cmocka_unit_test(test_put_back),
+        cmocka_unit_test(test_full_site),
         cmocka_unit_test(test_lanes_by_time),
         cmocka_unit_test(test_lane_while_reading),
         cmocka_unit_test(test_full_lane),
