@@ -100,6 +100,14 @@ void answer_status(const struct answer *answer, char status_out[ANSWER_STATUS])
         snprintf(status_out, ANSWER_STATUS, "%c.0.0", class);
 }
 
+void answer_refusal_status(const struct answer *answer, char status_out[ANSWER_STATUS])
+{
+    if (answer->code < 400)
+        snprintf(status_out, ANSWER_STATUS, "4.5.0");
+    else
+        answer_status(answer, status_out);
+}
+
 static char printable(char byte)
 {
     return (unsigned char)byte < ' ' || byte == 0x7f ? ' ' : byte;

@@ -28,5 +28,9 @@ bool answer_line(struct slice *lines, struct slice *text_out);
 /* The enhanced status code at the front of the text (RFC 2034), or "X.0.0" made of the code. */
 void answer_status(const struct answer *answer, char status_out[ANSWER_STATUS]);
 
+/* The same where the answer means no: "4.5.0" (RFC 3463 section 3.6) if it is one of success that
+ * does not fit its command. */
+void answer_refusal_status(const struct answer *answer, char status_out[ANSWER_STATUS]);
+
 /* On one line of printable text, for logs and reports; cut where `size` ends, with a NUL. */
 void answer_print(const struct answer *answer, char *text_out, size_t size);

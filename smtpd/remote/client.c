@@ -93,7 +93,7 @@ static enum next on_drain(struct client *client, const struct answer *answer)
 
 static enum next give_up_by_answer(struct client *client, const struct answer *answer)
 {
-    answer_status(answer, client->task->status);
+    answer_refusal_status(answer, client->task->status);
     answer_print(answer, client->task->text, sizeof(client->task->text));
     return say_quit(client);
 }

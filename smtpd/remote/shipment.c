@@ -106,7 +106,10 @@ void errand_end_by_answer(struct errand *errand, enum outcome outcome, const str
 {
     errand->outcome = outcome;
     errand->answered = true;
-    answer_status(answer, errand->status);
+    if (outcome == OUTCOME_DELIVERED)
+        answer_status(answer, errand->status);
+    else
+        answer_refusal_status(answer, errand->status);
     answer_print(answer, errand->text, sizeof(errand->text));
 }
 
