@@ -41,7 +41,8 @@ static bool advise_policy_host(struct advice *advice)
         return false;
     if (v4->state != DNS_FAILED && v4->count + v6->count == 0)
         advise(advice, ADVICE_WRONG, host, "MTA-STS", NULL,
-               "has no address, so others cannot fetch the policy file");
+               "has no address, so others cannot fetch the policy file: give it one, or take "
+               "out the record _mta-sts");
     else
         advise(advice, ADVICE_GOOD, host, "MTA-STS", NULL,
                "is there; compare https://" SLICE_FMT "/.well-known/mta-sts.txt with `postane "

@@ -53,8 +53,25 @@ static void print_json(const struct tool *tool, const struct advice *advice)
     output_list(tool, NULL, 0, rows);
 }
 
+/* Many errors of one cause are that of the resolver, rarely the domain's. */
+static void print_unanswered(const struct tool *tool, const struct dns_table *table)
+{
+    const char *resolver = tool->settings.resolver;
+    size_t n_failed = 0, n_all = 0;
+
+    for (const struct dns_answer *answer = table->first; answer != NULL; answer = answer->next) {
+        n_failed += answer->state == DNS_FAILED ? 1 : 0;
+        n_all++;
+    }
+    if (n_failed > 0)
+        printf(
+            "\n%zu of %zu questions were not answered. If that is most of them: is the network up, "
+            "and\ndoes the resolver answer? Asked was %s ([dns] resolver).\n",
+            n_failed, n_all, resolver[0] != '\0' ? resolver : "that of /etc/resolv.conf");
+}
+
 /* What is wrong comes first. */
-static void print_for_people(const struct advice *advice)
+static void print_for_people(const struct tool *tool, const struct advice *advice)
 {
     static const enum advice_level order[] = { ADVICE_WRONG, ADVICE_HINT, ADVICE_GOOD };
 
@@ -64,6 +81,7 @@ static void print_for_people(const struct advice *advice)
                 print_finding(&advice->findings[i]);
     printf("\n%zu wrong, %zu hints, %zu in order\n", advice_count(advice, ADVICE_WRONG),
            advice_count(advice, ADVICE_HINT), advice_count(advice, ADVICE_GOOD));
+    print_unanswered(tool, advice->table);
 }
 
 static void free_advice(struct advice **advice)
@@ -92,6 +110,6 @@ enum outcome domain_check_command(struct tool *tool)
     if (tool->json)
         print_json(tool, advice);
     else
-        print_for_people(advice);
+        print_for_people(tool, advice);
     return advice_count(advice, ADVICE_WRONG) > 0 ? OUTCOME_FOUND : OUTCOME_DONE;
 }

@@ -4,6 +4,7 @@
 #include "admin/user.h"
 #include "common/clock.h"
 #include "storage/directory.h"
+#include "storage/names.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,10 +21,25 @@ struct init {
     bool force;
 };
 
+static const char *config_path(const struct tool *tool)
+{
+    const char *path = tool->config_path != NULL ? tool->config_path : getenv("POSTANE_CONFIG");
+
+    return path != NULL ? path : DEFAULT_CONFIG;
+}
+
+static bool check_name(struct tool *tool, const char *option, const char *name)
+{
+    AUTO(buf_free) struct buf domain = { 0 };
+
+    return name[0] == '\0' || name_domain(slice_of(name), &domain) ||
+           error_set(&tool->err, ERROR_INVALID, "%s: \"%s\" is no domain name", option, name);
+}
+
 static bool take_options(struct tool *tool, struct init *init)
 {
     *init = (struct init){
-        .path = tool->config_path != NULL ? tool->config_path : DEFAULT_CONFIG,
+        .path = config_path(tool),
         .domain = "",
         .hostname = "",
         .data = tool->settings.data,
@@ -42,7 +58,8 @@ static bool take_options(struct tool *tool, struct init *init)
         return error_set(&tool->err, ERROR_INVALID, "--data: give the whole path, from / on");
     if ((init->certificate[0] == '\0') != (init->key[0] == '\0'))
         return error_set(&tool->err, ERROR_INVALID, "--certificate and --key need each other");
-    return true;
+    return check_name(tool, "--domain", init->domain) &&
+           check_name(tool, "--hostname", init->hostname);
 }
 
 /* One setting; those that were not given stay a comment with an example. */
@@ -138,6 +155,18 @@ static bool add_domain(struct tool *tool, const char *domain)
     return new_keys_store(tool->desk, slice_of(domain), &keys, time_ms(), &tool->err);
 }
 
+/* What the daemons will not be able to read: we are their user by now. */
+static void print_unreadable(const struct init *init, const char *path)
+{
+    if (path[0] == '\0' || access(path, R_OK) == 0)
+        return;
+    printf("  the user %s cannot read %s (%s)",
+           init->user[0] != '\0' ? init->user : "that runs the daemons", path, strerror(errno));
+    if (errno == EACCES && init->user[0] != '\0')
+        printf(": chgrp %s FILE, chmod 640 FILE", init->user);
+    printf("\n");
+}
+
 static void print_next_steps(const struct init *init)
 {
     const char *c = init->path;
@@ -149,6 +178,8 @@ static void print_next_steps(const struct init *init)
            init->domain[0] != '\0' ? init->domain : "DOMAIN");
     if (init->certificate[0] == '\0')
         printf("  name a certificate and its key in %s: without TLS nobody can log in\n", c);
+    print_unreadable(init, init->certificate);
+    print_unreadable(init, init->key);
     if (init->domain[0] != '\0')
         printf("  postane -c %s domain dns %s, and publish what it prints\n", c, init->domain);
     printf("  postane -c %s serve\n", c);
@@ -161,9 +192,11 @@ enum outcome init_command(struct tool *tool)
 
     if (!take_options(tool, &init))
         return OUTCOME_USAGE;
-    if (!make_parent(init.path, err) || !write_config(&init, err) || !make_store(&init, err))
+    if (!user_exists(init.user, err) || !make_parent(init.path, err) || !write_config(&init, err) ||
+        !make_store(&init, err))
         return OUTCOME_FAILED;
-    settings_free(&tool->settings);
+    AUTO(settings_free) struct settings defaults = tool->settings; /* `init` points to them */
+    tool->settings = (struct settings){ 0 };
     if (!settings_load(init.path, &tool->settings, err))
         return OUTCOME_FAILED;
     if (init.domain[0] != '\0' && !add_domain(tool, init.domain))

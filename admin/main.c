@@ -18,7 +18,13 @@ static const struct command commands[] = {
       "                    [--certificate FILE --key FILE] [--force]",
       "write a configuration and create the data directory",
       "Writes to the file of -c (/etc/postane/postane.conf), which must not exist without\n"
-      "--force. A data directory that is there already is kept as it is." },
+      "--force. A data directory that is there already is kept as it is.\n"
+      "  --domain NAME        take mail for it; makes its signing keys\n"
+      "  --hostname NAME      this machine's name in the DNS, the MX of its domains\n"
+      "  --data DIR           where all mail is kept (/var/lib/postane)\n"
+      "  --user USER          the daemons run as this system user (postane); '': as who starts "
+      "them\n"
+      "  --certificate FILE, --key FILE   PEM files, which the user must be able to read" },
     { "serve", NULL, serve_command, "", "run the three daemons",
       "Opens the ports, as root if need be, becomes the service user, starts smtpd, imapd and\n"
       "pop3d and starts them again when they end. Prints one line when all are ready.\n"
@@ -193,6 +199,9 @@ static enum outcome no_such_command(struct tool *tool)
 {
     if (!tool_has_argument(tool))
         fprintf(stderr, "postane: say what to do; `postane --help` lists all commands\n");
+    else if (is_group(tool->args[0]) && tool->n_args > 1)
+        fprintf(stderr, "postane: no such command: %s %s; `postane %s --help` lists all\n",
+                tool->args[0], tool->args[1], tool->args[0]);
     else if (is_group(tool->args[0]))
         fprintf(stderr, "postane: `postane %s --help` lists what can be done with it\n",
                 tool->args[0]);

@@ -248,8 +248,7 @@ static void add_tlsa(struct gathering *g)
 
 /* --- for mail programs --- */
 
-/* The port of the first address of a listener, 0 when there is none. */
-static unsigned port_of(const char *addresses)
+unsigned publication_port(const char *addresses)
 {
     struct slice rest = slice_trim(slice_of(addresses)), first = { 0 };
     uint64_t port;
@@ -263,7 +262,7 @@ static unsigned port_of(const char *addresses)
 static void add_service(struct gathering *g, const char *name, const char *addresses,
                         const char *why)
 {
-    unsigned port = port_of(addresses);
+    unsigned port = publication_port(addresses);
 
     if (port != 0)
         add_record(g, &(struct record){ .kind = RECORD_SRV,

@@ -47,6 +47,9 @@ struct publication {
 bool publication_gather(struct tool *tool, struct slice domain, const char *sts_mode,
                         struct publication *out) MUST_CHECK;
 
+/* The port of the first address of a listener ([listen] imaps), 0 when there is none. */
+unsigned publication_port(const char *addresses);
+
 /* One record as a line of a zone file, TXT in strings of 255 bytes at most (RFC 1035). */
 void record_print(const struct record *record, struct buf *out);
 

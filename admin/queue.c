@@ -189,7 +189,8 @@ static void print_state(const struct queue_recipient *recipient)
         if (recipient->tries == 0)
             printf("not tried yet");
         else
-            printf("waits after %u failed tries", recipient->tries);
+            printf("waits after %u failed tr%s", recipient->tries,
+                   recipient->tries == 1 ? "y" : "ies");
         if (recipient->next_try_ms > time_ms())
             print_time(", next try ", recipient->next_try_ms);
         else

@@ -65,7 +65,7 @@ enum outcome queue_release_command(struct tool *tool)
 
 enum outcome queue_retry_command(struct tool *tool)
 {
-    return change(tool, ORDER_RETRY, "due now");
+    return change(tool, ORDER_RETRY, "due now; what is held stays so");
 }
 
 enum outcome queue_remove_command(struct tool *tool)

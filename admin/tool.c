@@ -127,7 +127,7 @@ bool tool_number(struct tool *tool, const char *what, const char *text, uint64_t
     /* The databases keep signed 64-bit numbers. */
     if (!slice_number(digits, INT64_MAX / factor, number_out))
         return error_set(&tool->err, ERROR_INVALID,
-                         "%s: \"%s\" is no number; try something like 500M or 10G", what, text);
+                         "%s: \"%s\" is no number; try something like 20, 500M or 10G", what, text);
     *number_out *= factor;
     return true;
 }

@@ -18,6 +18,13 @@ static bool find_user(const char *name, const struct passwd **user_out, struct e
         name, name);
 }
 
+bool user_exists(const char *name, struct error *err)
+{
+    const struct passwd *user;
+
+    return geteuid() != 0 || name[0] == '\0' || find_user(name, &user, err);
+}
+
 bool user_become(const char *name, struct error *err)
 {
     const struct passwd *user;

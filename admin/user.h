@@ -7,6 +7,9 @@
 
 #include <sys/types.h>
 
+/* False when user_become() would find no such user. */
+bool user_exists(const char *name, struct error *err) MUST_CHECK;
+
 /* Becomes the system user `name` for good, with its groups; does nothing when we are not root or
  * `name` is empty. Errors: ERROR_NOT_FOUND when there is no such user. */
 bool user_become(const char *name, struct error *err) MUST_CHECK;

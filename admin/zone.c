@@ -108,9 +108,9 @@ static void print_hints(const struct tool *tool, const struct publication *all)
     printf("; When no report tells of trouble: `postane domain dns " SLICE_FMT
            " --mta-sts enforce`.\n\n"
            "; Mail programs that ask for it: host " SLICE_FMT ", TLS, the whole address as the\n"
-           "; user name, password as it is (\"normal\"). IMAP %s, sending %s.\n",
-           SLICE_ARG(all->domain), SLICE_ARG(all->host), tool->settings.imaps,
-           tool->settings.submissions);
+           "; user name, password as it is (\"normal\"). IMAP port %u, sending port %u.\n",
+           SLICE_ARG(all->domain), SLICE_ARG(all->host), publication_port(tool->settings.imaps),
+           publication_port(tool->settings.submissions));
 }
 
 static json_t *publication_object(const struct publication *all)

@@ -43,11 +43,14 @@ bool net_trust(struct net *net, const char *authorities, struct error *err)
                                                             GNUTLS_X509_FMT_PEM)
                    : gnutls_certificate_set_x509_system_trust(net->client_credentials);
 
-    if (code < 0)
-        return error_set(err, ERROR_INVALID, "authorities %s: %s",
-                         authorities[0] != '\0' ? authorities : "of the system",
-                         gnutls_strerror(code));
-    return true;
+    if (code > 0)
+        return true;
+    if (authorities[0] != '\0')
+        return error_set(err, ERROR_INVALID, "[tls] authorities = %s: %s", authorities,
+                         code < 0 ? gnutls_strerror(code) : "there is no certificate in it");
+    return error_set(err, ERROR_INVALID,
+                     "the system has no authorities that other servers' certificates may come "
+                     "from: install the package ca-certificates");
 }
 
 static ssize_t push(gnutls_transport_ptr_t transport, const void *data, size_t len)

@@ -300,7 +300,10 @@ static bool add_servers(struct ub_ctx *context, const char *servers, struct erro
         result = ub_ctx_set_fwd(context, text);
     }
     return result == 0 ||
-           error_set(err, ERROR_INVALID, "[dns] resolver = %s: %s", servers, ub_strerror(result));
+           error_set(err, ERROR_INVALID,
+                     "[dns] resolver = %s: %s; it is root, or addresses like 192.0.2.53 or "
+                     "127.0.0.1@5353",
+                     servers, ub_strerror(result));
 }
 
 static bool add_anchors(struct ub_ctx *context, const char *file, struct error *err)
@@ -320,7 +323,7 @@ static bool add_anchors(struct ub_ctx *context, const char *file, struct error *
     for (size_t i = 0; file[0] == '\0' && result == 0 && i < COUNT_OF(root_anchors); i++)
         result = ub_ctx_add_ta(context, root_anchors[i]);
     return result == 0 ||
-           error_set(err, ERROR_INVALID, "[dns] trust_anchor: %s", ub_strerror(result));
+           error_set(err, ERROR_INVALID, "[dns] trust_anchor = %s: %s", file, ub_strerror(result));
 }
 
 static const struct {

@@ -2,6 +2,7 @@
 #include "storage/settings.h"
 
 #include "common/networks.h"
+#include "storage/names.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -267,6 +268,15 @@ static void fill_hostname(struct settings *settings)
     settings->hostname = slice_strdup(slice_of(name));
 }
 
+static bool check_hostname(const char *path, const char *hostname, struct error *err)
+{
+    AUTO(buf_free) struct buf name = { 0 };
+
+    return hostname[0] == '\0' || name_domain(slice_of(hostname), &name) ||
+           error_set(err, ERROR_INVALID, "%s: [postane] hostname: \"%s\" is no host name",
+                     path != NULL ? path : "defaults", hostname);
+}
+
 bool settings_load(const char *path, struct settings *settings, struct error *err)
 {
     if (path == NULL)
@@ -274,6 +284,8 @@ bool settings_load(const char *path, struct settings *settings, struct error *er
     if (path == NULL && access("/etc/postane/postane.conf", F_OK) == 0)
         path = "/etc/postane/postane.conf";
     if (!config_load(keys, COUNT_OF(keys), path, settings, err))
+        return false;
+    if (!check_hostname(path, settings->hostname, err))
         return false;
     fill_hostname(settings);
     if ((settings->certificate[0] == '\0') != (settings->key[0] == '\0'))

@@ -33,6 +33,8 @@ def test_help_of_every_command(server):
     ([], "--help"),
     (["nonsense"], "no such command"),
     (["account"], "postane account --help"),
+    (["account", "nonsense"], "no such command: account nonsense"),
+    (["init", "--domain", "a b"], '--domain: "a b" is no domain name'),
     (["account", "add"], "ADDRESS is missing"),
     (["account", "list", "--jsn"], "unknown option --jsn"),
     (["domain", "add", "a.test", "b.test"], "one argument too many"),

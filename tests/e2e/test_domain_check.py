@@ -146,6 +146,8 @@ def test_dns_that_does_not_answer(world):
     code, found = world.check()
     assert code == 3
     assert "no answer" in found["wrong", "MX"][0] and "no answer" in found["wrong", "SPF"][0]
+    text = world.server.command("domain", "check", DOMAIN).stdout
+    assert "questions were not answered" in text and world.dns.server in text
 
 
 def test_certificate_of_another_name(world, tmp_path):

@@ -3,10 +3,11 @@ import os
 import pathlib
 import sqlite3
 import subprocess
+import tempfile
 
 import pytest
 
-from server import BUILD, DOMAIN, PATIENCE, wait_until
+from server import BUILD, DOMAIN, PATIENCE, make_certificate, wait_until
 
 
 def serve(server):
@@ -29,6 +30,24 @@ def test_wrong_setting_names_file_and_line(make_server, section, key, value, wha
     done = serve(server)
     assert done.returncode == 1
     assert f"{server.config}:{line}:" in done.stderr and what in done.stderr
+
+
+@pytest.mark.parametrize("section, key, value, what", [
+    ("postane", "hostname", "mail host", '"mail host" is no host name'),
+    ("dns", "resolver", "nonsense", "[dns] resolver = nonsense"),
+    ("dns", "trust_anchor", "/nowhere", "[dns] trust_anchor = /nowhere"),
+    ("tls", "authorities", "/nowhere", "[tls] authorities = /nowhere"),
+    ("tls", "authorities", "/etc/hosts", "[tls] authorities = /etc/hosts"),
+    ("smtp", "routes", "x.test=relay:host", "[smtp] routes"),
+    ("door", "dnsbl", "a.test=1", "[door] dnsbl"),
+    ("milter", "servers", "inet:name:1", "[milter] servers"),
+])
+def test_wrong_value_stops_serve(make_server, section, key, value, what):
+    server = make_server()
+    server.settings.setdefault(section, {})[key] = value
+    server.write_config()
+    done = serve(server)
+    assert done.returncode == 1 and what in done.stderr
 
 
 def test_missing_config_and_store(make_server, tmp_path):
@@ -88,6 +107,34 @@ def test_daemon_without_sockets_says_what_to_do(make_server):
         done = subprocess.run([BUILD / name / name, "-c", server.config], capture_output=True,
                               text=True, timeout=PATIENCE)
         assert done.returncode != 0 and "postane serve" in done.stderr
+
+
+def init(folder, *options):
+    environment = os.environ | {"POSTANE_CONFIG": str(folder / "new.conf")}
+    return subprocess.run([BUILD / "admin/postane", "init", *options], env=environment,
+                          capture_output=True, text=True, timeout=PATIENCE)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+def test_init_changes_nothing_without_the_user(tmp_path):
+    done = init(tmp_path, "--data", tmp_path / "data", "--user", "nobody-of-that-name")
+    assert done.returncode == 1 and "useradd" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_init_tells_of_a_key_that_the_user_cannot_read():
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        make_certificate(folder)
+        (folder / "key.pem").chmod(0o600)
+        done = init(folder, "--data", folder / "data", "--user", "nobody", "--certificate",
+                    folder / "cert.pem", "--key", folder / "key.pem")
+        assert done.returncode == 0, done.stderr
+        assert f"made {folder}/data." in done.stdout
+        assert f"the user nobody cannot read {folder}/key.pem" in done.stdout
+        assert "cert.pem (" not in done.stdout
 
 
 def test_init_keeps_what_is_there(make_server):
