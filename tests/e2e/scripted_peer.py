@@ -20,9 +20,10 @@ import time
 # In the order in which they come up. Commands are counted within a connection.
 STAGES = ["connect", "banner", "EHLO", "STARTTLS", "EHLO after TLS", "MAIL", "RCPT, first",
           "RCPT, second", "DATA", "body", "final dot", "QUIT"]
+AGAIN = ["between", "MAIL", "RCPT, first", "RCPT, second", "DATA", "body", "final dot"]
 SAID = {"4xx": b"451 4.3.0 not now\r\n", "5xx": b"554 5.3.0 not ever\r\n",
         "421": b"421 4.3.2 closing\r\n", "garbage": b"\x00\xffwhat?\r\n", "truncated": b"2"}
-REPLIES = [*SAID, "drop", "stall", "endless lines", "endless line"]
+REPLIES = [*SAID, "drop", "stall", "drip", "endless lines", "endless line"]
 FLOOD_MAX_S = 60
 
 
@@ -31,9 +32,13 @@ Taken = collections.namedtuple("Taken", "to message_id subject at")
 
 class Case:
     def __init__(self, stage, fault, pipelining=True, message=1):
-        """`message`: of the connection's messages, the one that it happens to."""
+        """`message`: of the connection's messages, the one that it happens to; before the first
+        the server waits until `may_greet` is set."""
         self.stage, self.fault, self.pipelining, self.message = stage, fault, pipelining, message
         self.mended = False
+        self.may_greet = threading.Event()
+        if message == 1:
+            self.may_greet.set()
         self.delay = None  # a function: seconds before a reply
         self.taken, self.flooded_s, self.connections, self.struck = [], 0, 0, 0
 
@@ -134,13 +139,16 @@ class Dialogue:
         self.writer.write(line.encode() + b"\r\n")
         await self.writer.drain()
 
+    def is_due(self, stage):
+        case = self.case
+        return not case.mended and case.stage == stage and self.messages + 1 >= case.message
+
     async def strikes(self, stage):
         """Does the fault if this is its place; whether it has."""
-        case = self.case
-        if case.mended or case.stage != stage or self.messages + 1 < case.message:
+        if not self.is_due(stage):
             return False
-        case.struck += 1
-        await self.do_fault(case.fault)
+        self.case.struck += 1
+        await self.do_fault(self.case.fault)
         return True
 
     async def do_fault(self, fault):
@@ -152,25 +160,30 @@ class Dialogue:
             raise Hangup()
         if fault == "stall":
             await asyncio.sleep(600)
+        if fault == "drip":
+            await self.flood(b"250-", pause=1)
         if fault.startswith("endless"):
-            await self.flood(b"250-and more\r\n" if fault == "endless lines" else b"2")
+            await self.flood((b"250-and more\r\n" if fault == "endless lines" else b"2") * 4096)
         self.writer.write(SAID[fault])
         await self.writer.drain()
         if fault in ("421", "truncated"):
             raise Hangup()
 
-    async def flood(self, piece):
-        piece *= 4096
+    async def flood(self, piece, pause=0):
         begin = time.monotonic()
         while self.case.flooded_s < FLOOD_MAX_S:
             self.writer.write(piece)
             await self.writer.drain()
+            await asyncio.sleep(pause)
+            piece = b"a" if pause else piece
             self.case.flooded_s = time.monotonic() - begin
         raise Hangup()
 
     async def run(self):
         if await self.strikes("connect"):
             return
+        while not self.case.may_greet.is_set():
+            await asyncio.sleep(0.01)
         if not await self.strikes("banner"):
             await self.say("220 peer.test ESMTP")
         handlers = {"EHLO": self.on_ehlo, "HELO": self.on_helo, "STARTTLS": self.on_starttls,
@@ -243,24 +256,34 @@ class Dialogue:
         await self.read_body()
         self.messages += 1
         self.mail_ok, self.recipients = False, []
+        await self.strikes("between")
 
     async def read_body(self):
         lines = []
         while not lines or lines[-1] != b".\r\n":
             lines.append(await self.reader.readuntil(b"\r\n"))
-            if len(lines) == 20 and await self.strikes("body"):
-                await self.read_on()
-                raise Hangup()
+            if len(lines) == 20:
+                await self.strike_in_body()
         # The recipients have it from here on, whatever becomes of the reply, unless it says no.
         case = self.case
-        is_refused = not case.mended and case.stage == "final dot" and case.fault in (
-            "4xx", "5xx", "421")
+        is_refused = self.is_due("final dot") and case.fault in ("4xx", "5xx", "421")
         if not is_refused:
             head = email.message_from_bytes(b"".join(lines))
             case.taken += [Taken(to, head["Message-ID"], head["Subject"], time.monotonic())
                            for to in self.recipients]
         if not await self.strikes("final dot"):
             await self.say("250 2.0.0 taken")
+
+    async def strike_in_body(self):
+        try:
+            if not await self.strikes("body"):
+                return
+        except Hangup:
+            if self.case.fault not in ("421", "truncated"):
+                raise
+            self.writer.write_eof()
+        await self.read_on()
+        raise Hangup()
 
     async def read_on(self):
         """So that closing does not reset the connection, and the reply is read."""

@@ -5,6 +5,7 @@
         with server.imap("alice@example.test") as imap: ...
 """
 import imaplib
+import itertools
 import json
 import os
 import pathlib
@@ -27,19 +28,32 @@ SANITIZER_OPTIONS = {"ASAN_OPTIONS": "quarantine_size_mb=1:thread_local_quaranti
 PATIENCE = 30  # seconds for anything that should take milliseconds
 
 
+reserved = {}  # port: a socket that tells other test programs so
+
+
 def free_ports(count):
-    """Ports nobody has now; below the range from which the kernel takes clients' ports."""
-    ports, port = [], 10000 + os.getpid() % 10000
-    while len(ports) < count:
-        port += 1
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            ports.append(port)
-    return ports
+    """Ports that nobody has now, and that no test program will be given while this one runs; below
+    the range from which the kernel takes clients' ports."""
+    found, candidates = [], itertools.count(10000 + os.getpid() * 7 % 10000)
+    while len(found) < count:
+        port = 10000 + next(candidates) % 20000
+        if port not in reserved and reserve(port):
+            found.append(port)
+    return found
+
+
+def reserve(port):
+    mark = socket.socket(socket.AF_UNIX)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            mark.bind(f"\0postane-test-port-{port}")
+            probe.bind(("", port))
+        except OSError:
+            mark.close()
+            return False
+    reserved[port] = mark
+    return True
 
 
 def make_certificate(folder):

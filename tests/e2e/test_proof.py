@@ -43,7 +43,7 @@ class World:
     def __init__(self, make_server, stack, settings):
         self.dns = Dns()
         stack.callback(self.dns.close)
-        self.port = free_ports(40)[-1]
+        self.port = free_ports(1)[0]
         self.stack = stack
         self.server = make_server({
             "smtp": {"trusted_networks": "", "remote_port": self.port},

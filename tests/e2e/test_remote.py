@@ -123,7 +123,7 @@ class World:
         self.stack = stack
         self.dns = Dns()
         stack.callback(self.dns.close)
-        self.port = free_ports(30)[-1]
+        self.port = free_ports(1)[0]
         settings = {"remote_port": self.port, "retry_last": "1s"}
         self.server = make_server({"smtp": settings | (smtp or {}),
                                    "dns": {"resolver": resolver or self.dns.server}})
@@ -417,7 +417,7 @@ def test_dead_site_is_not_tried_for_each(make_world):
 def test_routes(make_world, tmp_path):
     """A relay for one domain, others thrown away or refused; a relay needs no DNS."""
     relay_address = next(addresses)
-    port = free_ports(31)[-1]
+    port = free_ports(1)[0]
     world = make_world({"routes": f"far.test=relay:{relay_address}:{port} old.test=discard "
                                   "no.test=reject"})
     peer = Peer(port, address=relay_address)
@@ -433,7 +433,7 @@ def test_routes(make_world, tmp_path):
 def test_relay_with_login(make_world, tmp_path):
     make_certificate(tmp_path)
     relay_address = next(addresses)
-    port = free_ports(31)[-1]
+    port = free_ports(1)[0]
     world = make_world({"routes": f"*=relay:{relay_address}:{port},auth", "relay_login": "us",
                         "relay_password": "secret"})
     logins = []
@@ -453,7 +453,7 @@ def test_relay_with_login(make_world, tmp_path):
 
 def test_password_is_not_given_in_clear(make_world):
     relay_address = next(addresses)
-    port = free_ports(31)[-1]
+    port = free_ports(1)[0]
     world = make_world({"routes": f"*=relay:{relay_address}:{port},auth", "relay_login": "us",
                         "relay_password": "secret", "retry_first": "1h", "retry_last": "1h"})
     peer = Peer(port, address=relay_address)

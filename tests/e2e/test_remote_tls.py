@@ -85,7 +85,7 @@ class World:
         stack.callback(self.web.close)
         self.dns = SignedDns()
         stack.callback(self.dns.close)
-        self.port = free_ports(30)[-1]
+        self.port = free_ports(1)[0]
         self.server = make_server({
             "smtp": {"remote_port": self.port, "retry_first": "1h", "retry_last": "1h"},
             "tls": {"authorities": self.authority.path, "sts_port": self.web.port} | (tls or {}),
