@@ -197,7 +197,7 @@ static void set_defaults(const struct config_key *keys, size_t count, void *sett
     for (size_t i = 0; i < count; i++) {
         struct error err;
 
-        if (keys[i].type == CONFIG_TEXT)
+        if (config_is_text(keys[i].type))
             *(char **)((char *)settings + keys[i].offset) = NULL;
         if (!config_value_set(&keys[i], slice_of(keys[i].fallback), settings, &err)) {
             fprintf(stderr, "default of [%s] %s\n", keys[i].section, err.text);
@@ -244,7 +244,7 @@ void config_free(const struct config_key *keys, size_t count, void *settings)
     for (size_t i = 0; i < count; i++) {
         char **text = (char **)((char *)settings + keys[i].offset);
 
-        if (keys[i].type != CONFIG_TEXT)
+        if (!config_is_text(keys[i].type))
             continue;
         free(*text);
         *text = NULL;
@@ -256,8 +256,8 @@ static void print_pair(const struct config_key *key, const void *settings, struc
     buf_fmt(out, "\n; %s\n", key->help);
     if (key->type == CONFIG_CHOICE)
         buf_fmt(out, "; One of %s.\n", key->choices);
-    buf_fmt(out, "; Default: %s\n%s = ", key->fallback[0] != '\0' ? key->fallback : "(empty)",
-            key->name);
+    buf_fmt(out, "; Default: %s\n%s%s = ", key->fallback[0] != '\0' ? key->fallback : "(empty)",
+            key->type == CONFIG_SECRET ? "; " : "", key->name);
     config_value_print(key, settings, out);
     buf_add_byte(out, '\n');
 }

@@ -14,6 +14,7 @@
 
 enum config_type {
     CONFIG_TEXT,     /* char *, owned by the struct */
+    CONFIG_SECRET,   /* the same, but never printed: only whether it is set */
     CONFIG_BOOL,     /* bool; yes/no, true/false, on/off, 1/0 */
     CONFIG_NUMBER,   /* uint64_t */
     CONFIG_SIZE,     /* uint64_t, in bytes; suffixes K M G (1024) */
@@ -36,7 +37,8 @@ bool config_load(const struct config_key *keys, size_t count, const char *path, 
                  struct error *err) MUST_CHECK;
 
 /* Prints every key with its value, help and default in the file's own syntax, so that the output
- * is a config file again. With json: an array of {section, key, value, default, type, help}. */
+ * is a config file again, but for the secrets, which stand in comments. With json: an array of
+ * {section, key, value, default, type, help}; the value of a secret is "set" or "unset". */
 void config_print(const struct config_key *keys, size_t count, const void *settings, bool json,
                   struct buf *out);
 

@@ -39,11 +39,18 @@ static struct units units_of(enum config_type type)
     return (struct units){ plain, COUNT_OF(plain) };
 }
 
+bool config_is_text(enum config_type type)
+{
+    return type == CONFIG_TEXT || type == CONFIG_SECRET;
+}
+
 const char *config_type_name(enum config_type type)
 {
     switch (type) {
     case CONFIG_TEXT:
         return "text";
+    case CONFIG_SECRET:
+        return "secret";
     case CONFIG_BOOL:
         return "bool";
     case CONFIG_NUMBER:
@@ -62,6 +69,7 @@ static const char *expected(enum config_type type)
 {
     switch (type) {
     case CONFIG_TEXT:
+    case CONFIG_SECRET:
         return "a text";
     case CONFIG_BOOL:
         return "yes or no";
@@ -202,6 +210,7 @@ bool config_value_set(const struct config_key *key, struct slice text, void *set
 
     switch (key->type) {
     case CONFIG_TEXT:
+    case CONFIG_SECRET:
         if (slice_find(text, '\n') >= 0 || slice_find(text, '\0') >= 0)
             return kind_error(key, text, err);
         free(*(char **)field);
@@ -219,6 +228,11 @@ bool config_value_set(const struct config_key *key, struct slice text, void *set
     abort();
 }
 
+static bool is_set(const char *text)
+{
+    return text != NULL && text[0] != '\0';
+}
+
 void config_value_print(const struct config_key *key, const void *settings, struct buf *out)
 {
     const void *field = (const char *)settings + key->offset;
@@ -227,6 +241,9 @@ void config_value_print(const struct config_key *key, const void *settings, stru
     case CONFIG_TEXT:
         if (*(char *const *)field != NULL)
             buf_add_text(out, *(char *const *)field);
+        return;
+    case CONFIG_SECRET:
+        buf_add_text(out, is_set(*(char *const *)field) ? "set" : "unset");
         return;
     case CONFIG_BOOL:
         buf_add_text(out, *(const bool *)field ? "yes" : "no");

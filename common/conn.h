@@ -46,7 +46,8 @@ struct conn_options {
     const char *alpn; /* protocol name to accept or ask for; may be NULL; not copied */
     uint64_t idle_ms; /* 0: none */
     uint64_t stall_ms;
-    size_t input_max; /* bytes of input that may lie unread */
+    uint64_t connect_ms; /* 0: as stall_ms */
+    size_t input_max;    /* bytes of input that may lie unread */
 };
 
 /* The socket's address as text: "192.0.2.1", "2001:db8::1", "unix". */

@@ -175,7 +175,7 @@ struct conn *conn_connect(struct net *net, const char *address, uint16_t port,
         conn_abort(conn, uv_strerror(result));
         return conn;
     }
-    conn_time_stall(conn, conn->stall_ms);
+    conn_time_stall(conn, options->connect_ms > 0 ? options->connect_ms : conn->stall_ms);
     return conn;
 }
 

@@ -165,6 +165,7 @@ static struct server_options server_options(struct daemon *daemon)
         .log = daemon->log,
         .idle_ms = daemon->idle_ms,
         .stall_ms = daemon->stall_ms,
+        .connect_ms = daemon->connect_ms,
         .input_max = daemon->input_max,
         .max_sessions = daemon->max_sessions,
         .max_per_address = daemon->max_per_address,

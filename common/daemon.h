@@ -29,7 +29,7 @@ struct daemon {
     const char *authorities; /* see net_trust(); NULL: it is nobody's client */
     unsigned workers, slow_workers;
     struct pool_desk desk;
-    uint64_t idle_ms, stall_ms, stop_ms;
+    uint64_t idle_ms, stall_ms, connect_ms, stop_ms;
     size_t input_max, max_sessions, max_per_address;
     const char *busy_reply, *proxy_hosts;
     void *context;

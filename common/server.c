@@ -231,6 +231,7 @@ static struct conn_options conn_options(const struct server *server,
     return (struct conn_options){
         .alpn = protocol->name,
         .stall_ms = server->options.stall_ms,
+        .connect_ms = server->options.connect_ms,
         .input_max = server->options.input_max,
     };
 }

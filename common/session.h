@@ -107,6 +107,7 @@ struct server_options {
     struct pool *pool, *slow;
     struct log log;
     uint64_t idle_ms, stall_ms;
+    uint64_t connect_ms; /* for an outgoing connection to open; 0: as stall_ms */
     size_t input_max;
     size_t max_sessions, max_per_address; /* 0: no limit */
     const char *proxy_hosts; /* networks of proxies: their connections begin with a PROXY header

@@ -14,6 +14,8 @@
     }
 #define TEXT(section, name, field, fallback, help)                                                 \
     KEY_(section, name, CONFIG_TEXT, field, fallback, 0, 0, NULL, help)
+#define SECRET(section, name, field, help)                                                         \
+    KEY_(section, name, CONFIG_SECRET, field, "", 0, 0, NULL, help)
 #define BOOL(section, name, field, fallback, help)                                                 \
     KEY_(section, name, CONFIG_BOOL, field, fallback, 0, 0, NULL, help)
 #define NUMBER(section, name, field, fallback, min, max, help)                                     \
@@ -150,6 +152,8 @@ static const struct config_key keys[] = {
              "Longest wait between tries."),
     DURATION("smtp", "give_up", give_up, "5d", 1 * SECONDS, 30 * DAYS,
              "How long a message that cannot be delivered is tried before it is returned."),
+    DURATION("smtp", "connect_timeout", connect_timeout, "30s", 1 * SECONDS, 10 * MINUTES,
+             "How long a connection to another server may take to open."),
     DURATION("smtp", "reply_timeout", reply_timeout, "5m", 1 * SECONDS, HOURS,
              "How long another server may need to answer a command (RFC 5321 asks for 5 minutes)."),
     DURATION("smtp", "data_reply_timeout", data_reply_timeout, "2m", 1 * SECONDS, HOURS,
@@ -169,8 +173,9 @@ static const struct config_key keys[] = {
          "domain=relay:host:port[,encrypt|"
          ",verify][,auth], =discard, =reject or =direct; blanks between several, * for any other."),
     TEXT("smtp", "relay_login", relay_login, "", "Login at relays whose route says auth."),
-    TEXT("smtp", "relay_password", relay_password, "",
-         "The password to it; it is given over TLS only."),
+    SECRET("smtp", "relay_password", relay_password,
+           "The password to it; it is given over TLS only, and only who may read this file knows "
+           "it."),
     NUMBER("smtp", "remote_port", remote_port, "25", 1, 65535, "Port of other servers."),
     CHOICE("smtp", "ip_families", ip_families, "auto", "auto|prefer4|only4|only6",
            "How other servers are reached; auto: over IPv6 first, if this machine has an address."),
@@ -350,6 +355,7 @@ void settings_daemon(const struct settings *settings, uint64_t idle_ms, struct d
     daemon->slow_workers = (unsigned)settings->hash_workers;
     daemon->idle_ms = idle_ms;
     daemon->stall_ms = settings->stall;
+    daemon->connect_ms = settings->connect_timeout;
     daemon->stop_ms = settings->stop;
     daemon->input_max = settings->input;
     daemon->max_sessions = settings->sessions;

@@ -35,7 +35,7 @@ struct settings {
     /* [smtp] */
     uint64_t message_size, recipients, errors, hops, command_timeout, data_timeout, backlog;
     uint64_t bare_newline, retry_first, retry_last, give_up, deliveries, deliveries_per_site;
-    uint64_t reply_timeout, data_reply_timeout, end_reply_timeout, send_rate;
+    uint64_t connect_timeout, reply_timeout, data_reply_timeout, end_reply_timeout, send_rate;
     uint64_t delay_warning, report_wait;
     char *subaddress_separator, *trusted_networks, *routes, *relay_login, *relay_password;
     uint64_t remote_port, ip_families;

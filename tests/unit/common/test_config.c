@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 struct sample {
-    char *name, *path;
+    char *name, *path, *password;
     bool on;
     uint64_t count, size, wait, colour;
 };
@@ -23,6 +23,7 @@ static const struct config_key keys[] = {
     KEY("one", "name", CONFIG_TEXT, name, "nobody", 0, 0, NULL),
     KEY("one", "path", CONFIG_TEXT, path, "", 0, 0, NULL),
     KEY("one", "enabled", CONFIG_BOOL, on, "yes", 0, 0, NULL),
+    KEY("one", "password", CONFIG_SECRET, password, "", 0, 0, NULL),
     KEY("two", "count_max", CONFIG_NUMBER, count, "7", 1, 100, NULL),
     KEY("two", "size", CONFIG_SIZE, size, "64K", 1024, (uint64_t)2 << 30, NULL),
     KEY("two", "wait", CONFIG_DURATION, wait, "90s", 0, 86400000, NULL),
@@ -198,6 +199,32 @@ static void the_output_is_a_config_file(void **state)
     assert_string_equal(buf_text(&first), buf_text(&second));
 }
 
+static void secrets_are_not_printed(void **state)
+{
+    static const struct {
+        const char *text, *line, *member;
+    } cases[] = {
+        { "[one]\npassword = open sesame\n", "\n; password = set\n", "\"value\": \"set\"" },
+        { "[one]\npassword =\n", "\n; password = unset\n", "\"value\": \"unset\"" },
+        { "", "\n; password = unset\n", "\"value\": \"unset\"" },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(buf_free) struct buf out = { 0 };
+        struct sample sample;
+        char error[300];
+
+        assert_true(load(cases[i].text, &sample, error));
+        assert_string_equal(sample.password, i == 0 ? "open sesame" : "");
+        config_print(keys, COUNT_OF(keys), &sample, false, &out);
+        assert_non_null(strstr(buf_text(&out), cases[i].line));
+        config_print(keys, COUNT_OF(keys), &sample, true, &out);
+        assert_non_null(strstr(buf_text(&out), cases[i].member));
+        assert_null(strstr(buf_text(&out), "sesame"));
+        config_free(keys, COUNT_OF(keys), &sample);
+    }
+}
+
 static void json(void **state)
 {
     AUTO(buf_free) struct buf out = { 0 };
@@ -224,6 +251,7 @@ int main(void)
         cmocka_unit_test(long_lines_are_errors),
         cmocka_unit_test(missing_file),
         cmocka_unit_test(the_output_is_a_config_file),
+        cmocka_unit_test(secrets_are_not_printed),
         cmocka_unit_test(json),
     };
 

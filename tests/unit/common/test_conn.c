@@ -1,8 +1,10 @@
 /* test_conn.c - connections that we open ourselves, against the toy server. */
 #include "toy.h"
 
+#include <arpa/inet.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Says its lines, one per answer; keeps what it hears. */
@@ -61,19 +63,26 @@ static void on_conn(struct conn *conn, enum conn_event event, void *owner)
         conn_close(conn, "they hung up");
 }
 
-static void speak(struct speaker *speaker, const char *address, uint16_t port)
+static void speak_with(struct speaker *speaker, const char *address, uint16_t port,
+                       const struct conn_options *options)
 {
-    struct conn_options options = { .stall_ms = 5000, .input_max = 4096 };
     uv_loop_t loop;
 
     uv_loop_init(&loop);
     struct net *net = net_new(&loop);
-    speaker->conn = conn_connect(net, address, port, &options, on_conn, speaker);
+    speaker->conn = conn_connect(net, address, port, options, on_conn, speaker);
     assert_int_equal(speaker->closed, 0); /* never from inside a call */
     uv_run(&loop, UV_RUN_DEFAULT);
     net_free(&net);
     assert_int_equal(uv_loop_close(&loop), 0);
     assert_int_equal(speaker->closed, 1);
+}
+
+static void speak(struct speaker *speaker, const char *address, uint16_t port)
+{
+    struct conn_options options = { .stall_ms = 5000, .input_max = 4096 };
+
+    speak_with(speaker, address, port, &options);
 }
 
 static const struct {
@@ -126,11 +135,33 @@ static void test_nobody_there(void **unused)
     }
 }
 
+/* The queue of a listener that accepts nothing is full with one connection. */
+static void test_no_answer(void **unused)
+{
+    static const char *const nothing[] = { NULL };
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(address);
+    struct conn_options options = { .connect_ms = 50, .input_max = 4096 }; /* no other end */
+    struct speaker speaker = { .lines = nothing };
+    int listener = socket(AF_INET, SOCK_STREAM, 0), first = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(listen(listener, 0), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+    assert_int_equal(connect(first, (struct sockaddr *)&address, len), 0);
+    speak_with(&speaker, "127.0.0.1", ntohs(address.sin_port), &options);
+    assert_string_equal(speaker.reason, "timeout while connecting");
+    close(first);
+    close(listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_talks),
         cmocka_unit_test(test_nobody_there),
+        cmocka_unit_test(test_no_answer),
     };
 
     signal(SIGPIPE, SIG_IGN); /* as daemon_run() does */
