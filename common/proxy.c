@@ -25,7 +25,7 @@ static bool read_address(struct slice text, int family, struct conn_peer *peer)
 {
     unsigned char bytes[16];
 
-    if (text.len == 0 || text.len >= sizeof(peer->address))
+    if (text.len == 0 || text.len >= sizeof(peer->address) || slice_find(text, '\0') >= 0)
         return false;
     memcpy(peer->address, text.data, text.len);
     peer->address[text.len] = '\0';

@@ -33,6 +33,7 @@ static const struct {
     { "1, two blanks", BYTES("PROXY TCP4  192.0.2.1 198.51.100.1 1 2\r\n"), PARSE_BAD, "" },
     { "1, port too large", BYTES("PROXY TCP4 192.0.2.1 198.51.100.1 65536 2\r\n"), PARSE_BAD, "" },
     { "1, wrong family", BYTES("PROXY TCP6 192.0.2.1 198.51.100.1 1 2\r\n"), PARSE_BAD, "" },
+    { "1, NUL", BYTES("PROXY TCP4 192.0.2.1\0x 198.51.100.1 1 2\r\n"), PARSE_BAD, "" },
     { "1, no address", BYTES("PROXY TCP4 client.test 198.51.100.1 1 2\r\n"), PARSE_BAD, "" },
     { "1, no such family", BYTES("PROXY UDP4 192.0.2.1 198.51.100.1 1 2\r\n"), PARSE_BAD, "" },
     { "1, nothing", BYTES("PROXY \r\n"), PARSE_BAD, "" },
