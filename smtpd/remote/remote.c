@@ -218,6 +218,13 @@ static void take_shipment(struct remote *remote, struct lane *lane, struct shipm
     remote_settle(remote, shipment);
 }
 
+/* A letter comes a little after its message has entered the queue: a page may have had it already,
+ * and it may even be at the other server. Then only the queue knows. */
+static bool may_be_known(const struct remote *remote, const struct letter *letter)
+{
+    return letter->message.id <= remote->newest;
+}
+
 static bool has_room(const struct remote *remote, const struct lane *lane,
                      const struct letter *letter)
 {
@@ -236,7 +243,7 @@ static void take_letter(struct remote *remote, struct letter *letter)
 
         list = first->next;
         first->next = NULL;
-        if (has_room(remote, lane, letter)) {
+        if (!may_be_known(remote, letter) && has_room(remote, lane, letter)) {
             take_shipment(remote, lane, first);
         } else {
             lane_due(&remote->lanes, lane, time_ms());
@@ -262,7 +269,8 @@ static void take_letters(struct remote *remote)
 }
 
 /* What is in hand is due in the queue, too: of such messages nothing more is taken now. */
-static struct shipment *leave_out_known(struct lane *lane, struct shipment *found)
+static struct shipment *leave_out_known(struct remote *remote, struct lane *lane,
+                                        struct shipment *found)
 {
     struct shipment *fresh = NULL, **end = &fresh;
 
@@ -271,6 +279,7 @@ static struct shipment *leave_out_known(struct lane *lane, struct shipment *foun
 
         found = first->next;
         first->next = NULL;
+        remote->newest = MAX(remote->newest, first->letter->message.id);
         if (lane_has(lane, first->letter->message.id)) {
             lane->has_skipped = true;
             shipment_free(&first);
@@ -286,7 +295,7 @@ static void end_page(struct remote *remote, struct page *page)
 {
     struct lane *lane = page->lane;
     int64_t due_ms = page->failed ? time_ms() + SOON_MS : page->due_ms;
-    struct shipment *fresh = leave_out_known(lane, page->found);
+    struct shipment *fresh = leave_out_known(remote, lane, page->found);
 
     while (fresh != NULL) {
         struct shipment *first = fresh;

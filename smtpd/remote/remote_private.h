@@ -56,6 +56,7 @@ struct remote {
     struct lanes lanes;
     size_t n_in_hand; /* shipments */
     size_t n_reading; /* pages */
+    uint64_t newest;  /* message that a page had: ids only grow */
 
     pthread_mutex_t lock; /* of what comes from other threads: */
     pthread_cond_t idle;  /* n_jobs has become 0 */

@@ -299,13 +299,46 @@ static void test_queue_refuses(void **state)
     remote_free(&remote);
 }
 
+/* A letter that comes late, after the scheduler has found its message in the queue, is no second
+ * message. */
+static void test_late_letter(void **state)
+{
+    struct queue_recipient to[] = { { .address = SLICE("x@gone.test"), .notify = NOTIFY_NEVER } };
+    AUTO(arena_free) struct arena arena = { 0 };
+    struct remote *remote = NULL;
+    struct letter *letter;
+    struct queue_list list;
+    struct error err;
+    struct post post;
+
+    post_open(&post);
+    post.settings.deliveries = post.settings.deliveries_per_site = 1;
+    post.settings.routes = post.settings.smtp = "";
+    post.settings.retry_first = post.settings.retry_last = 60000;
+    enter(&post, "bob@example.test", time_ms(), to, COUNT_OF(to));
+    assert_true(queue_find(post.rig.desk, &arena, QUEUE_REMOTE_DUE, time_ms(), 0, 10, &list, &err));
+    letter = letter_from_queue(&list.items[0]);
+    remote = remote_new(&(struct remote_options){
+        .smtpd = &post.smtpd, .loop = &post.loop, .pool = post.pool, .log = { .daemon = "test" } });
+    run_until_empty(&post);
+    remote_take(remote, letter);
+    letter_free(&letter);
+    for (int i = 0; i < 10; i++)
+        uv_run(&post.loop, UV_RUN_NOWAIT);
+    assert_int_equal(post.n_fetches, 1);
+    remote_stop(remote);
+    remote_close(remote);
+    post_close(&post);
+    remote_free(&remote);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shipments),     cmocka_unit_test(test_settle),
         cmocka_unit_test(test_given_up),      cmocka_unit_test(test_null_sender),
         cmocka_unit_test(test_relayed),       cmocka_unit_test(test_scheduler),
-        cmocka_unit_test(test_queue_refuses),
+        cmocka_unit_test(test_queue_refuses), cmocka_unit_test(test_late_letter),
     };
 
     crypto_init();
