@@ -316,13 +316,14 @@ static void test_stop(void **unused)
 {
     struct toy toy;
     struct toy_options options = { .tls = true };
-    struct client lines, idle, secure, working;
+    struct client lines, idle, secure, working, listening;
 
     toy_start(&toy, &options);
     client_open(&lines, &toy);
     client_open(&idle, &toy);
     client_open(&secure, &toy);
     client_open(&working, &toy);
+    client_open(&listening, &toy);
     client_say(&idle, "IDLE\r\n");
     client_say(&secure, "STARTTLS\r\n");
     client_expect(&lines, "hello\r\n");
@@ -333,6 +334,8 @@ static void test_stop(void **unused)
     client_expect(&secure, "x\r\n");
     client_expect(&working, "hello\r\n");
     client_say(&working, "WAIT 1\r\n");
+    client_say(&listening, "HEAR\r\n");
+    client_expect(&listening, "hello\r\nlistening\r\n");
     usleep(5000);
     toy_stop(&toy);
     client_expect(&lines, "stop\r\n");
@@ -342,10 +345,13 @@ static void test_stop(void **unused)
     client_expect(&secure, "stop\r\n");
     client_expect_end(&secure);
     client_expect(&working, "waited\r\nstop\r\n"); /* the command in hand is finished */
+    client_say(&listening, "ECHO x\r\n");
+    client_expect(&listening, "x\r\nstop\r\n");
     client_close(&lines);
     client_close(&idle);
     client_close(&secure);
     client_close(&working);
+    client_close(&listening);
     toy_end(&toy);
 }
 

@@ -99,6 +99,10 @@ static enum next run_command(struct call *call, struct toy_state *state, const c
         say(call, "go");
         return NEXT_TLS;
     }
+    if (strcmp(word, "HEAR") == 0) { /* the next command, before a stop */
+        call->must_hear = true;
+        return say(call, "listening");
+    }
     if (strcmp(word, "QUIT") == 0) {
         say(call, "bye");
         return NEXT_CLOSE;
@@ -139,6 +143,7 @@ static enum next run_line(struct call *call, struct toy_state *state)
     char *space = strchr(line, ' ');
     if (space != NULL)
         *space = '\0';
+    call->must_hear = false;
     return run_command(call, state, line, space != NULL ? space + 1 : "");
 }
 
