@@ -65,27 +65,59 @@ static struct rig *the_rig(void)
     return &rig;
 }
 
-/* The input in pieces, as the network may cut it: a NUL ends a piece. */
+/* The shipment is done with: the connection waits for another. */
+static void on_finished(struct client_task *task)
+{
+    task->shipment = NULL;
+}
+
+/* What happens besides input, by the first byte of a piece that begins no reply. */
+static void do_event(struct rig *rig, struct client_task *task, struct shipment *second, char what)
+{
+    if (what == 'T') {
+        rig_event(rig, WHY_TIMEOUT);
+    } else if (rig->waits_notice) {
+        if (what == 'N' && !task->begun && task->n_done == 1)
+            task->shipment = second;
+        rig_event(rig, WHY_NOTICE);
+    }
+}
+
+static void say(struct rig *rig, struct slice piece)
+{
+    rig_say_bytes(rig, piece);
+    struct slice said = slice_of(rig_text(rig));
+    if (said.len > 0 && said.data[said.len - 1] != '\n')
+        abort();
+    if (rig->wants_tls)
+        rig_secure(rig);
+}
+
+/* The input in pieces, as the network may cut it: a NUL ends a piece. One that starts with "N" is a
+ * notice, with another shipment the first time; with "Q" a notice to quit, with "T" a timeout. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct rig *rig = the_rig();
-    struct shipment *shipment = make_shipment(rig);
-    struct client_task task = { .shipment = shipment, .hostname = "mx.test", .ended = on_ended };
+    struct shipment *shipment = make_shipment(rig), *second = make_shipment(rig);
+    struct client_task task = { .shipment = shipment,
+                                .hostname = "mx.test",
+                                .finished = size % 2 != 0 ? on_finished : NULL,
+                                .ended = on_ended };
     struct slice rest = slice_make(data, size), piece;
 
     check_answer(rest);
     rig_start(rig, &protocol, &task);
     rig->call.tls_offered = true;
     while (!rig->closed && slice_split(&rest, '\0', &piece)) {
-        rig_say_bytes(rig, piece);
-        struct slice said = slice_of(rig_text(rig));
-        if (said.len > 0 && said.data[said.len - 1] != '\n')
-            abort();
-        if (rig->wants_tls)
-            rig_secure(rig);
+        if (piece.len > 0 && strchr("NQT", piece.data[0]) != NULL)
+            do_event(rig, &task, second, piece.data[0]);
+        else
+            say(rig, piece);
     }
     rig_stop(rig);
     check_outcomes(shipment);
+    check_outcomes(second);
     shipment_free(&shipment);
+    shipment_free(&second);
     return 0;
 }
