@@ -19,6 +19,7 @@ import dns.rdatatype
 import dns.rrset
 
 TTL = 1
+UDP_MAX = 1232
 
 
 class Dns:
@@ -31,7 +32,7 @@ class Dns:
         class Udp(socketserver.BaseRequestHandler):
             def handle(self):
                 packet, sock = self.request
-                sock.sendto(owner.answer(packet), self.client_address)
+                sock.sendto(owner.cut(packet, owner.answer(packet)), self.client_address)
 
         class Tcp(socketserver.BaseRequestHandler):
             def handle(self):
@@ -81,6 +82,15 @@ class Dns:
         """How long it is known that there is nothing (RFC 2308 section 5)."""
         return dns.rrset.from_text(dns.name.Name(name.labels[-2:]), TTL, "IN", "SOA",
                                    f"ns.test. hostmaster.test. 1 1 1 1 {TTL}")
+
+    @staticmethod
+    def cut(packet, answer):
+        """What is too long for UDP is asked for by TCP."""
+        if len(answer) <= UDP_MAX:
+            return answer
+        reply = dns.message.make_response(dns.message.from_wire(packet), recursion_available=True)
+        reply.flags |= dns.flags.TC
+        return reply.to_wire()
 
     def answer(self, packet):
         query = dns.message.from_wire(packet)

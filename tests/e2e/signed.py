@@ -37,6 +37,8 @@ class SignedDns(Dns):
         self.private_key = ec.generate_private_key(ec.SECP256R1())
         self.dnskey = dns.dnssec.make_dnskey(self.private_key.public_key(), "ECDSAP256SHA256", flags=257)
         self.forged = set()  # names whose signatures have expired
+        self.tampered = set()  # ... are by another key
+        self.other_key = ec.generate_private_key(ec.SECP256R1())
         super().__init__()
 
     def write_anchor(self, folder):
@@ -46,9 +48,12 @@ class SignedDns(Dns):
 
     def signature(self, rrset):
         now = int(time.time())
-        is_forged = rrset.name.to_text(omit_final_dot=True) in self.forged
+        is_key = rrset.rdtype == dns.rdatatype.DNSKEY
+        name = "" if is_key else rrset.name.to_text(omit_final_dot=True)
+        is_forged = name in self.forged
+        key = self.other_key if name in self.tampered else self.private_key
         expires = now - 48 * HOUR if is_forged else now + HOUR
-        rdata = dns.dnssec.sign(rrset, self.private_key, self.zone, self.dnskey,
+        rdata = dns.dnssec.sign(rrset, key, self.zone, self.dnskey,
                                 inception=now - 96 * HOUR, expiration=expires)
         return dns.rrset.from_rdata(rrset.name, TTL, rdata)
 
