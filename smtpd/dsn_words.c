@@ -35,6 +35,9 @@ static const struct {
               "or here. Tell the postmaster." },
     { ".4.", "The recipient's server could not be reached. Check the part behind the @, and try "
              "again later." },
+    { ".6.3",
+      "The recipient's server does not take messages of this kind (8-bit or binary). Send it "
+      "again in an encoding that all servers take: as quoted-printable or base64." },
     { ".6.7",
       "The recipient's server does not take addresses with such letters. Ask for an address "
       "in plain letters (a-z)." },

@@ -2,6 +2,7 @@
 #include "smtpd/policy.h"
 
 #include "smtpd/forward.h"
+#include "smtpd/remote/way.h"
 #include "smtpd/room.h"
 
 #include <stdlib.h>
@@ -56,13 +57,32 @@ static bool complete_domain(struct smtp *smtp, const struct path *path, struct s
     return true;
 }
 
-static const char *verdict_of(const struct smtp *smtp, const struct resolved *resolved)
+/* Whether the operator's routes refuse the domain; what gets there by an alias is returned. */
+static bool is_rejected(const struct smtp *smtp, const struct path *path)
+{
+    AUTO(buf_free) struct buf address = { 0 };
+    char domain[QUEUE_DOMAIN_SIZE];
+
+    buf_fmt(&address, "x@" SLICE_FMT, SLICE_ARG(path->domain));
+    queue_domain(buf_slice(&address), domain);
+    return way_find(smtp->smtpd->settings->routes, domain).kind == WAY_REJECT;
+}
+
+static const char *verdict_of_remote(const struct smtp *smtp, const struct path *path)
+{
+    if (smtp->service != SERVICE_SUBMISSION)
+        return "550 5.7.1 We do not relay for you";
+    return is_rejected(smtp, path) ? "550 5.7.1 This server takes no mail for the domain" : NULL;
+}
+
+static const char *verdict_of(const struct smtp *smtp, const struct path *path,
+                              const struct resolved *resolved)
 {
     switch (resolved->result) {
     case RESOLVE_OK:
         return NULL;
     case RESOLVE_REMOTE:
-        return smtp->service == SERVICE_SUBMISSION ? NULL : "550 5.7.1 We do not relay for you";
+        return verdict_of_remote(smtp, path);
     case RESOLVE_UNKNOWN:
         return "550 5.1.1 No such user here";
     case RESOLVE_DISABLED:
@@ -150,6 +170,6 @@ bool policy_recipient(struct smtp *smtp, const struct path *path, uint64_t size,
     if (!directory_resolve(smtp->call->desk, &smtp->call->arena, path->local, domain,
                            policy_separator(smtp->smtpd->settings), resolved_out, err))
         return false;
-    *verdict_out = verdict_of(smtp, resolved_out);
+    *verdict_out = verdict_of(smtp, path, resolved_out);
     return *verdict_out != NULL || check_room(smtp, path, size, resolved_out, verdict_out, err);
 }

@@ -20,6 +20,7 @@ static const struct settings small = {
     .default_domain = "",
     .subaddress_separator = "+",
     .trusted_networks = "127.0.0.0/8 ::1",
+    .routes = "",
     .door_dnsbl = "",
     .door_dnswl = "",
     .plaintext = true,

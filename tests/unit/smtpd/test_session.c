@@ -239,6 +239,21 @@ static void test_too_many_failed_logins(void **state)
     post_stop(post);
 }
 
+static void test_route_that_rejects(void **state)
+{
+    struct post *post = *state;
+
+    post->settings.routes = "no.test=reject old.test=discard xn--bcher-kva.test=reject";
+    post_start(post, SERVICE_SUBMISSION);
+    post_log_in(post);
+    assert_true(replies_are(
+        post_say(post, EHLO "MAIL FROM:<bob@example.test> SMTPUTF8\r\nRCPT TO:<a@NO.test>\r\n"
+                            "RCPT TO:<a@b\xc3\xbc"
+                            "cher.test>\r\nRCPT TO:<a@old.test>\r\nRCPT TO:<a@far.test>\r\n"),
+        "250|250 2.1.0|550 5.7.1|550 5.7.1|250 2.1.5|250 2.1.5"));
+    post_stop(post);
+}
+
 static void test_long_lines(void **state)
 {
     struct post *post = *state;
@@ -558,6 +573,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_dialogues),
         TEST(test_ehlo_offers),
+        TEST(test_route_that_rejects),
         TEST(test_too_many_errors),
         TEST(test_too_many_failed_logins),
         TEST(test_long_lines),
