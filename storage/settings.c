@@ -171,7 +171,9 @@ static const struct config_key keys[] = {
     TEXT("smtp", "routes", routes, "",
          "Where mail for a domain goes, other than to its own servers: "
          "domain=relay:host:port[,encrypt|"
-         ",verify][,auth], =discard, =reject or =direct; blanks between several, * for any other."),
+         ",verify][,auth], =lmtp:host:port, =lmtp:/path, =discard, =reject or =direct; blanks "
+         "between several, * for any other; "
+         "without effect for domains of our own."),
     TEXT("smtp", "relay_login", relay_login, "", "Login at relays whose route says auth."),
     SECRET("smtp", "relay_password", relay_password,
            "The password to it; it is given over TLS only, and only who may read this file knows "

@@ -114,6 +114,7 @@ static void begin_talking(struct carrier *carrier, bool no_tls)
         .key = carrier->number,
         .idle_ms = IDLE_MS,
         .hostname = settings->hostname,
+        .lmtp = carrier->way.lmtp,
         .login = carrier->way.auth ? settings->relay_login : NULL,
         .password = settings->relay_password,
         .policy = carrier->policy,

@@ -103,8 +103,9 @@ static enum next say_hello(struct client *client, enum client_phase phase)
     client->extensions = 0;
     client->size_max = client->rcpt_max = 0;
     client->task->transactions_max = 0;
-    buf_fmt(&client->call->out, "%s %s\r\n", phase == CLIENT_EHLO ? "EHLO" : "HELO",
-            client->task->hostname);
+    const char *verb = client->task->lmtp ? "LHLO" : phase == CLIENT_EHLO ? "EHLO" : "HELO";
+
+    buf_fmt(&client->call->out, "%s %s\r\n", verb, client->task->hostname);
     return say(client, phase, "");
 }
 
@@ -138,7 +139,7 @@ static enum next on_greeting(struct client *client, const struct answer *answer)
 {
     if (answer->code != 220)
         return give_up_by_answer(client, answer);
-    if (is_myself(client, answer)) {
+    if (!client->task->lmtp && is_myself(client, answer)) {
         shipment_end(client->shipment, OUTCOME_FAILED, "5.4.6",
                      "Mail for this domain would come back to this server");
         return say_quit(client);
@@ -228,6 +229,8 @@ static enum next begin(struct client *client)
 
 static enum next on_auth(struct client *client, const struct answer *answer)
 {
+    if (client_go_on_auth(client, answer))
+        return NEXT_INPUT;
     return answer->code == 235 ? begin_transaction(client) : give_up_by_answer(client, answer);
 }
 
@@ -235,7 +238,7 @@ static enum next on_ehlo(struct client *client, const struct answer *answer)
 {
     struct slice lines = answer->lines, text;
 
-    if (answer->code / 100 == 5)
+    if (answer->code / 100 == 5 && !client->task->lmtp)
         return say_hello(client, CLIENT_HELO);
     if (answer->code != 250)
         return give_up_by_answer(client, answer);
@@ -341,11 +344,29 @@ static enum next on_data(struct client *client, const struct answer *answer)
     return finish(client);
 }
 
+/* RFC 2033 section 4.2: the reply is about the first one that has none yet. */
+static void end_first_accepted(struct client *client, enum outcome outcome,
+                               const struct answer *answer)
+{
+    struct errand *errand = client->shipment->errands;
+
+    while (errand->outcome != OUTCOME_OPEN || !errand->accepted)
+        errand++;
+    errand_end_by_answer(errand, outcome, answer);
+    client->n_accepted--;
+}
+
 static enum next on_sent(struct client *client, const struct answer *answer)
 {
     bool is_taken = answer->code / 100 == 2;
+    enum outcome outcome = is_taken ? OUTCOME_DELIVERED : outcome_of(answer);
 
-    end_open(client, true, is_taken ? OUTCOME_DELIVERED : outcome_of(answer), answer);
+    if (client->task->lmtp)
+        end_first_accepted(client, outcome, answer);
+    else
+        end_open(client, true, outcome, answer);
+    if (client->task->lmtp && client->n_accepted > 0)
+        return NEXT_INPUT;
     client->in_transaction = false;
     if (shipment_is_open(client->shipment)) /* those it had no room for */
         return begin_transaction(client);

@@ -57,6 +57,8 @@ struct client_task {
     uint64_t key;                 /* of the session, for notices */
     uint64_t idle_ms;             /* how long it waits for the next shipment */
     const char *hostname;         /* ours, for EHLO */
+    bool lmtp;                    /* it is LMTP (RFC 2033): LHLO, and after the message a reply
+                                     for each recipient that was accepted */
     const char *login, *password; /* AUTH with these, over TLS; NULL: none */
     struct tls_policy policy;
     bool no_tls; /* STARTTLS has failed with this server */
@@ -89,6 +91,8 @@ enum extension {
     EXTENSION_BINARYMIME = 128,
     EXTENSION_REQUIRETLS = 256,
     EXTENSION_LIMITS = 512,
+    EXTENSION_AUTH_PLAIN = 1024,
+    EXTENSION_AUTH_LOGIN = 2048,
 };
 
 struct client {
@@ -99,6 +103,7 @@ struct client {
     unsigned extensions;   /* enum extension */
     uint64_t size_max;     /* of SIZE; 0: not said */
     uint64_t rcpt_max;     /* recipients of a transaction, of LIMITS; 0: not said */
+    unsigned n_auth_parts; /* of AUTH LOGIN, that the server will still ask for */
     bool in_transaction;   /* MAIL was accepted, and it is not over for the server */
     bool pipelines;        /* all RCPT are out */
     unsigned n_unanswered; /* commands without a reply */
@@ -133,7 +138,6 @@ bool client_may_send(struct client *client);
 /* For the log and the queue's history: "TLS1.3 AES-256-GCM, DANE". */
 void client_describe_tls(struct client *client);
 
-void client_say_auth(struct client *client); /* AUTH PLAIN (RFC 4616) */
 void client_say_mail(struct client *client);
 void client_say_rcpt(struct client *client, const struct queue_recipient *to);
 void client_begin_body(struct client *client);
@@ -149,3 +153,10 @@ bool client_is_too_slow(const struct client *client); /* the server, in taking t
 /* Doubles dots at the start of lines (RFC 5321 section 4.5.2). *in_line: whether `bytes` goes on
  * inside a line, and afterwards whether its end is inside one. */
 void client_stuff_dots(struct slice bytes, bool *in_line, struct buf *out);
+
+/* client_auth.c: logging in. */
+
+void client_learn_auth(struct client *client, struct slice mechanisms); /* "PLAIN LOGIN" */
+void client_say_auth(struct client *client);
+/* False: the reply is the last one. */
+bool client_go_on_auth(struct client *client, const struct answer *answer);

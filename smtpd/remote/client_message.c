@@ -1,7 +1,6 @@
 /* client_message.c - what the server can do, and what a client says that depends on the message:
  * MAIL and RCPT with their parameters, and the message itself.
  */
-#include "common/codec.h"
 #include "message/header.h"
 #include "message/xtext.h"
 #include "smtpd/remote/client.h"
@@ -49,6 +48,8 @@ void client_learn(struct client *client, struct slice line)
     for (size_t i = 0; i < COUNT_OF(known); i++)
         if (slice_is(name, known[i].name))
             client->extensions |= known[i].bit;
+    if (slice_is(name, "AUTH"))
+        client_learn_auth(client, line);
     if (slice_is(name, "LIMITS"))
         learn_limits(client, line);
     if (slice_is(name, "SIZE") && !slice_number(slice_trim(line), UINT64_MAX, &client->size_max))
@@ -135,21 +136,6 @@ bool client_may_send(struct client *client)
     client->in_chunks =
         message->binary || (message->size >= CHUNK_MIN && has(client, EXTENSION_CHUNKING));
     return true;
-}
-
-void client_say_auth(struct client *client)
-{
-    AUTO(buf_free) struct buf plain = { 0 };
-    struct buf *out = &client->call->out;
-
-    buf_add_byte(&plain, '\0');
-    buf_add_text(&plain, client->task->login);
-    buf_add_byte(&plain, '\0');
-    buf_add_text(&plain, client->task->password);
-    buf_add_text(out, "AUTH PLAIN ");
-    base64_encode(buf_slice(&plain), out);
-    buf_add_text(out, "\r\n");
-    client->n_unanswered++;
 }
 
 void client_describe_tls(struct client *client)
@@ -250,7 +236,7 @@ void client_begin_body(struct client *client)
     if (client->in_chunks)
         buf_fmt(&client->call->out, "BDAT %zu LAST\r\n",
                 client->parts[0].len + client->parts[1].len);
-    client->n_unanswered++;
+    client->n_unanswered += client->task->lmtp ? (unsigned)client->n_accepted : 1;
 }
 
 void client_stuff_dots(struct slice bytes, bool *in_line, struct buf *out)

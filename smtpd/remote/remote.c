@@ -177,8 +177,8 @@ static struct site *site_of(struct remote *remote, const struct shipment *shipme
     char key[SCHEDULE_KEY_SIZE];
 
     if (way->kind == WAY_RELAY)
-        snprintf(key, sizeof(key), "%s:%u%s%s%s", way->host, way->port, tls[way->tls],
-                 way->auth ? ",auth" : "", demand_of(shipment));
+        snprintf(key, sizeof(key), "%s%s:%u%s%s%s", way->lmtp ? "lmtp:" : "", way->host, way->port,
+                 tls[way->tls], way->auth ? ",auth" : "", demand_of(shipment));
     else
         snprintf(key, sizeof(key), "%s%s", shipment->domain, demand_of(shipment));
     return schedule_site(&remote->schedule, key);

@@ -286,6 +286,16 @@ static void take_literal(struct search *search, const char *address)
     set_targets(search);
 }
 
+/* A unix socket's. */
+static void take_path(struct search *search)
+{
+    struct route *route = search->route;
+
+    add_host(search, slice_of(search->question->domain), 0);
+    route->targets[route->n_targets++] =
+        (struct route_target){ .host = &route->hosts[0], .address = route->hosts[0].name };
+}
+
 /* False: again. */
 static bool find_hosts(struct search *search, bool *goes_on_out)
 {
@@ -312,6 +322,8 @@ static bool is_plain(struct search *search)
 
     if (question->domain[0] == '\0')
         end(search, ROUTE_FAILED, "5.1.2", "The address has no domain that mail can go to");
+    else if (question->is_host && question->domain[0] == '/')
+        take_path(search);
     else if ((question->is_host || is_bracketed) && parse_literal(question->domain, address))
         take_literal(search, address);
     else if (is_bracketed)

@@ -38,7 +38,7 @@ struct route_machine {
 
 struct route_question {
     const char *domain; /* A-labels, or a literal */
-    bool is_host;       /* the server's own name or address: its MX is not asked for */
+    bool is_host;       /* the server's own name, address or path: its MX is not asked for */
     uint16_t port;      /* where it will be asked */
     uint64_t seed;      /* the order among equals; stays the same while one search goes on */
     const struct route_machine *machine;

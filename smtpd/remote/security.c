@@ -11,6 +11,8 @@ static enum tls_wish wish_of(const struct security_question *question)
 {
     enum tls_wish wish = (enum tls_wish)question->smtpd->settings->outgoing_tls;
 
+    if (question->way->host[0] == '/' && question->way->tls == WAY_TLS_DEFAULT)
+        return TLS_WISH_ANY; /* what goes to this machine itself leaves it to nobody */
     switch (question->way->tls) {
     case WAY_TLS_DEFAULT:
         return wish == TLS_WISH_ANY && question->way->auth ? TLS_WISH_ENCRYPT : wish;

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#define UNIX_PATH_SIZE 108 /* of a unix socket, with its NUL (unix(7)) */
+
 static bool parse_options(struct slice rest, struct way *way_out)
 {
     struct slice word;
@@ -35,11 +37,26 @@ static bool parse_relay(struct slice rest, struct way *way_out)
     struct slice host = slice_part(server, 0, (size_t)colon);
     if (host.len > 2 && host.data[0] == '[' && host.data[host.len - 1] == ']')
         host = slice_part(host, 1, host.len - 2);
-    if (host.len >= WAY_HOST_SIZE)
+    if (host.len >= WAY_HOST_SIZE || host.data[0] == '/')
         return false;
     way_out->kind = WAY_RELAY;
     way_out->port = (uint16_t)port;
     snprintf(way_out->host, sizeof(way_out->host), SLICE_FMT, SLICE_ARG(host));
+    return parse_options(rest, way_out);
+}
+
+/* "/path,option,..." or as a relay */
+static bool parse_lmtp(struct slice rest, struct way *way_out)
+{
+    struct slice path;
+
+    way_out->lmtp = true;
+    if (!slice_starts(rest, "/"))
+        return parse_relay(rest, way_out);
+    if (!slice_split(&rest, ',', &path) || path.len >= UNIX_PATH_SIZE)
+        return false;
+    way_out->kind = WAY_RELAY;
+    snprintf(way_out->host, sizeof(way_out->host), SLICE_FMT, SLICE_ARG(path));
     return parse_options(rest, way_out);
 }
 
@@ -48,6 +65,8 @@ static bool parse_way(struct slice text, struct way *way_out)
     *way_out = (struct way){ .kind = WAY_DIRECT };
     if (slice_starts(text, "relay:"))
         return parse_relay(slice_from(text, strlen("relay:")), way_out);
+    if (slice_starts(text, "lmtp:"))
+        return parse_lmtp(slice_from(text, strlen("lmtp:")), way_out);
     if (slice_is(text, "discard"))
         way_out->kind = WAY_DISCARD;
     else if (slice_is(text, "reject"))
@@ -84,7 +103,8 @@ bool ways_check(const char *routes, struct error *err)
         if (!good)
             return error_set(err, ERROR_INVALID,
                              "[smtp] routes: number %zu is not domain=direct|discard|reject|"
-                             "relay:host:port[,encrypt|,verify][,auth]",
+                             "relay:host:port[,encrypt|,verify][,auth]|lmtp:host:port|"
+                             "lmtp:/path",
                              n);
     return true;
 }

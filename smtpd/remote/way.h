@@ -9,8 +9,12 @@
  *          relay:host:port[,encrypt|,verify][,auth]
  *                         a server by name or address ("[...]" around IPv6), with TLS as said, and
  *                         logged in to as the settings relay_login and relay_password say
+ *          lmtp:host:port[,...], lmtp:/path[,...]
+ *                         the same by LMTP (RFC 2033); a path is that of a unix socket
  *          discard        taken and forgotten
- *          reject         returned to its sender
+ *          reject         refused when a user sends it; returned when it came another way
+ *
+ * Routes are for mail that leaves: for a domain of our own they have no effect.
  *
  * Pure. Domains are as the DNS knows them, without case. Threads: any.
  */
@@ -26,8 +30,9 @@ enum way_tls { WAY_TLS_DEFAULT, WAY_TLS_ENCRYPT, WAY_TLS_VERIFY };
 
 struct way {
     enum way_kind kind;
-    char host[WAY_HOST_SIZE]; /* of a relay, without brackets */
-    uint16_t port;
+    char host[WAY_HOST_SIZE]; /* of a relay, without brackets; or the path of a unix socket */
+    uint16_t port;            /* 0: a path */
+    bool lmtp;                /* what is spoken there */
     enum way_tls tls;
     bool auth;
 };

@@ -7,13 +7,15 @@ import contextlib
 import email
 import itertools
 import re
+import smtplib
 import socket
 import socketserver
 import struct
 import threading
 
 import pytest
-from aiosmtpd.controller import Controller
+from aiosmtpd.controller import Controller, UnixSocketController
+from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP as PeerProtocol, AuthResult
 
 from server import DOMAIN, free_ports, make_certificate, wait_until
@@ -305,6 +307,80 @@ def test_unreachable_resolver_keeps_mail(make_world):
     assert len(world.queue()) == 1 and world.server.count(world.sender) == 0
 
 
+class ChunkingHandler(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.say("220 peer.test")
+        letter = b""
+        while line := self.rfile.readline():
+            verb, *words = line.split()
+            if verb == b"EHLO":
+                self.say("250-peer.test\r\n250-8BITMIME\r\n250-BINARYMIME\r\n250 CHUNKING")
+            elif verb == b"DATA":
+                self.say("554 BDAT only")
+            elif verb == b"BDAT":
+                letter += self.rfile.read(int(words[0]))
+                self.server.letters += [letter] if words[1:] == [b"LAST"] else []
+                self.say("250 ok")
+            else:
+                self.server.said.append(line)
+                self.say("221 bye" if verb == b"QUIT" else "250 ok")
+
+    def say(self, reply):
+        self.wfile.write(reply.encode() + b"\r\n")
+
+
+class ChunkingPeer(socketserver.ThreadingTCPServer):
+    """Takes messages by BDAT only (RFC 3030)."""
+    allow_reuse_address, daemon_threads = True, True
+
+    def __init__(self, address, port):
+        super().__init__((address, port), ChunkingHandler)
+        self.letters, self.said = [], []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.shutdown()
+        self.server_close()
+
+
+def send_binary(world, content):
+    with world.server.submission(world.sender) as smtp:
+        smtp.ehlo()
+        for command in (f"MAIL FROM:<{world.sender}> BODY=BINARYMIME", "RCPT TO:<x@far.test>"):
+            assert smtp.docmd(command)[0] == 250
+        smtp.send(b"BDAT %d LAST\r\n" % len(content) + content)
+        assert smtp.getreply()[0] == 250
+
+
+def test_messages_in_chunks(make_world):
+    """Large ones, and binary ones byte by byte as they are."""
+    world = make_world({"retry_first": "1h", "retry_last": "1h"})
+    peer = ChunkingPeer(next(addresses), world.port)
+    world.stack.callback(peer.close)
+    world.add_mx("far.test", peer.server_address[0])
+    text = "".join(f".line {n}\r\n" for n in range(60000))
+    world.send("x@far.test", text=text)
+    wait_until(lambda: peer.letters, "the large one has come")
+    assert peer.letters[0].endswith(("\r\n\r\n" + text).encode())
+    body = bytes(range(256)) * 20 + b"\n.\r.\r\n.\r\n\0"
+    send_binary(world, b"Subject: b\r\nFrom: " + world.sender.encode() + b"\r\n\r\n" + body)
+    wait_until(lambda: len(peer.letters) == 2, "the binary one has come")
+    assert peer.letters[1].endswith(b"\r\n\r\n" + body)
+    assert any(b"BODY=BINARYMIME" in line for line in peer.said)
+    world.wait_for_empty_queue()
+
+
+def test_ipv6(make_world):
+    world = make_world()
+    try:
+        peer = Peer(world.port, address="::1")
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    world.stack.callback(peer.close)
+    world.send("x@[IPv6:::1]")
+    assert peer.only_letter()[0].rcpt_tos == ["x@[IPv6:::1]"]
+
+
 class SevenBitPeer(PeerProtocol):
     """Offers neither 8BITMIME nor SMTPUTF8."""
 
@@ -319,7 +395,9 @@ def test_8bit_message_for_a_7bit_server(make_world, monkeypatch):
     world = make_world({"retry_first": "1h", "retry_last": "1h"})
     peer = world.peer("far.test")
     world.send("x@far.test", text="gr\u00fc\u00dfe\r\n", mail_options=["BODY=8BITMIME"])
-    assert "Status: 5.6.3" in world.bounce()[1]
+    report, status = world.bounce()
+    assert "Status: 5.6.3" in status
+    assert "quoted-printable" in report.get_payload(0).get_payload()  # what to do
     world.send("x@far.test")
     assert peer.only_letter()[0].content.endswith(b".dot\r\n")
 
@@ -426,11 +504,16 @@ def test_routes(make_world, tmp_path):
     assert peer.only_letter()[0].rcpt_tos == ["x@far.test"]
     world.send("x@old.test")
     wait_until(lambda: " discarded " in world.server.log(), "it is thrown away")
-    world.send("x@no.test")
+    with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
+        world.send("x@no.test")
+    assert refused.value.recipients["x@no.test"][0] == 550
+    world.server.run("alias", "add", f"list@{DOMAIN}", "x@no.test")
+    world.send(f"list@{DOMAIN}")
     assert "Status: 5.7.1" in world.bounce()[1]
 
 
-def test_relay_with_login(make_world, tmp_path):
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_relay_with_login(make_world, tmp_path, mechanism):
     make_certificate(tmp_path)
     relay_address = next(addresses)
     port = free_ports(1)[0]
@@ -443,12 +526,55 @@ def test_relay_with_login(make_world, tmp_path):
         return AuthResult(success=True)
 
     peer = Peer(port, address=relay_address, certificates=tmp_path, auth_required=True,
+                auth_exclude_mechanism={"PLAIN", "LOGIN"} - {mechanism},
                 authenticator=authenticate)
     world.stack.callback(peer.close)
     world.send("x@far.test")
     world.send("y@elsewhere.test")
     wait_until(lambda: len(peer.letters) == 2, "both have come")
-    assert set(logins) == {("PLAIN", b"us", b"secret")} and all(s for _, s in peer.letters)
+    assert set(logins) == {(mechanism, b"us", b"secret")} and all(s for _, s in peer.letters)
+
+
+class LmtpController(UnixSocketController):
+    def factory(self):
+        return LMTP(self.handler, **self.SMTP_kwargs)
+
+
+class Mailboxes:
+    """Takes what is for others than "full"; a reply for each recipient."""
+
+    def __init__(self):
+        self.letters = []
+
+    async def handle_DATA(self, server, session, envelope):
+        self.letters.append(envelope)
+        return "\r\n".join("552 5.2.2 no room" if to.startswith("full") else "250 2.0.0 taken"
+                           for to in envelope.rcpt_tos)
+
+
+def test_lmtp_at_a_unix_socket(make_world, tmp_path):
+    path = tmp_path / "lmtp"
+    world = make_world({"routes": f"far.test=lmtp:{path}"})
+    handler = Mailboxes()
+    controller = LmtpController(handler, unix_socket=str(path))
+    controller.start()
+    world.stack.callback(controller.stop)
+    path.chmod(0o777)
+    world.send("x@far.test", "full@far.test", "y@far.test")
+    status = world.bounce()[1]
+    assert "full@far.test" in status and "Status: 5.2.2" in status and "x@far.test" not in status
+    assert len(handler.letters) == 1
+
+
+def test_lmtp_listener_of_our_own(make_world):
+    """It trusts this machine, but relays for nobody."""
+    world = make_world()
+    world.server.settings["smtp"]["routes"] = f"far.test=lmtp:127.0.0.1:{world.server.ports['lmtp']}"
+    world.server.write_config()
+    world.server.stop()
+    world.server.start()
+    world.send("x@far.test")
+    assert "Status: 5.7.1" in world.bounce()[1]
 
 
 def test_password_is_not_given_in_clear(make_world):

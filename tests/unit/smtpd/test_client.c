@@ -28,12 +28,14 @@ struct step {
 };
 
 /* Two recipients, a@far.test and b@far.test; outcomes in that order. */
-static const struct dialogue {
+struct dialogue {
     const char *name, *text;
     struct queue_message message;
     struct step steps[STEPS];
     const char *outcomes;
-} dialogues[] = {
+};
+
+static const struct dialogue dialogues[] = {
     { "one by one",
       TEXT,
       { 0 },
@@ -143,6 +145,50 @@ static const struct dialogue {
         { "503 what\r\n503 what\r\n", "" },
         { "221 bye\r\n", "" } },
       "failed 5.1.8, failed 5.1.8" },
+    { "LIMITS",
+      TEXT,
+      { 0 },
+      { { GREETING, EHLO },
+        { "250-p\r\n250-PIPELINING\r\n250 LIMITS RCPTMAX=1\r\n",
+          "MAIL FROM:<me@example.test>\r\nRCPT TO:<a@far.test>\r\n" },
+        { "250 ok\r\n250 ok\r\n", "DATA\r\n" },
+        { "354 go\r\n", SENT },
+        { "250 mine\r\n", "MAIL FROM:<me@example.test>\r\nRCPT TO:<b@far.test>\r\n" },
+        { "250 ok\r\n250 ok\r\n", "DATA\r\n" },
+        { "354 go\r\n", SENT },
+        { "250 2.6.0 mine, too\r\n", QUIT } },
+      "delivered 2.0.0, delivered 2.6.0" },
+    { "LIMITS without sense",
+      TEXT,
+      { 0 },
+      { { GREETING, EHLO },
+        { "250-p\r\n250-PIPELINING\r\n250 LIMITS RCPTMAX=0 MAILMAX= =1 RCPTMAX RCPTMAX=x\r\n",
+          "MAIL FROM:<me@example.test>\r\nRCPT TO:<a@far.test>\r\nRCPT TO:<b@far.test>\r\n" } },
+      "open, open" },
+    { "too many recipients for one transaction",
+      TEXT,
+      { 0 },
+      { { GREETING, EHLO },
+        { PLAIN, "MAIL FROM:<me@example.test>\r\n" },
+        { "250 ok\r\n", "RCPT TO:<a@far.test>\r\n" },
+        { "250 ok\r\n", "RCPT TO:<b@far.test>\r\n" },
+        { "452 4.5.3 enough\r\n", "DATA\r\n" },
+        { "354 go\r\n", SENT },
+        { "250 mine\r\n", "MAIL FROM:<me@example.test>\r\n" },
+        { "250 ok\r\n", "RCPT TO:<b@far.test>\r\n" },
+        { "250 ok\r\n", "DATA\r\n" },
+        { "354 go\r\n", SENT },
+        { "250 2.6.0 mine, too\r\n", QUIT } },
+      "delivered 2.0.0, delivered 2.6.0" },
+    { "no room even for one",
+      TEXT,
+      { 0 },
+      { { GREETING, EHLO },
+        { PLAIN, "MAIL FROM:<me@example.test>\r\n" },
+        { "250 ok\r\n", "RCPT TO:<a@far.test>\r\n" },
+        { "452 4.5.3 enough\r\n", "RCPT TO:<b@far.test>\r\n" },
+        { "452 4.5.3 enough\r\n", QUIT } },
+      "later 4.5.3, later 4.5.3" },
     { "DATA refused",
       TEXT,
       { 0 },
@@ -210,11 +256,51 @@ static const struct dialogue {
     { "LF only", TEXT, { 0 }, { { "220-a\n220 b\n", EHLO } }, "open, open" },
 };
 
+static const struct dialogue lmtp_dialogues[] = {
+    { "LMTP: one taken, one not",
+      TEXT,
+      { 0 },
+      { { "220 mx.test LMTP\r\n", "LHLO mx.test\r\n" },
+        { "250-p\r\n250 PIPELINING\r\n", "MAIL FROM:<me@example.test>\r\nRCPT TO:<a@far.test>\r\n"
+                                         "RCPT TO:<b@far.test>\r\n" },
+        { "250 ok\r\n250 ok\r\n250 ok\r\n", "DATA\r\n" },
+        { "354 go\r\n", SENT },
+        { "250 2.0.0 mine\r\n", "" },
+        { "452 4.2.2 full\r\n", QUIT } },
+      "delivered 2.0.0, later 4.2.2" },
+    { "LMTP: a reply for the accepted only",
+      TEXT,
+      { 0 },
+      { { GREETING, "LHLO mx.test\r\n" },
+        { "250-p\r\n250 PIPELINING\r\n", "MAIL FROM:<me@example.test>\r\nRCPT TO:<a@far.test>\r\n"
+                                         "RCPT TO:<b@far.test>\r\n" },
+        { "250 ok\r\n550 5.1.1 no\r\n250 ok\r\n", "DATA\r\n" },
+        { "354 go\r\n", SENT },
+        { "250 2.0.0 mine\r\n", QUIT } },
+      "failed 5.1.1, delivered 2.0.0" },
+    { "LMTP: lost between the replies",
+      TEXT,
+      { 0 },
+      { { GREETING, "LHLO mx.test\r\n" },
+        { "250-p\r\n250 PIPELINING\r\n", "MAIL FROM:<me@example.test>\r\nRCPT TO:<a@far.test>\r\n"
+                                         "RCPT TO:<b@far.test>\r\n" },
+        { "250 ok\r\n250 ok\r\n250 ok\r\n", "DATA\r\n" },
+        { "354 go\r\n", SENT },
+        { "554 5.7.1 no\r\n421 bye\r\n", QUIT } },
+      "failed 5.7.1, open" },
+    { "LMTP: the server speaks SMTP",
+      TEXT,
+      { 0 },
+      { { GREETING, "LHLO mx.test\r\n" }, { "500 what\r\n", QUIT } },
+      "open, open" },
+};
+
 struct play {
     struct rig rig;
     struct shipment *shipment;
     struct client_task task;
     bool has_ended;
+    bool is_lmtp;
 };
 
 static void on_ended(struct client_task *task)
@@ -250,6 +336,7 @@ static void begin(struct play *play, const struct dialogue *dialogue)
     give_body(play, dialogue->text);
     play->task = (struct client_task){ .shipment = play->shipment,
                                        .hostname = "mx.test",
+                                       .lmtp = play->is_lmtp,
                                        .policy.check.server_name = "peer.test",
                                        .ended = on_ended };
     play->has_ended = false;
@@ -317,6 +404,18 @@ static void test_dialogues(void **state)
     for (size_t i = 0; i < COUNT_OF(dialogues); i++) {
         play_dialogue(&play, &dialogues[i], false);
         play_dialogue(&play, &dialogues[i], true);
+    }
+    rig_close(&play.rig);
+}
+
+static void test_lmtp(void **state)
+{
+    struct play play = { .is_lmtp = true };
+
+    rig_open(&play.rig);
+    for (size_t i = 0; i < COUNT_OF(lmtp_dialogues); i++) {
+        play_dialogue(&play, &lmtp_dialogues[i], false);
+        play_dialogue(&play, &lmtp_dialogues[i], true);
     }
     rig_close(&play.rig);
 }
@@ -545,6 +644,69 @@ static void test_starttls_that_fails(void **state)
     rig_close(&play.rig);
 }
 
+/* What the relay offers and says, and what we answer to each. */
+static const struct {
+    const char *name, *offer, *steps[7], *text;
+} logins[] = {
+    { "PLAIN",
+      "250-p\r\n250 AUTH LOGIN plain\r\n",
+      { "AUTH PLAIN AHVzAHNlY3JldA==\r\n", "235 ok\r\n", "MAIL FROM:<me@example.test>\r\n" },
+      "The connection was lost" },
+    { "nothing is said of it",
+      PLAIN,
+      { "AUTH PLAIN AHVzAHNlY3JldA==\r\n", "503 what\r\n", QUIT },
+      "503 what" },
+    { "LOGIN",
+      "250-p\r\n250 AUTH CRAM-MD5 LOGIN\r\n",
+      { "AUTH LOGIN\r\n", "334 VXNlcm5hbWU6\r\n", "dXM=\r\n", "334 UGFzc3dvcmQ6\r\n",
+        "c2VjcmV0\r\n", "235 ok\r\n", "MAIL FROM:<me@example.test>\r\n" },
+      "The connection was lost" },
+    { "LOGIN, wrong",
+      "250-p\r\n250 AUTH LOGIN\r\n",
+      { "AUTH LOGIN\r\n", "334 \r\n", "dXM=\r\n", "334 \r\n", "c2VjcmV0\r\n", "535 5.7.8 no\r\n",
+        QUIT },
+      "535 5.7.8 no" },
+    { "LOGIN, done at once",
+      "250-p\r\n250 AUTH LOGIN\r\n",
+      { "AUTH LOGIN\r\n", "235 ok\r\n", "MAIL FROM:<me@example.test>\r\n" },
+      "The connection was lost" },
+    { "LOGIN that never ends",
+      "250-p\r\n250 AUTH LOGIN\r\n",
+      { "AUTH LOGIN\r\n", "334 \r\n", "dXM=\r\n", "334 \r\n", "c2VjcmV0\r\n", "334 \r\n", QUIT },
+      "334 " },
+};
+
+static void play_login(struct play *play, size_t i)
+{
+    begin(play, &plain);
+    play->task.login = "us";
+    play->task.password = "secret";
+    play->rig.call.tls_offered = true;
+    rig_say(&play->rig, GREETING "250-p\r\n250-AUTH LOGIN\r\n250 STARTTLS\r\n220 go\r\n");
+    play->rig.call.tls_offered = false;
+    rig_secure(&play->rig);
+    rig_say(&play->rig, logins[i].offer);
+    for (size_t k = 0; k < COUNT_OF(logins[i].steps) && logins[i].steps[k] != NULL; k++) {
+        if (k % 2 == 1)
+            rig_say(&play->rig, logins[i].steps[k]);
+        else if (strcmp(rig_text(&play->rig), logins[i].steps[k]) != 0)
+            fail_msg("%s, step %zu: %s", logins[i].name, k, rig_text(&play->rig));
+    }
+    end(play);
+    assert_string_equal(play->task.text, logins[i].text);
+}
+
+static void test_logins(void **state)
+{
+    for (size_t i = 0; i < COUNT_OF(logins); i++) {
+        struct play play = { 0 };
+
+        rig_open(&play.rig);
+        play_login(&play, i);
+        rig_close(&play.rig);
+    }
+}
+
 static void test_lost(void **state)
 {
     struct play play = { 0 };
@@ -691,6 +853,8 @@ int main(void)
         cmocka_unit_test(test_starttls),
         cmocka_unit_test(test_demands),
         cmocka_unit_test(test_starttls_that_fails),
+        cmocka_unit_test(test_logins),
+        cmocka_unit_test(test_lmtp),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_endless_replies),
         cmocka_unit_test(test_answers),

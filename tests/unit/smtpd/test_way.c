@@ -23,6 +23,15 @@ static const struct {
     { "a.test=relay:host:25,", true },
     { "a.test=relay:host:25,always", false },
     { "a.test=direct b.test=x", false },
+    { "a.test=lmtp:host:24 b.test=lmtp:[::1]:24,verify c.test=lmtp:/run/lmtp", true },
+    { "a.test=lmtp:host", false },
+    { "a.test=lmtp:", false },
+    { "a.test=lmtp:/run/lmtp,always", false },
+    { "a.test=relay:/run/lmtp:25", false },
+    { "a.test=lmtp:/"
+      "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890"
+      "12345678901234567",
+      false },
 };
 
 static void test_lists(void **state)
@@ -55,6 +64,14 @@ static void test_find(void **state)
     assert_int_equal(way.tls, WAY_TLS_ENCRYPT);
     assert_false(way.auth);
     assert_int_equal(way_find("", "any.test").kind, WAY_DIRECT);
+    way = way_find("a.test=lmtp:/run/A,auth", "a.test");
+    assert_int_equal(way.kind, WAY_RELAY);
+    assert_true(way.lmtp && way.auth);
+    assert_string_equal(way.host, "/run/A");
+    assert_int_equal(way.port, 0);
+    way = way_find("a.test=lmtp:host:24", "a.test");
+    assert_true(way.lmtp);
+    assert_int_equal(way.port, 24);
 }
 
 int main(void)
