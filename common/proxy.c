@@ -18,19 +18,35 @@ static bool may_start(struct slice in, struct slice prefix)
     return len == 0 || memcmp(in.data, prefix.data, len) == 0;
 }
 
+/* IPv4 that is mapped into IPv6 is told as IPv4, as everywhere. */
+static void print_address(const char *bytes, size_t len, struct conn_peer *peer)
+{
+    struct in6_addr v6;
+
+    if (len == 16)
+        memcpy(&v6, bytes, sizeof(v6));
+    if (len == 16 && IN6_IS_ADDR_V4MAPPED(&v6)) {
+        bytes += 12;
+        len = 4;
+    }
+    inet_ntop(len == 4 ? AF_INET : AF_INET6, bytes, peer->address, sizeof(peer->address));
+}
+
 /* --- version 1 --- */
 
 /* One address, in the one form that inet_ntop() would give it or another one that it reads. */
 static bool read_address(struct slice text, int family, struct conn_peer *peer)
 {
-    unsigned char bytes[16];
+    char bytes[16];
 
     if (text.len == 0 || text.len >= sizeof(peer->address) || slice_find(text, '\0') >= 0)
         return false;
     memcpy(peer->address, text.data, text.len);
     peer->address[text.len] = '\0';
-    return inet_pton(family, peer->address, bytes) == 1 &&
-           inet_ntop(family, bytes, peer->address, sizeof(peer->address)) != NULL;
+    if (inet_pton(family, peer->address, bytes) != 1)
+        return false;
+    print_address(bytes, family == AF_INET ? 4 : 16, peer);
+    return true;
 }
 
 static bool read_port(struct slice text, struct conn_peer *peer)
@@ -89,20 +105,6 @@ static enum parse parse_v1(struct slice in, struct proxy_header *header)
 static uint16_t u16(const char *bytes)
 {
     return (uint16_t)((unsigned char)bytes[0] << 8 | (unsigned char)bytes[1]);
-}
-
-/* IPv4 that is mapped into IPv6 is told as IPv4, as everywhere. */
-static void print_address(const char *bytes, size_t len, struct conn_peer *peer)
-{
-    struct in6_addr v6;
-
-    if (len == 16)
-        memcpy(&v6, bytes, sizeof(v6));
-    if (len == 16 && IN6_IS_ADDR_V4MAPPED(&v6)) {
-        bytes += 12;
-        len = 4;
-    }
-    inet_ntop(len == 4 ? AF_INET : AF_INET6, bytes, peer->address, sizeof(peer->address));
 }
 
 /* Both addresses, then both ports. */

@@ -25,6 +25,8 @@ static const struct {
       "192.0.2.1 56324 198.51.100.1 25" },
     { "1, IPv6", BYTES("PROXY TCP6 2001:DB8:0::1 2001:db8::2 56324 25\r\n"), PARSE_OK,
       "2001:db8::1 56324 2001:db8::2 25" },
+    { "1, mapped", BYTES("PROXY TCP6 ::ffff:192.0.2.7 ::ffff:c000:207 56324 25\r\n"), PARSE_OK,
+      "192.0.2.7 56324 192.0.2.7 25" },
     { "1, unknown", BYTES("PROXY UNKNOWN\r\n"), PARSE_OK, "" },
     { "1, unknown with addresses", BYTES("PROXY UNKNOWN ffff:: ffff:: 65535 65535\r\n"), PARSE_OK,
       "" },
