@@ -101,6 +101,18 @@ size_t header_length(struct slice message)
     return message.len - rest.len + header_end_length(rest);
 }
 
+size_t header_whole_length(struct slice message)
+{
+    struct slice rest = message;
+    struct header_field field;
+
+    while (header_next(&rest, &field))
+        continue;
+    while (!is_empty_line(rest))
+        rest = slice_from(rest, line_length(rest));
+    return message.len - rest.len + header_end_length(rest);
+}
+
 size_t header_end_length(struct slice rest)
 {
     return rest.len > 0 && is_empty_line(rest) ? line_length(rest) : 0;

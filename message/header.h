@@ -28,5 +28,9 @@ bool header_find(struct slice header, const char *name, struct header_field *fie
 /* Length of the header with the empty line behind it; the whole message if there is no body. */
 size_t header_length(struct slice message);
 
+/* The same for programs that pass over lines which are no field: up to the first empty line,
+ * wherever that is. */
+size_t header_whole_length(struct slice message);
+
 /* Unfolded: line ends removed, blanks at both ends trimmed (RFC 5322 section 2.2.3). */
 struct slice header_unfold(struct arena *arena, struct slice value);

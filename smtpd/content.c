@@ -58,6 +58,22 @@ static void take_header(struct content *content, struct slice header)
     keep(content, buf_slice(&fixed));
 }
 
+/* What follows the header. Behind a line that is no field there are programs that see header still,
+ * so nobody may have put our name there. */
+static void keep_rest(struct content *content, struct slice message, size_t header)
+{
+    AUTO(buf_free) struct buf clean = { 0 };
+    size_t whole = header_whole_length(message);
+    struct slice fields = slice_part(message, header, whole - header);
+
+    if (content->submit == NULL && fields.len > 0 &&
+        results_remove(fields, content->authserv_id, &clean) > 0)
+        fields = buf_slice(&clean);
+    keep(content, fields);
+    if (content->fault == CONTENT_GOOD)
+        keep(content, slice_from(message, whole));
+}
+
 /* Where the first empty line ends; 0 while it has not come. */
 static size_t empty_line_end(struct slice head, size_t from)
 {
@@ -105,7 +121,7 @@ static void add_to_head(struct content *content, struct slice bytes)
     }
     take_header(content, slice_part(bytes, 0, length));
     if (content->fault == CONTENT_GOOD)
-        keep(content, slice_from(bytes, length));
+        keep_rest(content, bytes, length);
     buf_free(head);
 }
 
@@ -129,7 +145,7 @@ bool content_finish(struct content *content)
         size_t length = header_length(head);
         take_header(content, slice_part(head, 0, length));
         if (content->fault == CONTENT_GOOD)
-            keep(content, slice_from(head, length));
+            keep_rest(content, head, length);
     }
     if (content->fault == CONTENT_GOOD && !body_finish(content->body, &content->error))
         content_fail(content, CONTENT_STORE);

@@ -27,20 +27,22 @@ static bool is_wanted(const struct smtp *smtp)
            !networks_contain(slice_of(settings->trusted_networks), smtp->call->peer->address);
 }
 
-/* The header as it came, and the body; both as long-lived as the transaction. */
+/* The header as it came, and the body; both as long-lived as the transaction. Behind a line that is
+ * no field there are programs that see header still: so does the proof, and trusts none of it. */
 static bool split_message(struct smtp *smtp, struct slice *header_out, struct slice *body_out,
                           struct error *err)
 {
     const struct transaction *mail = &smtp->mail;
     struct slice message;
-    size_t length;
+    size_t length, whole;
 
     if (!body_bytes(mail->letter->body, &message, err))
         return false;
     length = header_length(message);
-    *header_out = slice_part(message, 0, length);
-    *body_out = slice_from(message, length);
-    if (mail->content.original.len > 0)
+    whole = header_whole_length(slice_part(message, 0, MAX(length, CONTENT_HEADER_MAX)));
+    *header_out = slice_part(message, 0, whole);
+    *body_out = slice_from(message, whole);
+    if (mail->content.original.len > 0 && whole == length)
         *header_out = buf_slice(&mail->content.original);
     return true;
 }

@@ -3,7 +3,8 @@
  *     check: mail from other servers gets Authentication-Results, and what its domain wants
  *     sign:  mail of our users gets DKIM signatures, mail that is forwarded an ARC seal
  *
- * Filters stand between the two: they see what was found, and what they change is signed.
+ * Filters stand between the two: what is refused here they need not look at, and what they change
+ * is signed. They see the message without the fields that we add.
  *
  * Threads: the session's worker.
  */
