@@ -165,8 +165,11 @@ bool policy_recipient(struct smtp *smtp, const struct path *path, uint64_t size,
     }
     if (!forward_back(smtp, path, &is_return_path, resolved_out, verdict_out, err))
         return false;
-    if (is_return_path)
+    if (is_return_path) {
+        if (*verdict_out == NULL)
+            *verdict_out = verdict_of(smtp, path, resolved_out);
         return true;
+    }
     if (!directory_resolve(smtp->call->desk, &smtp->call->arena, path->local, domain,
                            policy_separator(smtp->smtpd->settings), resolved_out, err))
         return false;

@@ -78,10 +78,43 @@ static void test_arrivals(void **state)
     }
 }
 
+/* A return path that leads to one of our own domains, which has come here since. */
+static void test_return_path(void **state)
+{
+    static const struct {
+        const char *sender, *want;
+    } cases[] = {
+        { "x@far.test", "250 2.1.5" },
+        { "nobody@later.test", "550 5.1.1" },
+    };
+    struct post *post = *state;
+    struct desk *desk = post->rig.desk;
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(buf_free) struct buf command = { 0 };
+        AUTO(arena_free) struct arena arena = { 0 };
+        struct slice path;
+        struct error err;
+
+        assert_true(forward_sender(desk, &arena, slice_of(cases[i].sender), SLICE("example.test"),
+                                   &path, &err));
+        if (i == 1 && !domain_add(desk, SLICE("later.test"), &err))
+            fail_msg("%s", err.text);
+        buf_fmt(&command, "RCPT TO:<" SLICE_FMT ">\r\n", SLICE_ARG(path));
+        post_start(post, SERVICE_MX);
+        post_say(post, "EHLO x\r\nMAIL FROM:<>\r\n");
+        const char *answer = post_say(post, buf_text(&command));
+        if (!slice_starts(slice_of(answer), cases[i].want))
+            fail_msg("%s: %s", cases[i].sender, answer);
+        post_stop(post);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_arrivals),
+        cmocka_unit_test(test_return_path),
     };
 
     log_setup(LOG_ERROR, false);
