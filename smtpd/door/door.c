@@ -178,6 +178,13 @@ static bool read_list_text(struct visitor *visitor)
     return true;
 }
 
+const char *door_iprev(const struct smtp *smtp)
+{
+    return smtp->visitor.is_known && wants_iprev(smtp->smtpd->settings)
+               ? iprev_result_name(smtp->visitor.iprev.result)
+               : NULL;
+}
+
 /* Everything is asked for before anybody waits. */
 static bool look_up(struct smtp *smtp)
 {

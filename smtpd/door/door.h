@@ -59,5 +59,8 @@ void door_note_haste(struct smtp *smtp);
  * NULL. */
 bool door_recipient(struct smtp *smtp, const struct path *path, const char **verdict_out);
 
+/* The result of iprev; NULL: nobody has looked. */
+const char *door_iprev(const struct smtp *smtp);
+
 /* A reply that refused something; it is counted. */
 void door_note_refusal(struct smtp *smtp, struct slice reply);

@@ -46,6 +46,7 @@ struct proof *proof_new(const struct proof_facts *facts)
         .helo = facts->helo,
         .sender = facts->sender,
         .address = facts->address,
+        .iprev = facts->iprev,
         .from_domain = proof->from_domain,
     };
     /* for the null sender the first check is of HELO already */

@@ -19,6 +19,7 @@ struct proof_facts {
     const struct settings *settings;
     const char *address; /* the client's */
     struct slice helo, sender;
+    const char *iprev;         /* the result; NULL: nobody has looked */
     struct slice header, body; /* as they came */
     int64_t now_s;
     unsigned chance; /* 0..99, for DMARC's pct= */

@@ -54,6 +54,7 @@ static bool begin(struct smtp *smtp, struct error *err)
         .address = smtp->call->peer->address,
         .helo = buf_slice(&smtp->helo),
         .sender = smtp->mail.letter->message.sender,
+        .iprev = door_iprev(smtp),
         .now_s = time_ms() / 1000,
         .chance = (unsigned)(random_u64() % 100),
     };

@@ -43,6 +43,8 @@ static const struct {
 } arrivals[] = {
     { "good", false, "From: a@far.test\r\n\r\nx\r\n", "dmarc=pass (p=reject) header.from=far.test",
       "iprev" },
+    { "a name that leads back", true, "From: a@far.test\r\n\r\nx\r\n",
+      "\r\n iprev=pass policy.iprev=192.0.2.1;", "iprev=fail" },
     { "a second author behind a line that is no field", false,
       "From: a@far.test\r\nno field\r\nFrom: b@bank.test\r\n\r\nx\r\n",
       "From: b@bank.test\r\n\r\nx\r\n", "header.from=far.test" },
@@ -66,7 +68,8 @@ static void test_arrivals(void **state)
 
         post->settings.door_iprev = arrivals[i].iprev ? DOOR_IPREV_LOG : DOOR_IPREV_OFF;
         post_start(post, SERVICE_MX);
-        post_say(post, "EHLO x\r\nMAIL FROM:<a@far.test>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n");
+        post_say(post,
+                 "EHLO x\r\nMAIL FROM:<a@far.test>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n");
         post_say(post, arrivals[i].message);
         post_say(post, ".\r\n");
         post_stop(post);
