@@ -185,22 +185,30 @@ static void print_next_steps(const struct init *init)
     printf("  postane -c %s serve\n", c);
 }
 
+/* From here on what the new file says. */
+static bool begin_with_it(struct tool *tool, const struct init *init)
+{
+    tool->settings = (struct settings){ 0 };
+    return settings_load(init->path, &tool->settings, &tool->err) &&
+           (init->domain[0] == '\0' || add_domain(tool, init->domain));
+}
+
 enum outcome init_command(struct tool *tool)
 {
     struct init init;
+    struct settings defaults;
     struct error *err = &tool->err;
+    bool ok;
 
     if (!take_options(tool, &init))
         return OUTCOME_USAGE;
     if (!user_exists(init.user, err) || !make_parent(init.path, err) || !write_config(&init, err) ||
         !make_store(&init, err))
         return OUTCOME_FAILED;
-    AUTO(settings_free) struct settings defaults = tool->settings; /* `init` points to them */
-    tool->settings = (struct settings){ 0 };
-    if (!settings_load(init.path, &tool->settings, err))
-        return OUTCOME_FAILED;
-    if (init.domain[0] != '\0' && !add_domain(tool, init.domain))
-        return OUTCOME_FAILED;
-    print_next_steps(&init);
-    return OUTCOME_DONE;
+    defaults = tool->settings; /* `init` points to them */
+    ok = begin_with_it(tool, &init);
+    if (ok)
+        print_next_steps(&init);
+    settings_free(&defaults);
+    return ok ? OUTCOME_DONE : OUTCOME_FAILED;
 }
