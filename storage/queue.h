@@ -40,7 +40,7 @@ enum dsn_return { RETURN_DEFAULT, RETURN_FULL, RETURN_HEADERS };
 
 enum queue_state {
     QUEUE_WAITING,
-    QUEUE_HELD,  /* by the operator */
+    QUEUE_HELD,  /* by the operator, or for him */
     QUEUE_ENDED, /* will not be tried again; `report` says what there is to tell */
 };
 

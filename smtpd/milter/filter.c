@@ -262,6 +262,26 @@ static void change_sender(struct filter *filter, struct slice text)
         letter->message.sender = address_text(letter, &path);
 }
 
+/* Ours get it as Junk. Other servers do not know that folder: it waits for the operator. */
+static void put_into_quarantine(struct filter *filter)
+{
+    struct queue_message *message = &filter->smtp->mail.letter->message;
+    int64_t n_held = 0;
+
+    message->junk = true;
+    for (size_t i = 0; i < message->n_recipients; i++) {
+        struct queue_recipient *recipient = &message->recipients[i];
+
+        if (recipient->account != 0 || recipient->state != QUEUE_WAITING)
+            continue;
+        recipient->state = QUEUE_HELD;
+        n_held++;
+    }
+    if (n_held > 0)
+        log_warn(&filter->smtp->call->log, "held", F_STR("milter", server_of(filter)->name),
+                 F_NUM("recipients", n_held));
+}
+
 static bool apply_to_envelope(struct filter *filter, struct error *err)
 {
     for (const struct milter_change *change = filter->task.first_change; change != NULL;
@@ -277,7 +297,7 @@ static bool apply_to_envelope(struct filter *filter, struct error *err)
             change_sender(filter, change->reply.name);
     }
     if (filter->task.quarantined)
-        filter->smtp->mail.letter->message.junk = true;
+        put_into_quarantine(filter);
     return true;
 }
 

@@ -1,5 +1,6 @@
 /* test_filter.c - what becomes of a message that passes milters, with milters played in memory. */
 #include "common/daemon.h"
+#include "storage/queue_operate.h"
 #include "tests/unit/smtpd/milter_play.h"
 #include "tests/unit/smtpd/post.h"
 #include "tests/unit/support/check.h"
@@ -170,11 +171,33 @@ static void test_other_service(void **state)
     assert_ptr_equal(scripts, none);
 }
 
+/* What is for other servers is held. */
+static void test_quarantine(void **state)
+{
+    static const char *const both[] = { STEPS "qvirus| c", STEPS "c" };
+    const struct queue_filter filter = { .held = true };
+    AUTO(arena_free) struct arena arena = { 0 };
+    struct post *post = *state;
+    struct queue_list list;
+    struct error err;
+
+    scripts = both;
+    post_start(post, SERVICE_SUBMISSION);
+    post_log_in(post);
+    post_say(post, "EHLO x\r\nMAIL FROM:<bob@example.test>\r\nRCPT TO:<a@far.test>\r\nDATA\r\n");
+    post_say(post, "Subject: x\r\n\r\nHello\r\n.\r\n");
+    post_stop(post);
+    assert_int_equal(atomic_load(&post->n_remote), 0);
+    assert_true(queue_select(post->rig.desk, &arena, &filter, 0, 10, &list, &err));
+    assert_int_equal(list.count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_other_service),
+        cmocka_unit_test(test_quarantine),
     };
 
     log_setup(LOG_ERROR, false);
