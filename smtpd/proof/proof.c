@@ -181,7 +181,8 @@ bool proof_is_vouched_for(const struct proof *proof)
 {
     struct slice rest = slice_of(proof->facts.settings->trusted_sealers), name;
 
-    if (proof->arc.result != ARC_PASS)
+    /* it may have seen itself that the message was not its author's */
+    if (proof->arc.result != ARC_PASS || slice_search(proof->arc.results, SLICE("dmarc=fail")) >= 0)
         return false;
     while (slice_split(&rest, ' ', &name))
         if (name.len > 0 && slice_equal_case(name, proof->arc.sealer))
@@ -207,7 +208,7 @@ static void decide(struct proof *proof)
                  ": neither SPF nor DKIM proves where this message is from",
                  (int)MIN(proof->from_domain.len, 253), proof->from_domain.data);
     }
-    if (action == PROOF_ACTION_ACCEPT && proof->spf.result == SPF_FAIL &&
+    if (settings->spf_fail > action && proof->spf.result == SPF_FAIL &&
         proof->dmarc.result != DMARC_PASS && !proof_is_vouched_for(proof)) {
         action = settings->spf_fail;
         snprintf(proof->reply, sizeof(proof->reply),

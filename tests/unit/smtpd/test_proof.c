@@ -99,6 +99,8 @@ static const struct {
       PROOF_ACTION_ACCEPT, PROOF_JUNK, "", NULL },
     { "two authors", "a@pass.test", HEADER("a@pass.test, b@fail.test"), PROOF_ACTION_REFUSE,
       PROOF_ACTION_JUNK, PROOF_ACTION_ACCEPT, PROOF_JUNK, "", NULL },
+    { "no author, and SPF forbids it", "a@none.test", "Subject: x\r\n\r\n", PROOF_ACTION_REFUSE,
+      PROOF_ACTION_JUNK, PROOF_ACTION_REFUSE, PROOF_REFUSE, "550 5.7.23 ", NULL },
     { "two authors, mild", "a@pass.test", HEADER("a@pass.test, b@fail.test"), PROOF_ACTION_REFUSE,
       PROOF_ACTION_ACCEPT, PROOF_ACTION_ACCEPT, PROOF_ACCEPT, "", NULL },
 };
