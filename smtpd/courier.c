@@ -396,7 +396,7 @@ static bool scan_page(struct courier *courier, struct desk *desk)
     cursor = courier->cursor;
     pthread_mutex_unlock(&courier->lock);
 
-    bool read = queue_find(desk, &arena, QUEUE_LOCAL, now_ms, cursor, PAGE_MESSAGES, &page, &err);
+    bool read = queue_find(desk, &arena, QUEUE_LOCAL, cursor, PAGE_MESSAGES, &page, &err);
     if (!read) {
         log_warn(&courier->options.log, "queue unreadable", F_ERR(&err));
         page.count = 0;

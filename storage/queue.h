@@ -173,8 +173,8 @@ struct queue_list {
 
 /* Reading, with any desk, in any process. Messages in the order of their ids, with those of their
  * recipients that match. QUEUE_LOCAL: all local ones that wait, whatever their next_try_ms. */
-enum queue_which { QUEUE_ALL, QUEUE_LOCAL, QUEUE_REMOTE_DUE };
-bool queue_find(struct desk *desk, struct arena *arena, enum queue_which which, int64_t now_ms,
+enum queue_which { QUEUE_ALL, QUEUE_LOCAL };
+bool queue_find(struct desk *desk, struct arena *arena, enum queue_which which,
                 uint64_t after_message_id, size_t max_messages, struct queue_list *list_out,
                 struct error *err) MUST_CHECK;
 /* Errors: ERROR_NOT_FOUND. */
@@ -197,8 +197,6 @@ bool queue_lane_due(struct desk *desk, struct arena *arena, struct slice domain,
 #define QUEUE_DOMAIN_SIZE 256
 void queue_domain(struct slice address, char *domain_out);
 
-/* When the next remote recipient is due; INT64_MAX if there is none. */
-bool queue_next_due(struct desk *desk, int64_t *due_ms_out, struct error *err) MUST_CHECK;
 /* Messages after `after_message_id` of which there is something to report, ids only. */
 bool queue_reports(struct desk *desk, uint64_t after_message_id, size_t max, uint64_t *ids_out,
                    size_t *count_out, struct error *err) MUST_CHECK;

@@ -210,7 +210,7 @@ static bool check_queue(struct check *check, struct desk *desk, struct error *er
     check->where = "queue";
     while (list.count > 0) {
         arena_reset(&arena);
-        if (!queue_find(desk, &arena, QUEUE_ALL, time_ms(), after, QUEUE_BATCH, &list, err))
+        if (!queue_find(desk, &arena, QUEUE_ALL, after, QUEUE_BATCH, &list, err))
             return false;
         for (size_t i = 0; i < list.count; i++)
             if (!check_message(check, desk, list.items[i].id, err))

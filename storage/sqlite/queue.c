@@ -101,16 +101,10 @@ static const char *const statements[QUEUE_STATEMENTS] = {
     [QUEUE_MEND_TIMES] = "UPDATE recipient SET next_try = ?1 WHERE tries > 0 AND next_try > ?2",
     [QUEUE_LIST_REPORTS] = "SELECT DISTINCT message FROM recipient INDEXED BY recipient_report"
                            "  WHERE report <> 0 AND message > ?1 ORDER BY message LIMIT ?2",
-    [QUEUE_LIST_ALL] = "SELECT id FROM message WHERE id > ?1 AND ?2 IS NOT NULL"
-                       "  ORDER BY id LIMIT ?3",
+    [QUEUE_LIST_ALL] = "SELECT id FROM message WHERE id > ?1 ORDER BY id LIMIT ?2",
     [QUEUE_LIST_LOCAL] = "SELECT message FROM recipient INDEXED BY recipient_local"
                          "  WHERE account <> 0 AND state = 0 AND message > ?1"
-                         "  AND ?2 IS NOT NULL GROUP BY message ORDER BY message LIMIT ?3",
-    [QUEUE_LIST_DUE] = "SELECT DISTINCT message FROM recipient"
-                       "  WHERE account = 0 AND state = 0 AND message > ?1"
-                       "  AND next_try <= ?2"
-                       "  ORDER BY message LIMIT ?3",
-    [QUEUE_NEXT_DUE] = "SELECT min(next_try) FROM recipient WHERE account = 0 AND state = 0",
+                         "  GROUP BY message ORDER BY message LIMIT ?2",
     [QUEUE_LANES] = "SELECT domain, min(next_try) FROM recipient INDEXED BY recipient_due"
                     "  WHERE account = 0 AND state = 0 GROUP BY domain",
     [QUEUE_LANE_DUE] = "SELECT message FROM recipient INDEXED BY recipient_due"
@@ -188,13 +182,6 @@ static bool keeps_local(const struct queue_choice *choice, const struct queue_me
                         const struct queue_recipient *recipient)
 {
     return recipient->account != 0 && recipient->state == QUEUE_WAITING;
-}
-
-static bool keeps_due(const struct queue_choice *choice, const struct queue_message *message,
-                      const struct queue_recipient *recipient)
-{
-    return recipient->account == 0 && recipient->state == QUEUE_WAITING &&
-           recipient->next_try_ms <= choice->now_ms;
 }
 
 static bool read_recipients(struct sql_db *db, struct arena *arena,
@@ -312,12 +299,10 @@ static const struct {
 } lists[] = {
     [QUEUE_ALL] = { QUEUE_LIST_ALL, keeps_all },
     [QUEUE_LOCAL] = { QUEUE_LIST_LOCAL, keeps_local },
-    [QUEUE_REMOTE_DUE] = { QUEUE_LIST_DUE, keeps_due },
 };
 
 struct search {
     enum queue_which which;
-    int64_t now_ms;
     uint64_t after;
     size_t max;
 };
@@ -329,8 +314,8 @@ static bool list_ids(struct sql_db *db, const struct search *search, struct aren
 
     *ids_out = ARENA_ARRAY(arena, uint64_t, search->max);
     *count_out = 0;
-    if (!sql_query(db, lists[search->which].statement, &row, err, "uiu", search->after,
-                   search->now_ms, (uint64_t)search->max))
+    if (!sql_query(db, lists[search->which].statement, &row, err, "uu", search->after,
+                   (uint64_t)search->max))
         return false;
     while (sql_next(&row, err))
         (*ids_out)[(*count_out)++] = sql_u64(&row, 0);
@@ -340,8 +325,7 @@ static bool list_ids(struct sql_db *db, const struct search *search, struct aren
 static bool find(struct sql_db *db, const struct search *search, struct arena *arena,
                  struct queue_list *list_out, struct error *err)
 {
-    const struct queue_choice choice = { .keeps = lists[search->which].keeps,
-                                         .now_ms = search->now_ms };
+    const struct queue_choice choice = { .keeps = lists[search->which].keeps };
     uint64_t *ids;
     size_t count;
 
@@ -364,11 +348,11 @@ bool queue_end_read(struct sql_db *db, bool ok, struct error *err)
     return false;
 }
 
-bool queue_find(struct desk *desk, struct arena *arena, enum queue_which which, int64_t now_ms,
+bool queue_find(struct desk *desk, struct arena *arena, enum queue_which which,
                 uint64_t after_message_id, size_t max_messages, struct queue_list *list_out,
                 struct error *err)
 {
-    struct search search = { which, now_ms, after_message_id, max_messages };
+    struct search search = { which, after_message_id, max_messages };
     struct sql_db *db;
 
     *list_out = (struct queue_list){ 0 };
@@ -389,22 +373,6 @@ bool queue_by_id(struct desk *desk, struct arena *arena, uint64_t message,
     ok = queue_read(db, arena, message, &choice, message_out, err) &&
          read_logs(db, arena, message_out, err);
     return queue_end_read(db, ok, err);
-}
-
-bool queue_next_due(struct desk *desk, int64_t *due_ms_out, struct error *err)
-{
-    struct sql_db *db;
-    struct sql_row row;
-
-    *due_ms_out = INT64_MAX;
-    if (!desk_queue(desk, &db, err) || !sql_query(db, QUEUE_NEXT_DUE, &row, err, ""))
-        return false;
-    if (sql_next(&row, err)) {
-        if (!sql_is_null(&row, 0))
-            *due_ms_out = sql_i64(&row, 0);
-        sql_end(&row);
-    }
-    return !row.failed;
 }
 
 bool queue_reports(struct desk *desk, uint64_t after_message_id, size_t max, uint64_t *ids_out,

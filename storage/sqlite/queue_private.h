@@ -38,8 +38,6 @@ enum queue_statement {
     QUEUE_READ_SENT,
     QUEUE_LIST_ALL,
     QUEUE_LIST_LOCAL,
-    QUEUE_LIST_DUE,
-    QUEUE_NEXT_DUE,
     QUEUE_LANES,
     QUEUE_LANE_DUE,
     QUEUE_LANE_NEXT,

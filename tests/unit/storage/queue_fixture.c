@@ -106,6 +106,47 @@ void read_message(struct place *place, struct arena *arena, uint64_t id,
     check_ok(queue_by_id(place->desk, arena, id, message, &err), &err);
 }
 
+static struct queue_lane *read_lanes(struct place *place, struct arena *arena, size_t *count_out)
+{
+    struct error err = { 0 };
+    struct queue_lane *lanes;
+
+    check_ok(queue_lanes(place->desk, arena, &lanes, count_out, &err), &err);
+    return lanes;
+}
+
+size_t count_due(struct place *place, int64_t now_ms)
+{
+    AUTO(arena_free) struct arena arena = { 0 };
+    struct error err = { 0 };
+    size_t n_lanes, count = 0;
+    struct queue_lane *lanes = read_lanes(place, &arena, &n_lanes);
+
+    for (size_t i = 0; i < n_lanes; i++) {
+        struct queue_list list;
+        int64_t due_ms;
+
+        check_ok(queue_lane_due(place->desk, &arena, lanes[i].domain, now_ms, 1000, &list, &due_ms,
+                                &err),
+                 &err);
+        for (size_t k = 0; k < list.count; k++)
+            count += list.items[k].n_recipients;
+    }
+    return count;
+}
+
+int64_t first_due(struct place *place)
+{
+    AUTO(arena_free) struct arena arena = { 0 };
+    size_t n_lanes;
+    struct queue_lane *lanes = read_lanes(place, &arena, &n_lanes);
+    int64_t first_ms = INT64_MAX;
+
+    for (size_t i = 0; i < n_lanes; i++)
+        first_ms = MIN(first_ms, lanes[i].due_ms);
+    return first_ms;
+}
+
 void check_stored_body(struct place *place, uint64_t id, size_t size)
 {
     AUTO(body_free) struct body *want = make_body(place, size);

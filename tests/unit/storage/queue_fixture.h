@@ -20,5 +20,8 @@ uint64_t must_accept(struct place *place, struct queue *queue, size_t size, size
 
 void read_message(struct place *place, struct arena *arena, uint64_t id,
                   struct queue_message *message);
+/* What waits for other servers: recipients that are due, and when the first one is. */
+size_t count_due(struct place *place, int64_t now_ms);
+int64_t first_due(struct place *place); /* INT64_MAX: there is none */
 void check_stored_body(struct place *place, uint64_t id, size_t size); /* as make_body() made it */
 unsigned count_files(const struct place *place);                       /* in queue/ */

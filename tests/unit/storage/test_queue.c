@@ -94,14 +94,11 @@ static void retries_wait_for_their_time(void **state)
     uint64_t id = must_accept(place, queue, 10, 2), count;
     struct queue_message message;
     struct queue_retry retry;
-    struct queue_list list;
     struct error err = { 0 };
-    int64_t due;
 
     for (int i = 0; i < 1000; i++)
         buf_add_byte(&reply, 'x');
-    check_ok(queue_next_due(place->desk, &due, &err), &err);
-    assert_int_equal(due, 1001);
+    assert_int_equal(first_due(place), 1001);
     read_message(place, &arena, id, &message);
     retry = (struct queue_retry){ .recipient = message.recipients[1].id,
                                   .next_try_ms = INT64_MAX - 5,
@@ -109,21 +106,17 @@ static void retries_wait_for_their_time(void **state)
     check_ok(
         write_and_wait(queue, (struct queue_change){ .retries = &retry, .n_retries = 1 }, &err),
         &err);
-    check_ok(queue_next_due(place->desk, &due, &err), &err);
-    assert_int_equal(due, INT64_MAX - 5);
+    assert_int_equal(first_due(place), INT64_MAX - 5);
     read_message(place, &arena, id, &message);
     assert_int_equal(message.recipients[1].tries, 1);
     assert_int_equal(message.recipients[1].last_reply.len, 500);
 
-    check_ok(queue_find(place->desk, &arena, QUEUE_REMOTE_DUE, 5000, 0, 10, &list, &err), &err);
-    assert_int_equal(list.count, 0);
+    assert_int_equal(count_due(place, 5000), 0);
     check_ok(queue_operate(place->desk, ORDER_RETRY, &(struct queue_filter){ .message = id },
                            &count, &err),
              &err);
     assert_int_equal(count, 2);
-    check_ok(queue_find(place->desk, &arena, QUEUE_REMOTE_DUE, INT64_MAX - 6, 0, 10, &list, &err),
-             &err);
-    assert_int_equal(list.count, 1);
+    assert_int_equal(count_due(place, INT64_MAX - 6), 1);
 }
 
 static void finding_picks_and_pages(void **state)
@@ -134,29 +127,22 @@ static void finding_picks_and_pages(void **state)
     struct error err = { 0 };
     struct queue_list list;
     uint64_t ids[5];
-    int64_t due;
 
-    check_ok(queue_next_due(place->desk, &due, &err), &err);
-    assert_true(due == INT64_MAX);
+    assert_true(first_due(place) == INT64_MAX);
     for (size_t i = 0; i < COUNT_OF(ids); i++)
         ids[i] = must_accept(place, queue, 10, i % 2 == 0 ? 1 : 2); /* odd ones: remote as well */
 
-    check_ok(queue_find(place->desk, &arena, QUEUE_ALL, 0, 0, 3, &list, &err), &err);
+    check_ok(queue_find(place->desk, &arena, QUEUE_ALL, 0, 3, &list, &err), &err);
     assert_int_equal(list.count, 3);
-    check_ok(queue_find(place->desk, &arena, QUEUE_ALL, 0, list.items[2].id, 3, &list, &err), &err);
+    check_ok(queue_find(place->desk, &arena, QUEUE_ALL, list.items[2].id, 3, &list, &err), &err);
     assert_int_equal(list.count, 2);
     assert_int_equal(list.items[1].id, ids[4]);
 
-    check_ok(queue_find(place->desk, &arena, QUEUE_LOCAL, 0, 0, 10, &list, &err), &err);
+    check_ok(queue_find(place->desk, &arena, QUEUE_LOCAL, 0, 10, &list, &err), &err);
     assert_int_equal(list.count, 5);
     assert_int_equal(list.items[1].n_recipients, 1);
-    check_ok(queue_find(place->desk, &arena, QUEUE_REMOTE_DUE, 1001, 0, 10, &list, &err), &err);
-    assert_int_equal(list.count, 2);
-    assert_int_equal(list.items[0].id, ids[1]);
-    assert_int_equal(list.items[0].n_recipients, 1);
-    assert_int_equal(list.items[0].recipients[0].account, 0);
-    check_ok(queue_find(place->desk, &arena, QUEUE_REMOTE_DUE, 1000, 0, 10, &list, &err), &err);
-    assert_int_equal(list.count, 0);
+    assert_int_equal(count_due(place, 1001), 2);
+    assert_int_equal(count_due(place, 1000), 0);
 }
 
 #define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, place_open, place_close)

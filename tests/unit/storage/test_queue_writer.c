@@ -215,7 +215,7 @@ static void a_full_disk_is_a_temporary_failure(void **state)
     assert_int_equal(count_files(place), 0);
     assert_int_equal(queue_backlog(queue), 1);
 
-    check_ok(queue_find(place->desk, &arena, QUEUE_ALL, 0, 0, 10, &list, &err), &err);
+    check_ok(queue_find(place->desk, &arena, QUEUE_ALL, 0, 10, &list, &err), &err);
     assert_int_equal(list.count, 1);
     check_ok(write_and_wait(queue, gone, &err), &err);
     check_ok(accept_message(queue, large, 1, &other, &err), &err);
