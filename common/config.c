@@ -16,6 +16,9 @@
 
 #define NAME_MAX_SHOWN 60
 
+#define HELP_WIDTH  96  /* columns of a comment */
+#define VALUE_WIDTH 140 /* with a name in front, what inih reads as one line */
+
 struct reading {
     const struct config_key *keys;
     size_t count;
@@ -113,20 +116,49 @@ static bool unknown_key(struct reading *reading, const char *section, const char
     return error_set(reading->err, ERROR_INVALID, "%s: no such key", name);
 }
 
+/* "name += more" goes on with a text that was given before: inih reads short lines only. */
+static bool take_plus(const char *name, struct slice *base_out)
+{
+    *base_out = slice_of(name);
+    if (base_out->len == 0 || base_out->data[base_out->len - 1] != '+')
+        return false;
+    *base_out = slice_trim(slice_part(*base_out, 0, base_out->len - 1));
+    return true;
+}
+
+static bool add_to_key(struct reading *reading, size_t index, const char *value)
+{
+    const struct config_key *key = &reading->keys[index];
+    AUTO(buf_free) struct buf whole = { 0 };
+
+    if (!config_is_text(key->type) || !reading->given[index])
+        return error_set(reading->err, ERROR_INVALID,
+                         "%s: += is for a text that stands above with =", key->name);
+    buf_fmt(&whole, "%s %s", *(char **)((char *)reading->settings + key->offset), value);
+    return config_value_set(key, buf_slice(&whole), reading->settings, reading->err);
+}
+
 static bool set_key(struct reading *reading, const char *section, const char *name,
                     const char *value)
 {
+    AUTO(buf_free) struct buf base_text = { 0 };
+    struct slice base;
+    bool adds = take_plus(name, &base);
+
     for (size_t i = 0; i < reading->count; i++) {
         const struct config_key *key = &reading->keys[i];
 
-        if (strcmp(key->section, section) != 0 || strcmp(key->name, name) != 0)
+        if (strcmp(key->section, section) != 0 || !slice_equal(slice_of(key->name), base))
             continue;
+        if (adds)
+            return add_to_key(reading, i, value);
         if (reading->given[i])
             return error_set(reading->err, ERROR_INVALID, "%s: given twice", name);
         reading->given[i] = true;
         return config_value_set(key, slice_of(value), reading->settings, reading->err);
     }
-    return unknown_key(reading, section, name);
+    buf_add_slice(&base_text, base);
+    return unknown_key(reading, section, buf_text(&base_text));
 }
 
 /* inih's handler: 1 is success. */
@@ -167,7 +199,9 @@ static char *next_line(char *line, int size, void *user)
         return NULL;
     reading->line++;
     if (!ends_line(line) && strlen(line) + 1 == (size_t)size) {
-        error_set(reading->err, ERROR_INVALID, "line too long (at most %d bytes)", size - 2);
+        error_set(reading->err, ERROR_INVALID,
+                  "line too long (at most %d bytes); go on with another one: name += more",
+                  size - 2);
         fail(reading);
         return NULL;
     }
@@ -251,15 +285,56 @@ void config_free(const struct config_key *keys, size_t count, void *settings)
     }
 }
 
+/* Takes as many words off the front as fit into `max` bytes, at least one. */
+static struct slice take_words(struct slice *rest, size_t max)
+{
+    struct slice part = slice_part(*rest, 0, max);
+    ptrdiff_t end = rest->len > max ? slice_find_last(part, ' ') : (ptrdiff_t)rest->len;
+
+    if (end < 0)
+        end = slice_find(*rest, ' ');
+    if (end < 0)
+        end = (ptrdiff_t)rest->len;
+    part = slice_part(*rest, 0, (size_t)end);
+    *rest = slice_trim(slice_from(*rest, (size_t)end));
+    return part;
+}
+
+static void print_help(const char *help, struct buf *out)
+{
+    struct slice rest = slice_of(help);
+
+    buf_add_byte(out, '\n');
+    while (rest.len > 0) {
+        struct slice line = take_words(&rest, HELP_WIDTH);
+        buf_fmt(out, "; " SLICE_FMT "\n", SLICE_ARG(line));
+    }
+}
+
+/* In several lines, when one would be too long to be read again. */
+static void print_value(const struct config_key *key, const void *settings, struct buf *out)
+{
+    AUTO(buf_free) struct buf value = { 0 };
+    struct slice rest, line;
+
+    config_value_print(key, settings, &value);
+    rest = buf_slice(&value);
+    line = take_words(&rest, VALUE_WIDTH);
+    buf_fmt(out, "%s%s = " SLICE_FMT "\n", key->type == CONFIG_SECRET ? "; " : "", key->name,
+            SLICE_ARG(line));
+    while (rest.len > 0) {
+        line = take_words(&rest, VALUE_WIDTH);
+        buf_fmt(out, "%s += " SLICE_FMT "\n", key->name, SLICE_ARG(line));
+    }
+}
+
 static void print_pair(const struct config_key *key, const void *settings, struct buf *out)
 {
-    buf_fmt(out, "\n; %s\n", key->help);
+    print_help(key->help, out);
     if (key->type == CONFIG_CHOICE)
         buf_fmt(out, "; One of %s.\n", key->choices);
-    buf_fmt(out, "; Default: %s\n%s%s = ", key->fallback[0] != '\0' ? key->fallback : "(empty)",
-            key->type == CONFIG_SECRET ? "; " : "", key->name);
-    config_value_print(key, settings, out);
-    buf_add_byte(out, '\n');
+    buf_fmt(out, "; Default: %s\n", key->fallback[0] != '\0' ? key->fallback : "(empty)");
+    print_value(key, settings, out);
 }
 
 static void print_file(const struct config_key *keys, size_t count, const void *settings,

@@ -1,6 +1,7 @@
 /* config.h - reads a config file against a table of typed keys.
  *
- * The syntax is inih's: [section], key = value, ; or # comments. A table row says where the value
+ * The syntax is inih's: [section], key = value, ; or # comments; and "key += value", which goes on
+ * with a text where a line would be too long. A table row says where the value
  * goes in the caller's struct, its type, default, range and help. Whatever the file has that the
  * table does not know, or that does not fit, is an error naming file, line and, for a misspelt
  * key, the nearest right one.

@@ -142,6 +142,10 @@ static void errors(void **state)
         { "[two]\ncolour = pink\n", "F:2: [two] colour: \"pink\" is not one of red|green|blue" },
         { "[one]\nenabled = maybe\n", "F:2: [one] enabled: \"maybe\" is not yes or no" },
         { "[two]\nwait = 1\nwait = 2\n", "F:3: [two] wait: given twice" },
+        { "[two]\nwait = 1\nwait += 2\n",
+          "F:3: [two] wait: += is for a text that stands above with =" },
+        { "[one]\nname += x\n", "F:2: [one] name: += is for a text that stands above with =" },
+        { "[one]\nnam += x\n", "F:2: [one] nam: no such key; did you mean name?" },
         { "[two]\nnonsense\n[two]\nwait = y\n", "F:2: expected [section] or key = value" },
         { "[two\nwait = 1\n", "F:1: expected [section] or key = value" },
         { "[two]\nwait = x\nwait = y\n",
@@ -166,6 +170,29 @@ static void long_lines_are_errors(void **state)
     snprintf(text, sizeof(text), "[one]\nname = %04000d\n", 1);
     assert_false(load(text, &sample, error));
     assert_int_equal(strncmp(error, "F:2: line too long", 18), 0);
+}
+
+/* A long text is printed in lines that can be read again. */
+static void long_text(void **state)
+{
+    AUTO(buf_free) struct buf first = { 0 }, second = { 0 };
+    struct sample sample = { 0 }, again = { 0 };
+    char error[300];
+
+    assert_true(load("[one]\nname = a\nname += b  c\nname+=d\n", &sample, error));
+    assert_string_equal(sample.name, "a b  c d");
+    config_free(keys, COUNT_OF(keys), &sample);
+
+    buf_add_text(&first, "[one]\nname = 0123456789\n");
+    for (int i = 0; i < 50; i++)
+        buf_add_text(&first, "name += 0123456789\n");
+    assert_true(load(buf_text(&first), &sample, error));
+    assert_int_equal(strlen(sample.name), 51 * 11 - 1);
+    config_print(keys, COUNT_OF(keys), &sample, false, &second);
+    assert_true(load(buf_text(&second), &again, error));
+    assert_string_equal(again.name, sample.name);
+    config_free(keys, COUNT_OF(keys), &sample);
+    config_free(keys, COUNT_OF(keys), &again);
 }
 
 static void missing_file(void **state)
@@ -249,6 +276,7 @@ int main(void)
         cmocka_unit_test(words_for_yes_and_no),
         cmocka_unit_test(errors),
         cmocka_unit_test(long_lines_are_errors),
+        cmocka_unit_test(long_text),
         cmocka_unit_test(missing_file),
         cmocka_unit_test(the_output_is_a_config_file),
         cmocka_unit_test(secrets_are_not_printed),
