@@ -4,8 +4,8 @@
  * became of it.
  */
 #include "admin/commands.h"
-#include "admin/output.h"
 #include "admin/reports.h"
+#include "admin/sums.h"
 #include "message/proof/dmarc_report.h"
 
 #include <stdlib.h>
@@ -61,24 +61,13 @@ static int compare_keys(const void *left, const void *right)
     return order != 0 ? order : slice_compare(a->spf, b->spf);
 }
 
-static void sum_up(struct summary *summary)
+static void add_row(void *line, const void *row)
 {
-    size_t kept = 0;
+    struct sum *sum = line;
+    const struct sum *more = row;
 
-    if (summary->count == 0)
-        return;
-    qsort(summary->sums, summary->count, sizeof(summary->sums[0]), compare_keys);
-    for (size_t i = 1; i < summary->count; i++) {
-        struct sum *last = &summary->sums[kept], *next = &summary->sums[i];
-
-        if (compare_keys(last, next) == 0) {
-            last->count += next->count;
-            last->n_reports++;
-        } else {
-            summary->sums[++kept] = *next;
-        }
-    }
-    summary->count = kept + 1;
+    sum->count += more->count;
+    sum->n_reports += more->n_reports;
 }
 
 static bool failed(const struct sum *sum)
@@ -100,31 +89,32 @@ static int compare(const void *left, const void *right)
 
 /* --- showing --- */
 
-static json_t *sum_object(const struct sum *sum)
+static json_t *sum_object(const void *line)
 {
+    const struct sum *sum = line;
+
     return json_pack("{s:o, s:o, s:I, s:o, s:o, s:o, s:I}", "domain", output_text(sum->domain),
                      "source", output_text(sum->source), "messages", (json_int_t)sum->count,
                      "disposition", output_text(sum->disposition), "dkim", output_text(sum->dkim),
                      "spf", output_text(sum->spf), "reports", (json_int_t)sum->n_reports);
 }
 
-static void show(struct summary *summary)
-{
-    static const struct column columns[] = {
-        { "domain", "DOMAIN", COLUMN_PLAIN },     { "source", "SOURCE", COLUMN_PLAIN },
-        { "messages", "MESSAGES", COLUMN_PLAIN }, { "disposition", "DISPOSITION", COLUMN_PLAIN },
-        { "dkim", "DKIM", COLUMN_PLAIN },         { "spf", "SPF", COLUMN_PLAIN },
-        { "reports", "REPORTS", COLUMN_PLAIN },
-    };
-    json_t *rows = json_array();
+static const struct column columns[] = {
+    { "domain", "DOMAIN", COLUMN_PLAIN },     { "source", "SOURCE", COLUMN_PLAIN },
+    { "messages", "MESSAGES", COLUMN_PLAIN }, { "disposition", "DISPOSITION", COLUMN_PLAIN },
+    { "dkim", "DKIM", COLUMN_PLAIN },         { "spf", "SPF", COLUMN_PLAIN },
+    { "reports", "REPORTS", COLUMN_PLAIN },
+};
 
-    sum_up(summary);
-    if (summary->count > 0)
-        qsort(summary->sums, summary->count, sizeof(summary->sums[0]), compare);
-    for (size_t i = 0; i < summary->count; i++)
-        json_array_append_new(rows, sum_object(&summary->sums[i]));
-    output_list(summary->tool, columns, COUNT_OF(columns), rows);
-}
+static const struct sums_kind kind = {
+    .size = sizeof(struct sum),
+    .compare_keys = compare_keys,
+    .compare = compare,
+    .add = add_row,
+    .object = sum_object,
+    .columns = columns,
+    .n_columns = COUNT_OF(columns),
+};
 
 enum outcome dmarc_report_command(struct tool *tool)
 {
@@ -135,7 +125,7 @@ enum outcome dmarc_report_command(struct tool *tool)
     enum outcome outcome = reports_read(&reader);
 
     if (outcome == OUTCOME_DONE) {
-        show(&summary);
+        sums_show(tool, &kind, summary.sums, summary.count);
         reports_tell(&reader);
     }
     free(summary.sums);
