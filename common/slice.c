@@ -64,6 +64,11 @@ size_t slice_ascii_length(struct slice a)
     return len;
 }
 
+bool slice_is_ascii(struct slice a)
+{
+    return slice_ascii_length(a) == a.len;
+}
+
 int slice_compare(struct slice a, struct slice b)
 {
     size_t common = MIN(a.len, b.len);

@@ -38,6 +38,7 @@ int slice_compare(struct slice a, struct slice b);     /* by bytes, like memcmp 
 
 /* How many bytes at its start are ASCII. */
 size_t slice_ascii_length(struct slice a);
+bool slice_is_ascii(struct slice a);
 
 /* Both clamp: past the end there is nothing. */
 struct slice slice_from(struct slice a, size_t offset);

@@ -171,8 +171,7 @@ static void add_latin1(struct slice bytes, struct buf *out)
 
 static void add_guessed(struct slice bytes, struct buf *out)
 {
-    if (slice_ascii_length(bytes) == bytes.len ||
-        u8_check((const uint8_t *)bytes.data, bytes.len) == NULL)
+    if (slice_is_ascii(bytes) || u8_check((const uint8_t *)bytes.data, bytes.len) == NULL)
         buf_add_slice(out, bytes);
     else
         add_latin1(bytes, out);

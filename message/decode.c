@@ -235,7 +235,7 @@ static void decoder_plain(struct decoder *decoder, struct slice text, bool more)
 /* Most values are: nothing to decode or to guess. */
 static bool is_plain_ascii(struct slice text)
 {
-    if (slice_ascii_length(text) < text.len)
+    if (!slice_is_ascii(text))
         return false;
     for (ptrdiff_t at; (at = slice_find(text, '=')) >= 0; text = slice_from(text, (size_t)at + 1))
         if ((size_t)at + 1 < text.len && text.data[at + 1] == '?')

@@ -33,17 +33,9 @@ static void add_extended_param(const struct mime_param *param, struct buf *out)
     buf_add_byte(out, '"');
 }
 
-static bool is_ascii(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if ((text.data[i] & 0x80) != 0)
-            return false;
-    return true;
-}
-
 static void add_param(const struct mime_param *param, struct buf *out)
 {
-    if (is_ascii(param->name) && !is_ascii(param->value)) {
+    if (slice_is_ascii(param->name) && !slice_is_ascii(param->value)) {
         add_extended_param(param, out);
         return;
     }

@@ -156,11 +156,6 @@ static struct slice window_of(struct slice text, size_t window)
     return slice_part(text, 0, len);
 }
 
-static bool is_ascii(struct slice text)
-{
-    return slice_ascii_length(text) == text.len;
-}
-
 /* Which byte of the needle is the rarest in most texts: what is no letter, else by English. */
 static size_t rarest(struct slice needle)
 {
@@ -233,9 +228,9 @@ bool text_contains(struct slice text, struct slice folded_needle)
 
     if (folded_needle.len == 0)
         return true;
-    if (is_ascii(text) && !is_ascii(folded_needle))
+    if (slice_is_ascii(text) && !slice_is_ascii(folded_needle))
         return false;
-    if (folded_needle.len <= SHORT_NEEDLE && is_ascii(text))
+    if (folded_needle.len <= SHORT_NEEDLE && slice_is_ascii(text))
         return ascii_contains(text, folded_needle);
     while (text.len > 0) {
         struct slice window = window_of(text, size);

@@ -102,7 +102,7 @@ static bool write_report(struct smtpd *smtpd, struct letter *report,
     report->message.utf8 = dsn_needs_utf8(&dsn);
     report->message.require_tls = message->require_tls;
     dsn_print(&dsn, &text);
-    report->message.eight_bit = !dsn_is_ascii(buf_slice(&text));
+    report->message.eight_bit = !slice_is_ascii(buf_slice(&text));
     report->body = body_new(smtpd->store);
     report->message.size = text.len;
     return body_add(report->body, buf_slice(&text), err) && body_finish(report->body, err);

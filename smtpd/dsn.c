@@ -9,14 +9,6 @@
 
 #define MESSAGE_ID_MAX 300 /* longer ones are not repeated in References */
 
-bool dsn_is_ascii(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.data[i] > 127)
-            return false;
-    return true;
-}
-
 struct queue_try dsn_last_try(const struct queue_recipient *recipient)
 {
     return recipient->n_log > 0 ? recipient->log[recipient->n_log - 1] : (struct queue_try){ 0 };
@@ -29,20 +21,20 @@ int64_t dsn_retry_until(const struct dsn *dsn, const struct queue_recipient *rec
 
 static bool is_ascii_recipient(const struct queue_recipient *recipient)
 {
-    return dsn_is_ascii(recipient->address) && dsn_is_ascii(recipient->original) &&
-           dsn_is_ascii(recipient->orcpt);
+    return slice_is_ascii(recipient->address) && slice_is_ascii(recipient->original) &&
+           slice_is_ascii(recipient->orcpt);
 }
 
 /* RFC 6533 section 4.4: the traditional types where nothing is lost by them. */
 bool dsn_needs_utf8(const struct dsn *dsn)
 {
     const struct queue_message *message = dsn->message;
-    bool is_ascii = dsn_is_ascii(message->sender);
+    bool is_ascii = slice_is_ascii(message->sender);
 
     for (size_t i = 0; i < dsn->bounce->n_recipients && is_ascii; i++)
         is_ascii = is_ascii_recipient(dsn->bounce->recipients[i]);
-    return message->utf8 &&
-           !(is_ascii && dsn_is_ascii(slice_part(dsn->returned, 0, header_length(dsn->returned))));
+    return message->utf8 && !(is_ascii && slice_is_ascii(slice_part(dsn->returned, 0,
+                                                                    header_length(dsn->returned))));
 }
 
 static const char *action_of(enum queue_report report)
@@ -126,8 +118,8 @@ static void add_address(const char *name, struct slice address, bool is_global, 
 {
     AUTO(buf_free) struct buf encoded = { 0 };
 
-    buf_fmt(out, "%s: %s; ", name, dsn_is_ascii(address) ? "rfc822" : "utf-8");
-    if (!dsn_is_ascii(address) && !is_global) {
+    buf_fmt(out, "%s: %s; ", name, slice_is_ascii(address) ? "rfc822" : "utf-8");
+    if (!slice_is_ascii(address) && !is_global) {
         utf8_address_encode(address, &encoded);
         address = buf_slice(&encoded);
     }
@@ -202,7 +194,7 @@ static void add_boundary(const struct dsn *dsn, const char *end, struct buf *out
 static void add_part(const char *type, struct slice text, struct buf *out)
 {
     buf_fmt(out, "Content-Type: %s\r\n", type);
-    if (!dsn_is_ascii(text))
+    if (!slice_is_ascii(text))
         buf_add_text(out, "Content-Transfer-Encoding: 8bit\r\n");
     buf_add_text(out, "\r\n");
     buf_add_slice(out, text);

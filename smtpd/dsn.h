@@ -23,7 +23,6 @@ struct dsn {
 };
 
 bool dsn_needs_utf8(const struct dsn *dsn);
-bool dsn_is_ascii(struct slice text);
 void dsn_print(const struct dsn *dsn, struct buf *out);
 
 /* dsn_words.c: the part for people. `is_global`: in UTF-8. */

@@ -163,7 +163,7 @@ static void add_subject(const struct dsn *dsn, bool is_global, struct buf *out)
     if (!header_find(dsn->returned, "Subject", &field))
         return;
     header_decode(slice_part(field.value, 0, SUBJECT_MAX), &subject);
-    if (subject.len == 0 || (!dsn_is_ascii(buf_slice(&subject)) && !is_global))
+    if (subject.len == 0 || (!slice_is_ascii(buf_slice(&subject)) && !is_global))
         return;
     buf_add_text(out, "Its subject was: ");
     dsn_add_text(buf_slice(&subject), is_global, out);

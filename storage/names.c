@@ -10,15 +10,6 @@
 
 #define LABEL_MAX 63
 
-static bool is_ascii(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if ((unsigned char)text.data[i] >= 0x80)
-            return false;
-    }
-    return true;
-}
-
 static void add_lower(struct slice text, struct buf *out)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -75,7 +66,7 @@ static bool to_ascii(struct slice domain, struct buf *out)
 
 bool name_domain(struct slice domain, struct buf *out)
 {
-    if (is_ascii(domain)) {
+    if (slice_is_ascii(domain)) {
         if (!host_valid(domain))
             return false;
         add_lower(domain, out);
@@ -101,7 +92,7 @@ bool name_local(struct slice local, struct buf *out)
 
     if (local.len == 0 || local.len > LOCAL_MAX || has_control(local))
         return false;
-    if (is_ascii(local)) {
+    if (slice_is_ascii(local)) {
         add_lower(local, out);
         return true;
     }

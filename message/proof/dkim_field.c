@@ -96,7 +96,7 @@ static struct slice to_ascii(struct arena *arena, struct slice name)
 {
     struct slice ascii_name;
 
-    if (slice_ascii_length(name) == name.len)
+    if (slice_is_ascii(name))
         return name;
     ascii_name = domain_to_ascii(arena, name);
     return ascii_name.len > 0 ? ascii_name : name;

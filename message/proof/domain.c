@@ -42,7 +42,7 @@ struct slice domain_to_ascii(struct arena *arena, struct slice domain)
 
     if (memchr(text, '\0', domain.len) != NULL || domain.len > 4 * DOMAIN_MAX)
         return SLICE("");
-    if (slice_ascii_length(domain) < domain.len) {
+    if (!slice_is_ascii(domain)) {
         if (idn2_lookup_u8((const uint8_t *)text, &ascii, flags) != IDN2_OK)
             return SLICE("");
         domain = slice_copy(arena, slice_of((const char *)ascii));

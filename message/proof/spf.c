@@ -253,7 +253,7 @@ static void read_sender(struct spf_check *check)
     check->domain = slice_from(sender, (size_t)(at + 1));
     if (check->domain.len > 0 && check->domain.data[check->domain.len - 1] == '.')
         check->domain.len--;
-    if (slice_ascii_length(check->domain) < check->domain.len) /* RFC 8616 section 4 */
+    if (!slice_is_ascii(check->domain)) /* RFC 8616 section 4 */
         check->domain = domain_to_ascii(check->arena, check->domain);
     buf_add_slice(&text, check->local);
     buf_add_byte(&text, '@');

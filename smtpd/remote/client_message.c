@@ -90,14 +90,6 @@ static bool has(const struct client *client, unsigned extensions)
     return (client->extensions & extensions) == extensions;
 }
 
-static bool is_ascii(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.data[i] > 127)
-            return false;
-    return true;
-}
-
 /* RFC 6531 section 3.2: an address or the header is not ASCII. */
 static bool needs_utf8(const struct client *client)
 {
@@ -108,10 +100,10 @@ static bool needs_utf8(const struct client *client)
     if (!message->utf8)
         return false;
     for (size_t i = 0; i < shipment->n_errands; i++)
-        if (!is_ascii(shipment->errands[i].to->address))
+        if (!slice_is_ascii(shipment->errands[i].to->address))
             return true;
-    return !is_ascii(shipment_sender(shipment)) ||
-           !is_ascii(slice_part(body, 0, header_length(body)));
+    return !slice_is_ascii(shipment_sender(shipment)) ||
+           !slice_is_ascii(slice_part(body, 0, header_length(body)));
 }
 
 static bool refuse(struct client *client, const char *status, const char *text)
@@ -124,7 +116,7 @@ bool client_may_send(struct client *client)
 {
     const struct queue_message *message = &client->shipment->letter->message;
 
-    client->has_8bit = !is_ascii(client->parts[0]) || !is_ascii(client->parts[1]);
+    client->has_8bit = !slice_is_ascii(client->parts[0]) || !slice_is_ascii(client->parts[1]);
     if (client->size_max > 0 && message->size > client->size_max)
         return refuse(client, "5.3.4", "The message is larger than the other server takes");
     if (message->binary && !has(client, EXTENSION_CHUNKING | EXTENSION_BINARYMIME))
@@ -207,7 +199,7 @@ static void add_orcpt(struct slice orcpt, bool may_be_utf8, struct buf *out)
 
     if (orcpt.len == 0)
         return;
-    if (may_be_utf8 || is_ascii(orcpt)) {
+    if (may_be_utf8 || slice_is_ascii(orcpt)) {
         buf_fmt(out, " ORCPT=" SLICE_FMT, SLICE_ARG(orcpt));
         return;
     }

@@ -121,7 +121,7 @@ static void several_failures(void **state)
     has(&text, "Reason: connection refused");
     has(&text, "Its subject was: hi\r\n");
     has(&text, "Content-Type: text/rfc822-headers\r\n");
-    assert_true(dsn_is_ascii(buf_slice(&text)));
+    assert_true(slice_is_ascii(buf_slice(&text)));
 }
 
 static void delays(void **state)
@@ -199,7 +199,7 @@ static void utf8_addresses(void **state)
     sample.message.utf8 = false;
     assert_false(dsn_needs_utf8(&sample.dsn));
     dsn_print(&sample.dsn, &plain);
-    assert_true(dsn_is_ascii(buf_slice(&plain)));
+    assert_true(slice_is_ascii(buf_slice(&plain)));
     has(&plain, "Content-Type: message/delivery-status\r\n\r\n");
     has(&plain, "Original-Recipient: utf-8; \\x{FC}@x.test\r\n"
                 "Final-Recipient: utf-8; j\\x{FC}rgen@b\\x{FC}.test\r\n");
