@@ -75,9 +75,10 @@ bool forward_back(struct smtp *smtp, const struct path *path, bool *is_one_out,
 
     *verdict_out = NULL;
     *is_one_out = false;
-    if (!slice_starts(path->local, "SRS") ||
-        !domain_is_local(smtp->call->desk, path->domain, is_one_out, err))
-        return !slice_starts(path->local, "SRS");
+    if (!slice_starts(path->local, "SRS"))
+        return true;
+    if (!domain_is_local(smtp->call->desk, path->domain, is_one_out, err))
+        return false;
     if (!*is_one_out)
         return true;
     if (!srs_secret(smtp->call->desk, secret, err))
@@ -142,25 +143,18 @@ static bool add_set(const struct ring_key *key, struct letter *letter,
                     const struct seal_facts *facts, struct error *err)
 {
     const struct arc_verdict incoming = { .result = facts->chain, .sets = facts->n_sets };
-    AUTO(buf_free) struct buf prefix = { 0 };
+    AUTO(buf_free) struct buf fields = { 0 };
     struct slice message;
-    const struct dkim_signer signer = {
-        .key = key->key,
-        .algorithm = key->algorithm,
-        .domain = key->domain,
-        .selector = key->selector,
-        .now_s = time_ms() / 1000,
-    };
+    const struct dkim_signer signer = ring_key_signer(key);
     size_t length;
 
     if (!body_bytes(letter->body, &message, err))
         return false;
     length = header_length(message);
     if (!arc_seal(&signer, &incoming, facts->results, slice_part(message, 0, length),
-                  slice_from(message, length), &prefix, err))
+                  slice_from(message, length), &fields, err))
         return err->kind == ERROR_LIMIT; /* the chain is full: it goes on as it is */
-    buf_add_slice(&prefix, buf_slice(&letter->prefix));
-    letter_set_prefix(letter, &prefix);
+    letter_prepend(letter, buf_slice(&fields));
     return true;
 }
 

@@ -82,10 +82,14 @@ bool letter_add_recipient(struct letter *letter, const struct queue_recipient *r
     return true;
 }
 
-void letter_set_prefix(struct letter *letter, struct buf *prefix)
+void letter_prepend(struct letter *letter, struct slice fields)
 {
+    AUTO(buf_free) struct buf whole = { 0 };
+
+    buf_add_slice(&whole, fields);
+    buf_add_slice(&whole, buf_slice(&letter->prefix));
     buf_free(&letter->prefix);
-    buf_move(&letter->prefix, prefix);
+    buf_move(&letter->prefix, &whole);
     letter->message.prefix = buf_slice(&letter->prefix);
     letter->message.size = body_size(letter->body) + letter->prefix.len;
 }

@@ -31,8 +31,8 @@ void letter_free(struct letter **letter);           /* one reference less */
 /* Adds a recipient with a new delivery id; copies all slices. False when it is there already. */
 bool letter_add_recipient(struct letter *letter, const struct queue_recipient *recipient);
 
-/* Other trace lines, taken from `prefix`; before the letter is in the queue. */
-void letter_set_prefix(struct letter *letter, struct buf *prefix);
+/* Puts fields in front of its trace lines; before the letter is in the queue. */
+void letter_prepend(struct letter *letter, struct slice fields);
 
 /* A letter of a message that is in the queue, without its body. */
 struct letter *letter_from_queue(const struct queue_message *message);

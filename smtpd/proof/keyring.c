@@ -1,6 +1,8 @@
 /* keyring.c - see keyring.h. */
 #include "smtpd/proof/keyring.h"
 
+#include "common/clock.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -81,11 +83,9 @@ static bool read_set(struct desk *desk, struct key_set **set_out, struct error *
     if (!keys_all(desk, &set->arena, (struct slice){ 0 }, &list, err))
         return false;
     set->items = ARENA_ARRAY(&set->arena, struct ring_key, list.count);
-    for (size_t i = 0; i < list.count; i++) {
-        set->n_waiting += list.items[i].state == KEY_WAITING;
+    for (size_t i = 0; i < list.count; i++)
         if (list.items[i].state == KEY_ACTIVE && !read_key(set, &list.items[i]))
             set->broken = slice_text(&set->arena, list.items[i].selector);
-    }
     *set_out = TAKE(set);
     return true;
 }
@@ -115,6 +115,17 @@ bool keyring_get(struct keyring *keyring, struct desk *desk, struct key_set **se
         keyring->set = share(*set_out);
     pthread_mutex_unlock(&keyring->lock);
     return true;
+}
+
+struct dkim_signer ring_key_signer(const struct ring_key *key)
+{
+    return (struct dkim_signer){
+        .key = key->key,
+        .algorithm = key->algorithm,
+        .domain = key->domain,
+        .selector = key->selector,
+        .now_s = time_ms() / 1000,
+    };
 }
 
 bool key_set_has(const struct key_set *set, struct slice domain)

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "common/signature.h"
+#include "message/proof/dkim.h"
 #include "storage/keys.h"
 
 #include <stdatomic.h>
@@ -25,7 +25,6 @@ struct key_set {
     struct arena arena;
     struct ring_key *items; /* the active ones */
     size_t count;
-    size_t n_waiting;   /* keys that sign when they are seen in the DNS */
     const char *broken; /* the selector of one that cannot be read; NULL: none */
 };
 
@@ -39,4 +38,6 @@ void keyring_forget(struct keyring *keyring);
 bool keyring_get(struct keyring *keyring, struct desk *desk, struct key_set **set_out,
                  struct error *err) MUST_CHECK;
 void key_set_free(struct key_set **set);
+
+struct dkim_signer ring_key_signer(const struct ring_key *key); /* as long-lived as its set */
 bool key_set_has(const struct key_set *set, struct slice domain);

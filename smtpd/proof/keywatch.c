@@ -85,10 +85,9 @@ bool keywatch_is_same(struct slice published, struct slice record)
 static bool record_of(const struct signing_key *stored, struct buf *out, struct error *err)
 {
     AUTO(private_key_free) struct private_key *key = NULL;
-    bool is_rsa = slice_is(stored->algorithm, "rsa-sha256");
 
     return private_key_read(stored->pem, &key, err) &&
-           dkim_key_record(key, is_rsa ? SIGNATURE_RSA_SHA256 : SIGNATURE_ED25519_SHA256, out, err);
+           dkim_key_record(key, private_key_algorithm(key), out, err);
 }
 
 /* Looks for the key's record. False: it has not been asked for yet. */

@@ -1,7 +1,6 @@
 /* sign.c - see sign.h. */
 #include "smtpd/proof/sign.h"
 
-#include "common/clock.h"
 #include "message/header.h"
 #include "message/proof/dmarc.h"
 #include "smtpd/policy.h"
@@ -60,13 +59,7 @@ static bool add_signatures(const struct key_set *set, struct slice domain, struc
 
     dkim_body_hash(body, hash);
     for (size_t i = 0; i < set->count; i++) {
-        const struct dkim_signer signer = {
-            .key = set->items[i].key,
-            .algorithm = set->items[i].algorithm,
-            .domain = set->items[i].domain,
-            .selector = set->items[i].selector,
-            .now_s = time_ms() / 1000,
-        };
+        const struct dkim_signer signer = ring_key_signer(&set->items[i]);
 
         if (slice_equal_case(signer.domain, domain) &&
             !dkim_sign_hashed(&signer, header, hash, out, err))
@@ -79,7 +72,7 @@ bool sign_letter(struct smtpd *smtpd, struct desk *desk, struct letter *letter, 
 {
     AUTO(arena_free) struct arena arena = { 0 };
     AUTO(key_set_free) struct key_set *set = NULL;
-    AUTO(buf_free) struct buf signed_prefix = { 0 };
+    AUTO(buf_free) struct buf fields = { 0 };
     struct slice message, domain;
 
     if (!keyring_get(smtpd->keyring, desk, &set, err))
@@ -97,9 +90,8 @@ bool sign_letter(struct smtpd *smtpd, struct desk *desk, struct letter *letter, 
         domain = slice_from(domain, (size_t)slice_find(domain, '.') + 1);
     if (!key_set_has(set, domain))
         return true;
-    if (!add_signatures(set, domain, message, &signed_prefix, err))
+    if (!add_signatures(set, domain, message, &fields, err))
         return false;
-    buf_add_slice(&signed_prefix, buf_slice(&letter->prefix));
-    letter_set_prefix(letter, &signed_prefix);
+    letter_prepend(letter, buf_slice(&fields));
     return true;
 }

@@ -80,12 +80,10 @@ static void log_proof(struct smtp *smtp, const struct results *results)
 /* On top of Received: what was found when it came in here. */
 static void add_field(struct smtp *smtp)
 {
-    struct letter *letter = smtp->mail.letter;
-    AUTO(buf_free) struct buf prefix = { 0 };
+    AUTO(buf_free) struct buf field = { 0 };
 
-    proof_print(smtp->mail.proof, &prefix);
-    buf_add_slice(&prefix, buf_slice(&letter->prefix));
-    letter_set_prefix(letter, &prefix);
+    proof_print(smtp->mail.proof, &field);
+    letter_prepend(smtp->mail.letter, buf_slice(&field));
 }
 
 static void count(struct smtp *smtp)
