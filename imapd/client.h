@@ -52,7 +52,8 @@ struct client {
     bool condstore, qresync, utf8; /* enabled: RFC 7162 section 3.1, 3.2, RFC 6855 section 3 */
 
     uint64_t account_id;
-    struct account *account; /* lent; set before every handler and resume() once logged in */
+    struct account *account;  /* lent; set before every handler and resume() once logged in */
+    struct account *selected; /* its handle, lent like `account`; NULL when none is selected */
     struct keywords keywords;
     struct view view; /* in state SELECTED */
 
@@ -82,7 +83,7 @@ static inline struct client *client_of(const struct call *call)
     return call->state;
 }
 
-/* Puts the account's handle of this worker into client->account. */
+/* Puts the handles of this worker into client->account and client->selected. */
 bool client_lend_account(struct call *call, struct error *err) MUST_CHECK;
 
 /* Leaves the selected mailbox, if there is one. */

@@ -9,6 +9,7 @@
  */
 #include "imapd/args.h"
 #include "imapd/command.h"
+#include "imapd/place.h"
 #include "imapd/reply.h"
 
 #include <stdlib.h>
@@ -59,10 +60,10 @@ static bool is_mailbox_literal(const struct args *args)
     return args->rest.len == 1 && args->rest.data[0] == ' ';
 }
 
-static bool find_target(struct call *call, struct slice name, struct mailbox_info *target,
+static bool find_target(struct call *call, struct slice name, struct place *target,
                         struct error *err)
 {
-    if (mailbox_by_name(client_of(call)->account, &call->arena, name, target, err))
+    if (place_find(call, name, RIGHT_INSERT, target, err))
         return true;
     if (err->kind == ERROR_NOT_FOUND)
         reply_no(call, "TRYCREATE", "There is no such mailbox");
@@ -72,7 +73,7 @@ static bool find_target(struct call *call, struct slice name, struct mailbox_inf
 }
 
 /* Refuses what is too big for the settings or the quota. */
-static bool has_room(struct call *call, uint64_t size)
+static bool has_room(struct call *call, const struct place *target, uint64_t size)
 {
     const struct client *client = client_of(call);
     struct quota quota;
@@ -82,7 +83,7 @@ static bool has_room(struct call *call, uint64_t size)
         reply_no(call, "TOOBIG", "The message is too big");
         return false;
     }
-    if (!account_quota(client->account, &quota, &err)) {
+    if (!account_quota(target->account, &quota, &err)) {
         reply_error(call, &err);
         return false;
     }
@@ -98,7 +99,7 @@ static enum literal_plan plan(struct call *call, struct args *args, const struct
 {
     struct client *client = client_of(call);
     struct append_args append = { 0 };
-    struct mailbox_info target;
+    struct place target;
     struct error err;
 
     if (is_mailbox_literal(args))
@@ -111,7 +112,8 @@ static enum literal_plan plan(struct call *call, struct args *args, const struct
         reply_no(call, NULL, "An empty message cannot be stored");
         return LITERAL_REFUSE;
     }
-    if (!find_target(call, append.mailbox, &target, &err) || !has_room(call, literal->size))
+    if (!find_target(call, append.mailbox, &target, &err) ||
+        !has_room(call, &target, literal->size))
         return LITERAL_REFUSE;
     client->append = NEW(struct append_work);
     client->append->body = body_new(client->imap->store);
@@ -141,7 +143,7 @@ static bool store(struct call *call, const struct append_args *append, uint32_t 
     struct client *client = client_of(call);
     struct append_work *work = client->append;
     struct append item = { .body = work->body, .received_ms = append->received_ms };
-    struct mailbox_info target;
+    struct place target;
     struct error err = work->error;
 
     if (work->has_nul) {
@@ -151,8 +153,8 @@ static bool store(struct call *call, const struct append_args *append, uint32_t 
     if (!find_target(call, append->mailbox, &target, &err))
         return false;
     if (work->failed || !body_finish(work->body, &err) ||
-        !keywords_bits(&client->keywords, client->account, &append->flags, &item.flags, &err) ||
-        !mailbox_append(client->account, target.id, &item, 1, false, uidvalidity_out, &err)) {
+        !keywords_bits(&client->keywords, target.account, &append->flags, &item.flags, &err) ||
+        !mailbox_append(target.account, target.info.id, &item, 1, false, uidvalidity_out, &err)) {
         reply_error(call, work->failed ? &work->error : &err);
         return false;
     }

@@ -3,6 +3,7 @@
  */
 #include "imapd/args.h"
 #include "imapd/command.h"
+#include "imapd/place.h"
 #include "imapd/reply.h"
 
 static void print_copyuid(const struct copy_result *result, struct buf *out)
@@ -15,12 +16,11 @@ static void print_copyuid(const struct copy_result *result, struct buf *out)
 
 /* The arguments of COPY and MOVE, and what they name. False after the reply. */
 static bool take_args(struct call *call, struct args *args, struct uidset *uids,
-                      uint64_t *target_out)
+                      struct place *target_out)
 {
     struct client *client = client_of(call);
     struct seqset set;
     struct slice name;
-    struct mailbox_info target;
     struct error err;
 
     if (!args_space(args) || !args_seqset(args, &set) || !args_space(args) ||
@@ -32,14 +32,13 @@ static bool take_args(struct call *call, struct args *args, struct uidset *uids,
         reply_bad(call, "There is no message with such a number");
         return false;
     }
-    if (!mailbox_by_name(client->account, &call->arena, name, &target, &err)) {
+    if (!place_find(call, name, RIGHT_INSERT, target_out, &err)) {
         if (err.kind == ERROR_NOT_FOUND)
             reply_no(call, "TRYCREATE", "There is no such mailbox");
         else
             reply_error(call, &err);
         return false;
     }
-    *target_out = target.id;
     return true;
 }
 
@@ -61,12 +60,13 @@ enum next imap_copy(struct call *call, struct args *args)
     AUTO(copy_result_free) struct copy_result result = { 0 };
     AUTO(buf_free) struct buf code = { 0 };
     struct client *client = client_of(call);
-    uint64_t target;
+    struct place target;
     struct error err;
 
     if (!take_args(call, args, &uids, &target))
         return NEXT_COMMAND;
-    if (!mailbox_copy(client->account, client->view.mailbox, &uids, target, false, &result, &err))
+    if (!mailbox_copy(client->selected, client->view.mailbox, &uids, target.info.id, false, &result,
+                      &err))
         return reply_error(call, &err);
     if (result.from.count == 0)
         return reply_nothing(call, &uids, "Nothing to copy");
@@ -97,14 +97,15 @@ enum next imap_move(struct call *call, struct args *args)
     AUTO(copy_result_free) struct copy_result result = { 0 };
     AUTO(buf_free) struct buf code = { 0 };
     struct client *client = client_of(call);
-    uint64_t target;
+    struct place target;
     struct error err;
 
     if (!take_args(call, args, &uids, &target))
         return NEXT_COMMAND;
     if (client->view.read_only)
         return reply_no(call, "READ-ONLY", "The mailbox is open for reading only");
-    if (!mailbox_copy(client->account, client->view.mailbox, &uids, target, true, &result, &err))
+    if (!mailbox_copy(client->selected, client->view.mailbox, &uids, target.info.id, true, &result,
+                      &err))
         return reply_error(call, &err);
     if (result.from.count == 0)
         return reply_nothing(call, &uids, "Nothing to move");
@@ -128,7 +129,7 @@ enum next imap_expunge(struct call *call, struct args *args)
         return reply_no(call, "READ-ONLY", "The mailbox is open for reading only");
     if (client->uid && !view_resolve(&client->view, &set, true, &uids))
         return reply_bad(call, "There is no such message");
-    if (!mailbox_expunge(client->account, client->view.mailbox, client->uid ? &uids : NULL, false,
+    if (!mailbox_expunge(client->selected, client->view.mailbox, client->uid ? &uids : NULL, false,
                          &expunged, &modseq, &err))
         return reply_error(call, &err);
     return reply_removed(call, &expunged, modseq, "EXPUNGE completed");

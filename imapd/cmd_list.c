@@ -5,6 +5,7 @@
 #include "imapd/condstore.h"
 #include "imapd/list_match.h"
 #include "imapd/list_tree.h"
+#include "imapd/place.h"
 #include "imapd/reply.h"
 #include "imapd/special_use.h"
 #include "imapd/status.h"
@@ -223,6 +224,16 @@ static void print_entry(struct call *call, const struct list_args *list,
     buf_add_text(out, "\r\n");
 }
 
+static bool print_status(struct call *call, const struct list_args *list,
+                         const struct list_entry *entry, struct error *err)
+{
+    struct place place = { .account = client_of(call)->account,
+                           .info = *entry->info,
+                           .rights = RIGHTS_ALL };
+
+    return status_print(call, &place, list->status_items, err);
+}
+
 static bool print_list(struct call *call, const struct list_args *list, struct error *err)
 {
     struct list_tree tree;
@@ -237,8 +248,7 @@ static bool print_list(struct call *call, const struct list_args *list, struct e
         if (!matches(list, entry->name))
             continue;
         print_entry(call, list, entry);
-        if (list->status_items != 0 && entry->info != NULL &&
-            !status_print(call, entry->info, list->status_items, err))
+        if (list->status_items != 0 && entry->info != NULL && !print_status(call, list, entry, err))
             return false;
     }
     return true;

@@ -139,14 +139,14 @@ static void look_at_view(struct search *search, size_t count)
     for (size_t end = search->next + count; search->next < end; search->next++) {
         struct search_data data = data_of(search, search->next);
 
-        if (view->gone.count > 0 && uidset_has(&view->gone, view->uids[search->next]))
+        if (view->gone.count > 0 && uidset_has(&view->gone, view_uid(view, search->next)))
             continue;
         switch (search_evaluate(search->program.root, &data)) {
         case SEARCH_YES:
             add_found(search, search->next);
             break;
         case SEARCH_OPEN:
-            search->msgs[search->n_open] = view->msgs[search->next];
+            search->msgs[search->n_open] = view_msg(view, search->next);
             search->open[search->n_open++] = search->next;
             break;
         case SEARCH_NO:
@@ -184,9 +184,9 @@ static void keep_envelope(const struct cached *cached, void *context)
 /* False with ERROR_NOT_FOUND: it is gone. */
 static bool load_message(struct search *search, size_t index, struct error *err)
 {
-    struct account *account = search->client->account;
+    struct account *account = search->client->selected;
     struct search_data data = data_of(search, index);
-    uint64_t msg = data.view->msgs[index];
+    uint64_t msg = view_msg(data.view, index);
 
     buf_clear(&search->bytes);
     buf_clear(&search->envelope);
@@ -194,7 +194,7 @@ static bool load_message(struct search *search, size_t index, struct error *err)
     if ((search->program.needs & SEARCH_NEEDS_ENVELOPE) != 0 &&
         !account_cached(account, &msg, 1, keep_envelope, &search->envelope, err))
         return false;
-    if (!account_read(account, msg, 0, data.view->sizes[index], &search->bytes, err))
+    if (!account_read(account, msg, 0, view_size(data.view, index), &search->bytes, err))
         return false;
     data.has_envelope = search->envelope.len > 0;
     data.envelope = buf_slice(&search->envelope);
@@ -224,7 +224,7 @@ static bool look_at_message(struct search *search, uint64_t *left, struct error 
         return true;
     if (answer == SEARCH_YES)
         add_found(search, index);
-    *left -= MIN(*left, search->client->view.sizes[index]);
+    *left -= MIN(*left, view_size(&search->client->view, index));
     search->loaded.has_message = false;
     search->n_looked++;
     return true;
@@ -233,7 +233,7 @@ static bool look_at_message(struct search *search, uint64_t *left, struct error 
 /* Looks at open messages until the slice's measure of bytes is full. */
 static bool look_at_messages(struct search *search, struct error *err)
 {
-    struct account *account = search->client->account;
+    struct account *account = search->client->selected;
     uint64_t left = SLICE_BYTES;
     bool ok = true;
 
@@ -268,7 +268,7 @@ static bool begin_slice(struct search *search, struct error *err)
     if ((search->program.needs & SEARCH_NEEDS_ENVELOPE) == 0)
         return true;
     search->n_open = 0;
-    if (n_open > 0 && !account_cached(search->client->account, search->msgs, n_open,
+    if (n_open > 0 && !account_cached(search->client->selected, search->msgs, n_open,
                                       look_at_envelope, search, err))
         return false;
     search->n_looked = 0;
@@ -279,7 +279,7 @@ static uint32_t number_of(const struct search *search, size_t i)
 {
     uint32_t index = search->found[i];
 
-    return search->client->uid ? search->client->view.uids[index] : index + 1;
+    return search->client->uid ? view_uid(&search->client->view, index) : index + 1;
 }
 
 /* Is this one of the messages that the client is told of? MIN and MAX alone are just those (RFC
@@ -299,7 +299,7 @@ static uint64_t highest_modseq(const struct search *search)
 
     for (size_t i = 0; i < search->n_found; i++)
         if (is_told(search, i))
-            highest = MAX(highest, search->client->view.modseqs[search->found[i]]);
+            highest = MAX(highest, view_modseq(&search->client->view, search->found[i]));
     return highest;
 }
 
@@ -353,7 +353,8 @@ static void save(const struct search *search)
     uidset_clear(&view->saved);
     for (size_t i = 0; i < search->n_found; i++)
         if (is_told(search, i))
-            uidset_add(&view->saved, view->uids[search->found[i]], view->uids[search->found[i]]);
+            uidset_add(&view->saved, view_uid(view, search->found[i]),
+                       view_uid(view, search->found[i]));
 }
 
 static enum next finish(struct call *call, struct search *search, const struct error *err)

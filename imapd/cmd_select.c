@@ -3,6 +3,7 @@
 #include "imapd/args.h"
 #include "imapd/command.h"
 #include "imapd/condstore.h"
+#include "imapd/place.h"
 #include "imapd/reply.h"
 #include "imapd/resync.h"
 
@@ -49,16 +50,18 @@ static bool take_select(struct args *args, struct select_args *select, bool qres
 }
 
 /* Reads the whole mailbox into the view; `recent` is claimed unless we only look. */
-static bool open_view(struct client *client, uint64_t mailbox, bool read_only, struct error *err)
+static bool open_view(struct client *client, const struct place *place, bool read_only,
+                      struct error *err)
 {
     AUTO(changes_free) struct changes changes = { 0 };
     AUTO(view_news_free) struct view_news news = { 0 };
     struct view *view = &client->view;
+    uint64_t mailbox = place->info.id;
     uint32_t first;
 
-    if (!mailbox_changes(client->account, mailbox, 0, NULL, &changes, err) ||
-        !mailbox_recent(client->account, mailbox, !read_only, &first, err) ||
-        !keywords_load(&client->keywords, client->account, err))
+    if (!mailbox_changes(place->account, mailbox, 0, NULL, &changes, err) ||
+        !mailbox_recent(place->account, mailbox, !read_only, &first, err) ||
+        !keywords_load(&client->keywords, place->account, err))
         return false;
     *view = (struct view){ .mailbox = mailbox,
                            .read_only = read_only,
@@ -66,6 +69,7 @@ static bool open_view(struct client *client, uint64_t mailbox, bool read_only, s
     view_apply(view, &changes, false, &news);
     if (first < view->uidnext)
         uidset_add(&view->recent, MAX(first, 1), view->uidnext - 1);
+    client->selected = place->account;
     client->state = CLIENT_SELECTED;
     return true;
 }
@@ -124,7 +128,7 @@ static enum next select_mailbox(struct call *call, struct args *args, bool read_
 {
     struct select_args *select = ARENA_NEW(&call->arena, struct select_args);
     struct client *client = client_of(call);
-    struct mailbox_info info;
+    struct place place;
     struct error err;
 
     if (!take_select(args, select, client->qresync))
@@ -132,8 +136,8 @@ static enum next select_mailbox(struct call *call, struct args *args, bool read_
     leave(call);
     if (select->condstore)
         condstore_enable(call);
-    if (!mailbox_by_name(client->account, &call->arena, select->name, &info, &err) ||
-        !open_view(client, info.id, read_only, &err))
+    if (!place_find(call, select->name, RIGHT_READ, &place, &err) ||
+        !open_view(client, &place, read_only, &err))
         return reply_error(call, &err);
     tell_view(call);
     if (!select->has_resync || select->resync.uidvalidity != client->view.uidvalidity)
@@ -171,7 +175,7 @@ enum next imap_close(struct call *call, struct args *args)
     if (!args_end(args))
         return reply_syntax(call, args);
     if (!client->view.read_only &&
-        !mailbox_expunge(client->account, client->view.mailbox, NULL, false, &expunged, &modseq,
+        !mailbox_expunge(client->selected, client->view.mailbox, NULL, false, &expunged, &modseq,
                          &err) &&
         err.kind != ERROR_NOT_FOUND)
         return reply_error(call, &err);

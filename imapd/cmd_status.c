@@ -3,55 +3,57 @@
 #include "imapd/args.h"
 #include "imapd/command.h"
 #include "imapd/condstore.h"
+#include "imapd/place.h"
 #include "imapd/reply.h"
 #include "imapd/status.h"
 
 /* Most are columns of the mailbox's row; some are counted. */
-typedef bool (*status_value)(struct client *client, const struct mailbox_info *info,
-                             uint64_t *value_out, struct error *err);
+typedef bool (*status_value)(struct client *client, const struct place *place, uint64_t *value_out,
+                             struct error *err);
 
 #define COLUMN(function, expression)                                                               \
-    static bool function(struct client *client, const struct mailbox_info *info,                   \
-                         uint64_t *value_out, struct error *err)                                   \
+    static bool function(struct client *client, const struct place *place, uint64_t *value_out,    \
+                         struct error *err)                                                        \
     {                                                                                              \
         *value_out = (expression);                                                                 \
         return true;                                                                               \
     }
 
-COLUMN(value_messages, info->n_total)
-COLUMN(value_uidnext, info->uidnext)
-COLUMN(value_uidvalidity, info->uidvalidity)
-COLUMN(value_unseen, info->n_unseen)
-COLUMN(value_deleted, info->n_deleted)
-COLUMN(value_size, info->bytes)
-COLUMN(value_modseq, info->modseq)
+COLUMN(value_messages, place->info.n_total)
+COLUMN(value_uidnext, place->info.uidnext)
+COLUMN(value_uidvalidity, place->info.uidvalidity)
+COLUMN(value_unseen, place->info.n_unseen)
+COLUMN(value_deleted, place->info.n_deleted)
+COLUMN(value_size, place->info.bytes)
+COLUMN(value_modseq, place->info.modseq)
 COLUMN(value_appendlimit, client->imap->settings->literal)
 
 /* UIDs may have gaps, so the recent ones are counted where there can be any. */
-static bool value_recent(struct client *client, const struct mailbox_info *info,
-                         uint64_t *value_out, struct error *err)
+static bool value_recent(struct client *client, const struct place *place, uint64_t *value_out,
+                         struct error *err)
 {
     AUTO(changes_free) struct changes changes = { 0 };
     AUTO(uidset_free) struct uidset recent = { 0 };
 
     *value_out = 0;
-    if (info->recent_from >= info->uidnext)
+    if (place->info.recent_from >= place->info.uidnext)
         return true;
-    uidset_add(&recent, MAX(info->recent_from, 1), info->uidnext - 1);
-    if (!mailbox_changes(client->account, info->id, 0, &recent, &changes, err))
+    uidset_add(&recent, MAX(place->info.recent_from, 1), place->info.uidnext - 1);
+    if (!mailbox_changes(place->account, place->info.id, 0, &recent, &changes, err))
         return false;
     *value_out = changes.count;
     return true;
 }
 
 /* In units of 1024 bytes, RFC 9208 section 5.1. */
-static bool value_deleted_storage(struct client *client, const struct mailbox_info *info,
+static bool value_deleted_storage(struct client *client, const struct place *place,
                                   uint64_t *value_out, struct error *err)
 {
     AUTO(changes_free) struct changes changes = { 0 };
     uint64_t bytes = 0;
 
-    if (info->n_deleted > 0 && !mailbox_changes(client->account, info->id, 0, NULL, &changes, err))
+    if (place->info.n_deleted > 0 &&
+        !mailbox_changes(place->account, place->info.id, 0, NULL, &changes, err))
         return false;
     for (size_t i = 0; i < changes.count; i++)
         if ((changes.mails[i].flags & MAIL_DELETED) != 0)
@@ -111,8 +113,7 @@ bool status_wants_modseq(unsigned items)
     return false;
 }
 
-bool status_print(struct call *call, const struct mailbox_info *info, unsigned items,
-                  struct error *err)
+bool status_print(struct call *call, const struct place *place, unsigned items, struct error *err)
 {
     struct client *client = client_of(call);
     struct buf *out = &call->out;
@@ -120,12 +121,12 @@ bool status_print(struct call *call, const struct mailbox_info *info, unsigned i
     char before = '(';
 
     buf_add_text(out, "* STATUS ");
-    reply_mailbox(client, out, info->name);
+    reply_mailbox(client, out, place->info.name);
     buf_add_byte(out, ' ');
     for (size_t i = 0; i < COUNT_OF(status_items); i++) {
         if ((items & 1u << i) == 0)
             continue;
-        if (!status_items[i].value(client, info, &value, err))
+        if (!status_items[i].value(client, place, &value, err))
             return false;
         buf_add_byte(out, before);
         before = ' ';
@@ -140,7 +141,7 @@ bool status_print(struct call *call, const struct mailbox_info *info, unsigned i
 /* status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")" */
 enum next imap_status(struct call *call, struct args *args)
 {
-    struct mailbox_info info;
+    struct place place;
     struct slice name;
     struct error err;
     unsigned items;
@@ -151,10 +152,10 @@ enum next imap_status(struct call *call, struct args *args)
         return reply_syntax(call, args);
     if (status_wants_modseq(items))
         condstore_enable(call);
-    if (!mailbox_by_name(client_of(call)->account, &call->arena, name, &info, &err))
+    if (!place_find(call, name, RIGHT_READ, &place, &err))
         return reply_error(call, &err);
     start = call->out.len;
-    if (!status_print(call, &info, items, &err)) {
+    if (!status_print(call, &place, items, &err)) {
         buf_truncate(&call->out, start);
         return reply_error(call, &err);
     }

@@ -58,8 +58,8 @@ static void tell_modseq(struct call *call, size_t index)
     struct client *client = client_of(call);
 
     buf_fmt(&call->out, "* %zu FETCH (", index + 1);
-    buf_fmt(&call->out, "UID %u MODSEQ (%llu))\r\n", client->view.uids[index],
-            (unsigned long long)client->view.modseqs[index]);
+    buf_fmt(&call->out, "UID %u MODSEQ (%llu))\r\n", view_uid(&client->view, index),
+            (unsigned long long)view_modseq(&client->view, index));
 }
 
 static uint64_t changed_flags(uint64_t flags, const struct flag_change *change)
@@ -88,8 +88,9 @@ static void tell_result(struct call *call, const struct flags_result *result,
 
         if (!view_find(&client->view, mail->uid, &index))
             continue; /* newer than the client's view: it hears of it with its EXISTS */
-        changed = client->view.modseqs[index] != mail->modseq;
-        as_expected = changed_flags(client->view.flags[index], &store->change) == mail->flags;
+        changed = view_modseq(&client->view, index) != mail->modseq;
+        as_expected =
+            changed_flags(view_flags(&client->view, index), &store->change) == mail->flags;
         view_set(&client->view, index, mail->flags, mail->modseq);
         if (!store->silent || !as_expected)
             reply_fetch_flags(call, index);
@@ -128,11 +129,11 @@ enum next imap_store(struct call *call, struct args *args)
         return reply_bad(call, "There is no message with such a number");
     if (store.change.guarded)
         condstore_enable(call);
-    if (!keywords_bits(&client->keywords, client->account, &store.flags, &store.change.flags,
+    if (!keywords_bits(&client->keywords, client->selected, &store.flags, &store.change.flags,
                        &err) ||
-        !mailbox_store_flags(client->account, client->view.mailbox, &uids, &store.change, &result,
+        !mailbox_store_flags(client->selected, client->view.mailbox, &uids, &store.change, &result,
                              &err) ||
-        !keywords_learn(&client->keywords, client->account, store.change.flags, &err))
+        !keywords_learn(&client->keywords, client->selected, store.change.flags, &err))
         return reply_error(call, &err);
     tell_result(call, &result, &store);
     if (result.refused.count > 0)

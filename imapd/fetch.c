@@ -44,7 +44,7 @@ static bool take_modifiers(struct fetch *fetch, struct args *args)
 
 static bool is_wanted(const struct fetch *fetch, size_t index)
 {
-    return !fetch->changed_only || fetch->client->view.modseqs[index] > fetch->changed_since;
+    return !fetch->changed_only || view_modseq(&fetch->client->view, index) > fetch->changed_since;
 }
 
 /* Marks the messages as \Seen in one go; their FLAGS are told with their line. */
@@ -58,11 +58,12 @@ static bool set_seen(struct fetch *fetch, struct error *err)
     size_t index;
 
     while (view_next(view, &fetch->uids, &walk, &index))
-        if ((view->flags[index] & MAIL_SEEN) == 0 && is_wanted(fetch, index))
-            uidset_add(&unseen, view->uids[index], view->uids[index]);
+        if ((view_flags(view, index) & MAIL_SEEN) == 0 && is_wanted(fetch, index))
+            uidset_add(&unseen, view_uid(view, index), view_uid(view, index));
     if (unseen.count == 0)
         return true;
-    if (!mailbox_store_flags(fetch->client->account, view->mailbox, &unseen, &change, &result, err))
+    if (!mailbox_store_flags(fetch->client->selected, view->mailbox, &unseen, &change, &result,
+                             err))
         return false;
     for (size_t i = 0; i < result.count; i++) {
         if (!view_find(view, result.mails[i].uid, &index))
@@ -112,7 +113,7 @@ static bool tell_vanished(struct fetch *fetch, const struct seqset *set, struct 
     struct client *client = fetch->client;
 
     asked_uids(fetch, set, &asked);
-    if (!mailbox_changes(client->account, client->view.mailbox, fetch->changed_since, NULL,
+    if (!mailbox_changes(client->selected, client->view.mailbox, fetch->changed_since, NULL,
                          &changes, err))
         return false;
     intersect(&changes.vanished, &asked, &gone);
@@ -161,11 +162,11 @@ static bool next_slice(struct fetch *fetch, struct error *err)
            view_next(view, &fetch->uids, &fetch->walk, &index)) {
         if (!is_wanted(fetch, index))
             continue;
-        msgs[fetch->n_slice] = view->msgs[index];
+        msgs[fetch->n_slice] = view_msg(view, index);
         fetch->slice[fetch->n_slice++] = index;
     }
     return fetch->n_slice == 0 || (fetch->needs & FETCH_NEEDS_CACHE) == 0 ||
-           account_cached(fetch->client->account, msgs, fetch->n_slice, keep_texts, fetch, err);
+           account_cached(fetch->client->selected, msgs, fetch->n_slice, keep_texts, fetch, err);
 }
 
 static bool has_item(const struct fetch *fetch, const char *name)
@@ -183,19 +184,19 @@ static void tell_seen(struct fetch *fetch, size_t index)
     const struct client *client = fetch->client;
     struct buf *out = &fetch->call->out;
 
-    if (fetch->seen.count == 0 || !uidset_has(&fetch->seen, client->view.uids[index]))
+    if (fetch->seen.count == 0 || !uidset_has(&fetch->seen, view_uid(&client->view, index)))
         return;
     if (!has_item(fetch, "FLAGS")) {
         buf_add_text(out, " FLAGS ");
-        flags_print(&client->keywords, client->view.flags[index],
+        flags_print(&client->keywords, view_flags(&client->view, index),
                     view_is_recent(&client->view, index), out);
     }
     if (client->condstore && !has_item(fetch, "UID")) {
         buf_add_text(out, " UID ");
-        buf_add_number(out, client->view.uids[index]);
+        buf_add_number(out, view_uid(&client->view, index));
     }
     if (client->condstore && !has_item(fetch, "MODSEQ"))
-        buf_fmt(out, " MODSEQ (%llu)", (unsigned long long)client->view.modseqs[index]);
+        buf_fmt(out, " MODSEQ (%llu)", (unsigned long long)view_modseq(&client->view, index));
 }
 
 /* "* n FETCH (...)": goes on where the last call stopped. */
@@ -245,7 +246,7 @@ static enum fetch_result write_messages(struct fetch *fetch, struct error *err)
 
 static bool write_slice(struct fetch *fetch, struct error *err)
 {
-    struct account *account = fetch->client->account;
+    struct account *account = fetch->client->selected;
     bool hold = (fetch->needs & FETCH_NEEDS_BYTES) != 0 && fetch->at + 1 < fetch->n_slice;
     enum fetch_result result;
 

@@ -14,7 +14,7 @@ static enum fetch_result write_flags(struct fetch *fetch, const struct fetch_ite
 {
     const struct view *view = &fetch->client->view;
 
-    flags_print(&fetch->client->keywords, view->flags[index], view_is_recent(view, index),
+    flags_print(&fetch->client->keywords, view_flags(view, index), view_is_recent(view, index),
                 &fetch->call->out);
     return FETCH_DONE;
 }
@@ -22,14 +22,14 @@ static enum fetch_result write_flags(struct fetch *fetch, const struct fetch_ite
 static enum fetch_result write_uid(struct fetch *fetch, const struct fetch_item *item, size_t index,
                                    struct error *err)
 {
-    buf_add_number(&fetch->call->out, fetch->client->view.uids[index]);
+    buf_add_number(&fetch->call->out, view_uid(&fetch->client->view, index));
     return FETCH_DONE;
 }
 
 static enum fetch_result write_size(struct fetch *fetch, const struct fetch_item *item,
                                     size_t index, struct error *err)
 {
-    buf_add_number(&fetch->call->out, fetch->client->view.sizes[index]);
+    buf_add_number(&fetch->call->out, view_size(&fetch->client->view, index));
     return FETCH_DONE;
 }
 
@@ -37,7 +37,7 @@ static enum fetch_result write_modseq(struct fetch *fetch, const struct fetch_it
                                       size_t index, struct error *err)
 {
     buf_add_byte(&fetch->call->out, '(');
-    buf_add_number(&fetch->call->out, fetch->client->view.modseqs[index]);
+    buf_add_number(&fetch->call->out, view_modseq(&fetch->client->view, index));
     buf_add_byte(&fetch->call->out, ')');
     return FETCH_DONE;
 }
@@ -46,7 +46,7 @@ static enum fetch_result write_internaldate(struct fetch *fetch, const struct fe
                                             size_t index, struct error *err)
 {
     buf_add_byte(&fetch->call->out, '"');
-    imap_date_time_print(fetch->client->view.received_ms[index], &fetch->call->out);
+    imap_date_time_print(view_received_ms(&fetch->client->view, index), &fetch->call->out);
     buf_add_byte(&fetch->call->out, '"');
     return FETCH_DONE;
 }
@@ -102,7 +102,7 @@ static enum fetch_result write_body(struct fetch *fetch, const struct fetch_item
 /* Reads the message up to `len` bytes into fetch->bytes. False with ERROR_NOT_FOUND: it is gone. */
 static bool load(struct fetch *fetch, size_t index, uint64_t len, struct error *err)
 {
-    uint64_t msg = fetch->client->view.msgs[index];
+    uint64_t msg = view_msg(&fetch->client->view, index);
 
     if (fetch->loaded != msg) {
         buf_clear(&fetch->bytes);
@@ -110,12 +110,12 @@ static bool load(struct fetch *fetch, size_t index, uint64_t len, struct error *
         fetch->tree = NULL;
         fetch->loaded = msg;
     }
-    len = MIN(len, fetch->client->view.sizes[index]);
+    len = MIN(len, view_size(&fetch->client->view, index));
     if (fetch->bytes.len >= len)
         return true;
     len -= fetch->bytes.len;
     fetch->n_read += len;
-    return account_read(fetch->client->account, msg, fetch->bytes.len, (size_t)len, &fetch->bytes,
+    return account_read(fetch->client->selected, msg, fetch->bytes.len, (size_t)len, &fetch->bytes,
                         err);
 }
 
@@ -133,7 +133,7 @@ static bool load_header(struct fetch *fetch, size_t index, struct slice *header_
                         struct error *err)
 {
     const struct fetch_cached *cached = cached_of(fetch, index);
-    uint64_t size = fetch->client->view.sizes[index];
+    uint64_t size = view_size(&fetch->client->view, index);
     size_t len;
 
     if (cached != NULL && cached->header_len > 0) {
@@ -183,7 +183,7 @@ static enum fetch_result stream(struct fetch *fetch, size_t index, struct error 
     struct buf *out = &fetch->call->out;
     size_t len = (size_t)MIN(fetch->to - fetch->from, STREAM_BYTES), at = out->len;
 
-    if (len > 0 && !account_read(fetch->client->account, fetch->client->view.msgs[index],
+    if (len > 0 && !account_read(fetch->client->selected, view_msg(&fetch->client->view, index),
                                  fetch->from, len, out, err))
         return FETCH_FAILED;
     if (out->len - at < len) {
@@ -237,7 +237,7 @@ static bool find_section(struct fetch *fetch, const struct section *section, siz
                          size_t *at_out, size_t *len_out, struct error *err)
 {
     struct section_memo *memo = &fetch->client->memo;
-    uint64_t msg = fetch->client->view.msgs[index];
+    uint64_t msg = view_msg(&fetch->client->view, index);
 
     if (memo->msg == msg && memo->what == section->what && memo->depth == section->depth &&
         memcmp(memo->path, section->path, section->depth * sizeof(section->path[0])) == 0) {
@@ -286,7 +286,8 @@ static enum fetch_result write_section(struct fetch *fetch, const struct fetch_i
     if (fetch->streaming)
         return stream(fetch, index, err);
     if (section_is_whole(section))
-        result = begin_stream(fetch, section, index, 0, fetch->client->view.sizes[index], err);
+        result =
+            begin_stream(fetch, section, index, 0, view_size(&fetch->client->view, index), err);
     else if (section_is_header(section))
         result = write_header(fetch, section, index, err);
     else

@@ -47,14 +47,14 @@ void reply_fetch_flags(struct call *call, size_t index)
     buf_add_text(out, " FETCH (");
     if (client->uid || client->condstore) { /* RFC 7162 section 3.2.4 */
         buf_add_text(out, "UID ");
-        buf_add_number(out, view->uids[index]);
+        buf_add_number(out, view_uid(view, index));
         buf_add_byte(out, ' ');
     }
     buf_add_text(out, "FLAGS ");
-    flags_print(&client->keywords, view->flags[index], view_is_recent(view, index), out);
+    flags_print(&client->keywords, view_flags(view, index), view_is_recent(view, index), out);
     if (client->condstore) {
         buf_add_text(out, " MODSEQ (");
-        buf_add_number(out, view->modseqs[index]);
+        buf_add_number(out, view_modseq(view, index));
         buf_add_byte(out, ')');
     }
     buf_add_text(out, ")\r\n");
@@ -100,7 +100,7 @@ static bool claim_recent(struct call *call, struct error *err)
     struct view *view = &client->view;
     uint32_t first;
 
-    if (!mailbox_recent(client->account, view->mailbox, !view->read_only, &first, err))
+    if (!mailbox_recent(client->selected, view->mailbox, !view->read_only, &first, err))
         return false;
     if (first < view->uidnext)
         uidset_add(&view->recent, first, view->uidnext - 1);
@@ -113,7 +113,7 @@ static bool learn_keywords(struct client *client, const struct changes *changes,
 
     for (size_t i = 0; i < changes->count; i++)
         flags |= changes->mails[i].flags;
-    return keywords_learn(&client->keywords, client->account, flags, err);
+    return keywords_learn(&client->keywords, client->selected, flags, err);
 }
 
 /* While expunges are held back, modseqs beyond theirs may have been told: a client that kept those
@@ -138,7 +138,7 @@ bool reply_sync(struct call *call, bool may_expunge, struct error *err)
     struct view *view = &client->view;
     bool was_held = view->gone.count > 0;
 
-    if (!mailbox_changes(client->account, view->mailbox, view->modseq, NULL, &changes, err) ||
+    if (!mailbox_changes(client->selected, view->mailbox, view->modseq, NULL, &changes, err) ||
         !learn_keywords(client, &changes, err))
         return false;
     view_apply(view, &changes, may_expunge, &news);

@@ -78,7 +78,7 @@ static uint32_t last_match(const struct view *view, const struct resync_args *ar
     uint32_t seq, uid, match = 0;
 
     while (next_number(&seqs, &seq) && next_number(&uids, &uid)) {
-        if (seq > view->count || view->uids[seq - 1] != uid)
+        if (seq > view->count || view_uid(view, seq - 1) != uid)
             break;
         match = uid;
     }
@@ -92,7 +92,7 @@ static bool tell_vanished(struct call *call, const struct resync_args *args,
     const struct view *view = &client_of(call)->view;
     uint32_t match = last_match(view, args);
 
-    if (!mailbox_changes(client_of(call)->account, view->mailbox, args->modseq,
+    if (!mailbox_changes(client_of(call)->selected, view->mailbox, args->modseq,
                          args->has_known ? known : NULL, &changes, err))
         return false;
     if (match > 0)
@@ -121,7 +121,7 @@ static enum next tell_changed(struct call *call)
     size_t index;
 
     while (view_next(&client->view, &work->known, &work->walk, &index)) {
-        if (client->view.modseqs[index] > work->modseq)
+        if (view_modseq(&client->view, index) > work->modseq)
             reply_fetch_flags(call, index);
         if (call->out.len >= OUT_ENOUGH)
             return NEXT_AGAIN;

@@ -40,13 +40,13 @@ static enum search_answer match_all(const struct search_node *node, const struct
 
 static enum search_answer match_has(const struct search_node *node, const struct search_data *data)
 {
-    return answer((data->view->flags[data->index] & node->number) != 0);
+    return answer((view_flags(data->view, data->index) & node->number) != 0);
 }
 
 static enum search_answer match_lacks(const struct search_node *node,
                                       const struct search_data *data)
 {
-    return answer((data->view->flags[data->index] & node->number) == 0);
+    return answer((view_flags(data->view, data->index) & node->number) == 0);
 }
 
 static enum search_answer match_recent(const struct search_node *node,
@@ -63,13 +63,13 @@ static enum search_answer match_old(const struct search_node *node, const struct
 static enum search_answer match_new(const struct search_node *node, const struct search_data *data)
 {
     return answer(view_is_recent(data->view, data->index) &&
-                  (data->view->flags[data->index] & MAIL_SEEN) == 0);
+                  (view_flags(data->view, data->index) & MAIL_SEEN) == 0);
 }
 
 /* INTERNALDATE's day, in UTC: that is how FETCH shows it. */
 static int64_t received_day(const struct search_data *data)
 {
-    int64_t ms = data->view->received_ms[data->index];
+    int64_t ms = view_received_ms(data->view, data->index);
 
     return ms >= 0 ? ms / DAY_MS : (ms - DAY_MS + 1) / DAY_MS;
 }
@@ -121,24 +121,24 @@ static enum search_answer match_sent_since(const struct search_node *node,
 static enum search_answer match_larger(const struct search_node *node,
                                        const struct search_data *data)
 {
-    return answer(data->view->sizes[data->index] > node->number);
+    return answer(view_size(data->view, data->index) > node->number);
 }
 
 static enum search_answer match_smaller(const struct search_node *node,
                                         const struct search_data *data)
 {
-    return answer(data->view->sizes[data->index] < node->number);
+    return answer(view_size(data->view, data->index) < node->number);
 }
 
 static enum search_answer match_modseq(const struct search_node *node,
                                        const struct search_data *data)
 {
-    return answer(data->view->modseqs[data->index] >= node->number);
+    return answer(view_modseq(data->view, data->index) >= node->number);
 }
 
 static enum search_answer match_uids(const struct search_node *node, const struct search_data *data)
 {
-    return answer(uidset_has(&node->uids, data->view->uids[data->index]));
+    return answer(uidset_has(&node->uids, view_uid(data->view, data->index)));
 }
 
 static enum search_answer match_and(const struct search_node *node, const struct search_data *data)
@@ -228,7 +228,7 @@ static const struct search_kind kind_set = { "set", ARG_UIDS, 0, match_uids, 0 }
 /* Each key may go over all of the message: a thousand keys are not for one turn. */
 enum search_answer search_evaluate(struct search_node *node, const struct search_data *data)
 {
-    uint64_t msg = data->view->msgs[data->index];
+    uint64_t msg = view_msg(data->view, data->index);
 
     if (node->kind->needs == 0 || !data->has_message)
         return node->kind->match(node, data);

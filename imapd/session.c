@@ -12,12 +12,18 @@ bool client_lend_account(struct call *call, struct error *err)
 {
     struct client *client = client_of(call);
 
-    return desk_account(call->desk, client->account_id, &client->account, err);
+    client->selected = NULL;
+    if (!desk_account(call->desk, client->account_id, &client->account, err))
+        return false;
+    if (client->state == CLIENT_SELECTED)
+        client->selected = client->account;
+    return true;
 }
 
 void client_unselect(struct client *client)
 {
     view_free(&client->view);
+    client->selected = NULL;
     if (client->state == CLIENT_SELECTED)
         client->state = CLIENT_AUTHENTICATED;
 }
@@ -105,7 +111,7 @@ static enum next go_on(struct call *call)
     if (client->account_id != 0 && !client_lend_account(call, &err))
         return lose_account(call, &err);
     next = client->resume != NULL ? client->resume(call) : take_command(call);
-    client->account = NULL;
+    client->account = client->selected = NULL;
     return client->state == CLIENT_LOGOUT ? NEXT_CLOSE : next;
 }
 

@@ -4,6 +4,7 @@
 #include "imapd/client.h"
 
 struct args;
+struct place;
 
 /* "(" status-att *(SP status-att) ")", as bits. */
 bool status_take_items(struct args *args, unsigned *items_out);
@@ -12,5 +13,5 @@ bool status_take_items(struct args *args, unsigned *items_out);
 bool status_wants_modseq(unsigned items);
 
 /* Writes "* STATUS name (...)". */
-bool status_print(struct call *call, const struct mailbox_info *info, unsigned items,
+bool status_print(struct call *call, const struct place *place, unsigned items,
                   struct error *err) MUST_CHECK;

@@ -50,6 +50,37 @@ void view_apply(struct view *view, const struct changes *changes, bool may_expun
                 struct view_news *news);
 void view_news_free(struct view_news *news);
 
+/* What the client knows of the message at an index; only view.c looks at the arrays themselves. */
+static inline uint32_t view_uid(const struct view *view, size_t index)
+{
+    return view->uids[index];
+}
+
+static inline uint32_t view_size(const struct view *view, size_t index)
+{
+    return view->sizes[index];
+}
+
+static inline uint64_t view_flags(const struct view *view, size_t index)
+{
+    return view->flags[index];
+}
+
+static inline uint64_t view_modseq(const struct view *view, size_t index)
+{
+    return view->modseqs[index];
+}
+
+static inline uint64_t view_msg(const struct view *view, size_t index)
+{
+    return view->msgs[index];
+}
+
+static inline int64_t view_received_ms(const struct view *view, size_t index)
+{
+    return view->received_ms[index];
+}
+
 /* Index of a UID; false when it is not there. */
 bool view_find(const struct view *view, uint32_t uid, size_t *index_out);
 size_t view_lower(const struct view *view, uint32_t uid); /* index of the first UID >= uid */

@@ -65,11 +65,11 @@ static void obey(struct model *model, const struct view *view, const struct view
     }
     assert_int_equal(news->grown, view->count > model->n_client);
     for (; model->n_client < view->count; model->n_client++) {
-        model->client[model->n_client] = view->uids[model->n_client];
-        model->client_flags[model->n_client] = view->flags[model->n_client];
+        model->client[model->n_client] = view_uid(view, model->n_client);
+        model->client_flags[model->n_client] = view_flags(view, model->n_client);
     }
     for (size_t i = 0; i < news->n_changed; i++)
-        model->client_flags[news->changed[i]] = view->flags[news->changed[i]];
+        model->client_flags[news->changed[i]] = view_flags(view, news->changed[i]);
 }
 
 static void compare(const struct model *model, const struct view *view, bool may_expunge)
@@ -78,14 +78,14 @@ static void compare(const struct model *model, const struct view *view, bool may
 
     assert_int_equal(view->count, model->n_client);
     for (size_t i = 0; i < view->count; i++) {
-        uint32_t uid = view->uids[i];
+        uint32_t uid = view_uid(view, i);
 
         assert_int_equal(uid, model->client[i]);
-        assert_int_equal(view->flags[i], model->client_flags[i]);
-        assert_int_equal(view->msgs[i], uid * 10);
+        assert_int_equal(view_flags(view, i), model->client_flags[i]);
+        assert_int_equal(view_msg(view, i), uid * 10);
         assert_int_equal(!model->there[uid], uidset_has(&view->gone, uid));
         if (model->there[uid])
-            assert_int_equal(view->flags[i], model->flags[uid]);
+            assert_int_equal(view_flags(view, i), model->flags[uid]);
         there += model->there[uid];
     }
     if (may_expunge)
@@ -178,7 +178,7 @@ static void test_resolve(void **state)
         if (view_resolve(&view, &set, cases[i].by_uid, &uids) != (cases[i].want != NULL))
             fail_msg("%s", cases[i].set);
         while (view_next(&view, &uids, &walk, &index))
-            uidset_add(&found, view.uids[index], view.uids[index]);
+            uidset_add(&found, view_uid(&view, index), view_uid(&view, index));
         uidset_print(&found, &printed);
         if (cases[i].want != NULL)
             assert_string_equal(buf_text(&printed), cases[i].want);
@@ -249,7 +249,7 @@ static void test_modseq_is_news(void **state)
         view.tells_modseq = tells;
         view_apply(&view, &changes, true, &news);
         assert_int_equal(news.n_changed, tells);
-        assert_int_equal(view.modseqs[1], 9);
+        assert_int_equal(view_modseq(&view, 1), 9);
         view_news_free(&news);
         view_free(&view);
     }
