@@ -50,6 +50,7 @@ struct client {
     struct imap *imap;
     enum client_state state;
     bool condstore, qresync, utf8; /* enabled: RFC 7162 section 3.1, 3.2, RFC 6855 section 3 */
+    bool rev2, uidonly;            /* enabled: RFC 9051 section 6.3.1, RFC 9586 section 3 */
 
     uint64_t account_id;
     struct account *account;  /* lent; set before every handler and resume() once logged in */
