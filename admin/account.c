@@ -22,32 +22,57 @@ static bool ask_and_hash(struct tool *tool, bool from_stdin, struct buf *argon, 
     return ok;
 }
 
-struct quota_options {
-    const char *bytes, *messages; /* NULL: not given */
+static const struct {
+    const char *option;
+    size_t offset; /* in struct account_limits */
+} quota_options[] = {
+    { "--bytes", offsetof(struct account_limits, bytes) },
+    { "--messages", offsetof(struct account_limits, messages) },
+    { "--mailboxes", offsetof(struct account_limits, mailboxes) },
+    { "--annotations", offsetof(struct account_limits, annotation_bytes) },
 };
 
-static bool take_quota(struct tool *tool, struct quota_options *options)
+struct quota_values {
+    const char *texts[COUNT_OF(quota_options)]; /* NULL: not given */
+    bool any;
+};
+
+static bool take_quota(struct tool *tool, struct quota_values *values)
 {
-    *options = (struct quota_options){ 0 };
-    return tool_option(tool, "--bytes", &options->bytes) &&
-           tool_option(tool, "--messages", &options->messages);
+    *values = (struct quota_values){ 0 };
+    for (size_t i = 0; i < COUNT_OF(quota_options); i++) {
+        if (!tool_option(tool, quota_options[i].option, &values->texts[i]))
+            return false;
+        values->any = values->any || values->texts[i] != NULL;
+    }
+    return true;
 }
 
-/* The account's limits, changed by what was given. */
-static bool set_quota(struct tool *tool, const struct account_info *account,
-                      const struct quota_options *options)
+/* The limits, changed by what was given. */
+static bool change_limits(struct tool *tool, const struct quota_values *values,
+                          struct account_limits *limits)
 {
-    uint64_t bytes = account->quota_bytes, messages = account->quota_messages;
+    for (size_t i = 0; i < COUNT_OF(quota_options); i++) {
+        uint64_t *limit = (uint64_t *)((char *)limits + quota_options[i].offset);
 
-    if (options->bytes != NULL && !tool_number(tool, "--bytes", options->bytes, &bytes))
-        return false;
-    if (options->messages != NULL && !tool_number(tool, "--messages", options->messages, &messages))
-        return false;
-    return account_set_quota(tool->desk, account->id, bytes, messages, &tool->err);
+        if (values->texts[i] != NULL &&
+            !tool_number(tool, quota_options[i].option, values->texts[i], limit))
+            return false;
+    }
+    return true;
+}
+
+static bool set_quota(struct tool *tool, const struct account_info *account,
+                      const struct quota_values *values)
+{
+    struct account_limits limits = account->limits;
+
+    return change_limits(tool, values, &limits) &&
+           account_set_limits(tool->desk, account->id, &limits, &tool->err);
 }
 
 static bool add(struct tool *tool, struct slice address, const char *name, bool from_stdin,
-                const struct quota_options *quota)
+                const struct quota_values *quota)
 {
     AUTO(buf_free) struct buf argon = { 0 };
     AUTO(buf_free) struct buf scram = { 0 };
@@ -58,25 +83,22 @@ static bool add(struct tool *tool, struct slice address, const char *name, bool 
     if (!account_add(tool->desk, address, slice_of(name), buf_slice(&argon), buf_slice(&scram),
                      &account.id, &tool->err))
         return false;
-    if (quota->bytes == NULL && quota->messages == NULL)
-        return true;
-    return set_quota(tool, &account, quota);
+    return !quota->any || set_quota(tool, &account, quota);
 }
 
 enum outcome account_add_command(struct tool *tool)
 {
     const char *name = "";
     bool from_stdin = tool_flag(tool, "--stdin");
-    struct quota_options quota;
+    struct account_limits ignored;
+    struct quota_values quota;
     struct slice address;
-    uint64_t ignored;
 
     if (!tool_option(tool, "--name", &name) || !take_quota(tool, &quota) ||
         !tool_argument(tool, "ADDRESS", &address) || !tool_end(tool))
         return OUTCOME_USAGE;
     /* Wrong limits are found before there is an account. */
-    if ((quota.bytes != NULL && !tool_number(tool, "--bytes", quota.bytes, &ignored)) ||
-        (quota.messages != NULL && !tool_number(tool, "--messages", quota.messages, &ignored)))
+    if (!change_limits(tool, &quota, &ignored))
         return OUTCOME_USAGE;
     if (!tool_open(tool))
         return OUTCOME_FAILED;
@@ -97,7 +119,7 @@ static json_t *account_object(const struct account_info *account)
     return json_pack(
         "{s:o, s:o, s:s, s:b, s:I, s:I, s:I}", "address", output_text(account->address), "name",
         output_text(account->name), "id", id, "disabled", (int)account->disabled, "quota_bytes",
-        (json_int_t)account->quota_bytes, "quota_messages", (json_int_t)account->quota_messages,
+        (json_int_t)account->limits.bytes, "quota_messages", (json_int_t)account->limits.messages,
         "created_ms", (json_int_t)account->created_ms);
 }
 
@@ -144,20 +166,32 @@ enum outcome account_show_command(struct tool *tool)
         { "messages_max", "messages limit", COLUMN_PLAIN },
         { "bytes", "size", COLUMN_SIZE },
         { "bytes_max", "size limit", COLUMN_LIMIT },
+        { "mailboxes", "mailboxes", COLUMN_PLAIN },
+        { "mailboxes_max", "mailboxes limit", COLUMN_PLAIN },
+        { "annotation_bytes", "annotations", COLUMN_SIZE },
+        { "annotation_bytes_max", "annotations limit", COLUMN_LIMIT },
     };
     struct account_info info;
     struct account *account;
     struct slice address;
     struct quota quota;
+    struct quota_rest rest;
     json_t *object;
 
     if (!tool_argument(tool, "ADDRESS", &address) || !tool_end(tool))
         return OUTCOME_USAGE;
     if (!tool_open(tool) || !tool_account(tool, address, &info) ||
         !desk_account(tool->desk, info.id, &account, &tool->err) ||
-        !account_quota(account, &quota, &tool->err))
+        !account_quota(account, &quota, &tool->err) ||
+        !account_quota_rest(account, &rest, &tool->err))
         return OUTCOME_FAILED;
     object = account_object(&info);
+    json_object_set_new(object, "mailboxes", json_integer((json_int_t)rest.mailboxes));
+    json_object_set_new(object, "mailboxes_max", json_integer((json_int_t)rest.mailboxes_max));
+    json_object_set_new(object, "annotation_bytes",
+                        json_integer((json_int_t)rest.annotation_bytes));
+    json_object_set_new(object, "annotation_bytes_max",
+                        json_integer((json_int_t)rest.annotation_bytes_max));
     json_object_set_new(object, "messages", json_integer((json_int_t)quota.messages));
     json_object_set_new(object, "messages_max", json_integer((json_int_t)quota.messages_max));
     json_object_set_new(object, "bytes", json_integer((json_int_t)quota.bytes));
@@ -188,13 +222,14 @@ enum outcome account_passwd_command(struct tool *tool)
 enum outcome account_quota_command(struct tool *tool)
 {
     struct account_info account;
-    struct quota_options quota;
+    struct quota_values quota;
     struct slice address;
 
     if (!take_quota(tool, &quota) || !tool_argument(tool, "ADDRESS", &address) || !tool_end(tool))
         return OUTCOME_USAGE;
-    if (quota.bytes == NULL && quota.messages == NULL) {
-        error_set(&tool->err, ERROR_INVALID, "say --bytes, --messages, or both");
+    if (!quota.any) {
+        error_set(&tool->err, ERROR_INVALID,
+                  "say --bytes, --messages, --mailboxes or --annotations");
         return OUTCOME_USAGE;
     }
     if (!tool_open(tool) || !tool_account(tool, address, &account) ||

@@ -51,15 +51,19 @@ static const struct command commands[] = {
       "A domain that has accounts cannot be removed. Its aliases and signing keys go with it." },
 
     { "account", "add", account_add_command,
-      "ADDRESS [--name NAME] [--bytes SIZE] [--messages N] [--stdin]", "add an account",
+      "ADDRESS [--name NAME] [--bytes SIZE] [--messages N] [--mailboxes N] [--annotations SIZE]"
+      " [--stdin]",
+      "add an account",
       "The password is asked for, or with --stdin read from standard input (one line)." },
     { "account", "list", account_list_command, "[DOMAIN] [--json]", "list the accounts", NULL },
     { "account", "show", account_show_command, "ADDRESS [--json]", "show one account", NULL },
     { "account", "passwd", account_passwd_command, "ADDRESS [--stdin]", "set the password",
       "The password is asked for, or with --stdin read from standard input (one line)." },
-    { "account", "quota", account_quota_command, "ADDRESS [--bytes SIZE] [--messages N]",
+    { "account", "quota", account_quota_command,
+      "ADDRESS [--bytes SIZE] [--messages N] [--mailboxes N] [--annotations SIZE]",
       "limit what an account may keep",
-      "0 stands for the default, [limits] quota_bytes and quota_messages." },
+      "0 stands for the default, [limits] quota_bytes, quota_messages, quota_mailboxes and\n"
+      "quota_annotations." },
     { "account", "disable", account_disable_command, "ADDRESS", "refuse its logins and its mail",
       NULL },
     { "account", "enable", account_enable_command, "ADDRESS", "take it back", NULL },

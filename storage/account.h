@@ -84,3 +84,11 @@ struct quota {
     uint64_t messages, messages_max;
 };
 bool account_quota(struct account *account, struct quota *quota_out, struct error *err) MUST_CHECK;
+
+/* What is counted when it is asked for. */
+struct quota_rest {
+    uint64_t mailboxes, mailboxes_max;               /* always limited */
+    uint64_t annotation_bytes, annotation_bytes_max; /* max 0: no limit; see metadata.h */
+};
+bool account_quota_rest(struct account *account, struct quota_rest *rest_out,
+                        struct error *err) MUST_CHECK;

@@ -11,11 +11,11 @@
 #include "storage/store.h"
 
 struct account_info {
-    uint64_t id;                          /* random, 63 bits; printed as 16 hex digits */
-    struct slice address;                 /* "bob@example.org" */
-    struct slice name;                    /* the person's, may be empty */
-    bool disabled;                        /* may not log in; mail for it is refused */
-    uint64_t quota_bytes, quota_messages; /* 0: the store's default */
+    uint64_t id;          /* random, 63 bits; printed as 16 hex digits */
+    struct slice address; /* "bob@example.org" */
+    struct slice name;    /* the person's, may be empty */
+    bool disabled;        /* may not log in; mail for it is refused */
+    struct account_limits limits;
     int64_t created_ms;
     struct slice argon, scram; /* crypto.h */
 };
@@ -63,8 +63,8 @@ bool account_remove(struct desk *desk, uint64_t id,
                     struct error *err) MUST_CHECK; /* and its mail */
 bool account_set_password(struct desk *desk, uint64_t id, struct slice argon, struct slice scram,
                           struct error *err) MUST_CHECK;
-bool account_set_quota(struct desk *desk, uint64_t id, uint64_t bytes, uint64_t messages,
-                       struct error *err) MUST_CHECK;
+bool account_set_limits(struct desk *desk, uint64_t id, const struct account_limits *limits,
+                        struct error *err) MUST_CHECK;
 bool account_set_disabled(struct desk *desk, uint64_t id, bool disabled,
                           struct error *err) MUST_CHECK;
 bool account_all(struct desk *desk, struct arena *arena, struct account_list *list_out,

@@ -101,6 +101,11 @@ static const struct config_key keys[] = {
          "Mail one account may keep, where it has no limit of its own; 0: any."),
     NUMBER("limits", "quota_messages", quota_messages, "0", 0, UINT64_MAX,
            "Messages one account may keep, where it has no limit of its own; 0: any."),
+    NUMBER("limits", "quota_mailboxes", quota_mailboxes, "10000", 6, 10000,
+           "Mailboxes one account may have, where it has no limit of its own."),
+    SIZE("limits", "quota_annotations", quota_annotations, "10M", 0, UINT64_MAX,
+         "Annotations (IMAP METADATA) one account may keep, where it has no limit of its own; 0: "
+         "any."),
     NUMBER("limits", "recipients_per_hour", recipients_per_hour, "300", 0, 100000000,
            "Recipients one account may send to in an hour; past it mail is refused for now and the "
            "log warns of a stolen password; 0: any."),
@@ -325,8 +330,8 @@ struct store_options settings_store(const struct settings *settings, const char 
         .log = { .daemon = daemon },
         .inline_max_bytes = settings->inline_max,
         .handles_per_desk = MAX(settings->handles / settings->workers, 2),
-        .quota_bytes = settings->quota_bytes,
-        .quota_messages = settings->quota_messages,
+        .limits = { settings->quota_bytes, settings->quota_messages, settings->quota_mailboxes,
+                    settings->quota_annotations },
         .relaxed_flags = settings->relaxed_flags,
     };
 }

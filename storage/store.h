@@ -24,13 +24,22 @@
 struct store;
 struct desk;
 
+/* What an account may keep. 0: the default, in store_options: no limit; LIMIT_NONE: as much as it
+ * likes. */
+#define LIMIT_NONE ((uint64_t)INT64_MAX)
+struct account_limits {
+    uint64_t bytes, messages;
+    uint64_t mailboxes;        /* never more than MAILBOX_COUNT_MAX */
+    uint64_t annotation_bytes; /* names and values, metadata.h */
+};
+
 struct store_options {
-    const char *path;        /* the data directory */
-    struct log log;          /* for what the background work finds; library calls do not log */
-    size_t inline_max_bytes; /* bodies up to this lie in the database (128 KB) */
-    size_t handles_per_desk; /* open accounts a desk keeps */
-    uint64_t quota_bytes, quota_messages; /* where the account has none of its own; 0: no limit */
-    bool relaxed_flags;                   /* flag changes commit without an fsync of their own */
+    const char *path;             /* the data directory */
+    struct log log;               /* for what the background work finds; library calls do not log */
+    size_t inline_max_bytes;      /* bodies up to this lie in the database (128 KB) */
+    size_t handles_per_desk;      /* open accounts a desk keeps */
+    struct account_limits limits; /* where the account has none of its own; 0: no limit */
+    bool relaxed_flags;           /* flag changes commit without an fsync of their own */
 };
 
 /* Makes the directories and databases of a new store; fine if they are there already. */

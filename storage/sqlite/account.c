@@ -337,25 +337,64 @@ bool account_store_create(struct store *store, uint64_t id, struct error *err)
 
 /* Quota. */
 
+/* Its own limit, or else the store's; 0: none. */
+static uint64_t limit_of(uint64_t own, uint64_t default_limit)
+{
+    if (own == LIMIT_NONE)
+        return 0;
+    return own != 0 ? own : default_limit;
+}
+
+static bool find_limits(struct account *account, struct account_limits *limits_out,
+                        struct error *err)
+{
+    const struct account_limits *defaults = &account->store->options.limits;
+    AUTO(arena_free) struct arena arena = { 0 };
+    struct account_info info = { 0 };
+
+    /* without a desk it is just being made, and has no row yet */
+    if (account->desk != NULL && !account_by_id(account->desk, &arena, account->id, &info, err))
+        return false;
+    *limits_out = (struct account_limits){
+        .bytes = limit_of(info.limits.bytes, defaults->bytes),
+        .messages = limit_of(info.limits.messages, defaults->messages),
+        .mailboxes = limit_of(info.limits.mailboxes, defaults->mailboxes),
+        .annotation_bytes = limit_of(info.limits.annotation_bytes, defaults->annotation_bytes),
+    };
+    return true;
+}
+
 bool account_quota(struct account *account, struct quota *quota_out, struct error *err)
 {
-    const struct store_options *options = &account->store->options;
-    AUTO(arena_free) struct arena arena = { 0 };
-    struct account_info info;
+    struct account_limits limits;
     struct sql_row row;
 
-    if (!account_by_id(account->desk, &arena, account->id, &info, err) ||
+    if (!find_limits(account, &limits, err) ||
         !sql_query(&account->db, SQL_ACCOUNT_ROW, &row, err, ""))
         return false;
     if (!sql_next(&row, err))
         return row.failed ? false : error_set(err, ERROR_INTERNAL, "no account row");
     *quota_out = (struct quota){
         .bytes = sql_u64(&row, 0),
-        .bytes_max = info.quota_bytes != 0 ? info.quota_bytes : options->quota_bytes,
+        .bytes_max = limits.bytes,
         .messages = sql_u64(&row, 1),
-        .messages_max = info.quota_messages != 0 ? info.quota_messages : options->quota_messages,
+        .messages_max = limits.messages,
     };
     sql_end(&row);
+    return true;
+}
+
+bool account_quota_rest(struct account *account, struct quota_rest *rest_out, struct error *err)
+{
+    struct account_limits limits;
+
+    if (!find_limits(account, &limits, err) ||
+        !one_number(account, SQL_MAILBOX_COUNT, &rest_out->mailboxes, err) ||
+        !one_number(account, SQL_METADATA_BYTES, &rest_out->annotation_bytes, err))
+        return false;
+    rest_out->mailboxes_max =
+        limits.mailboxes == 0 ? MAILBOX_COUNT_MAX : MIN(limits.mailboxes, MAILBOX_COUNT_MAX);
+    rest_out->annotation_bytes_max = limits.annotation_bytes;
     return true;
 }
 

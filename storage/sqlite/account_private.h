@@ -6,6 +6,7 @@
  *     changes.c       what is new since a modseq      mail_copy.c     copy and move
  *     mail_read.c     bytes and summaries             mail_expunge.c  expunge
  *     collect.c       removes what nobody needs       check.c         looks for damage
+ *     metadata.c      annotations
  *
  * Every write takes flock(<account>/lock) first, so that processes queue fairly, then BEGIN
  * IMMEDIATE. Reads need no lock: WAL gives each a snapshot.
@@ -44,6 +45,17 @@ enum account_slot {
     SQL_UNSUBSCRIBE,
     SQL_SUBSCRIPTIONS,
     SQL_SUBSCRIPTION_COUNT,
+    SQL_METADATA_GET,
+    SQL_METADATA_PUT,
+    SQL_METADATA_REMOVE,
+    SQL_METADATA_NEXT,
+    SQL_METADATA_LAST,
+    SQL_METADATA_CHANGED,
+    SQL_METADATA_COUNT,
+    SQL_METADATA_BYTES,
+    SQL_METADATA_FORGET,
+    SQL_METADATA_DROP,
+    SQL_METADATA_COPY,
     SQL_KEYWORDS,
     SQL_KEYWORD_FIND,
     SQL_KEYWORD_INSERT,

@@ -56,7 +56,15 @@ static const char schema_1[] =
     "  body BLOB NOT NULL);"
     "CREATE TABLE body(msg INTEGER PRIMARY KEY, data BLOB NOT NULL);";
 
-const char *const account_schema[] = { schema_1 };
+/* Annotations (RFC 5464); value NULL: it was removed. */
+static const char schema_2[] =
+    "ALTER TABLE account ADD COLUMN metadata_change INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE metadata("
+    "  mailbox INTEGER NOT NULL, reader INTEGER NOT NULL, name TEXT NOT NULL, value BLOB,"
+    "  change INTEGER NOT NULL, PRIMARY KEY(mailbox, reader, name)) WITHOUT ROWID;"
+    "CREATE INDEX metadata_change ON metadata(change);";
+
+const char *const account_schema[] = { schema_1, schema_2 };
 const size_t account_schema_version = COUNT_OF(account_schema);
 
 #define MAILBOX_INFO                                                                               \
@@ -103,6 +111,27 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
     [SQL_UNSUBSCRIBE] = "DELETE FROM subscription WHERE name = ?",
     [SQL_SUBSCRIPTIONS] = "SELECT name FROM subscription ORDER BY name <> 'INBOX', name LIMIT ?",
     [SQL_SUBSCRIPTION_COUNT] = "SELECT count(*) FROM subscription",
+
+    [SQL_METADATA_GET] = "SELECT mailbox, name, value FROM metadata WHERE mailbox = ?1"
+                         " AND reader IN (0, ?2) AND value IS NOT NULL"
+                         " AND (?3 = '' OR name = ?3 OR (name > ?3 || '/' AND name < ?3 || '0'))"
+                         " ORDER BY name",
+    [SQL_METADATA_PUT] = "INSERT INTO metadata VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE"
+                         " SET value = ?4, change = ?5",
+    [SQL_METADATA_REMOVE] = "UPDATE metadata SET value = NULL, change = ?4"
+                            " WHERE mailbox = ?1 AND reader = ?2 AND name = ?3",
+    [SQL_METADATA_NEXT] = "UPDATE account SET metadata_change = metadata_change + 1"
+                          " RETURNING metadata_change",
+    [SQL_METADATA_LAST] = "SELECT metadata_change FROM account",
+    [SQL_METADATA_CHANGED] = "SELECT mailbox, name, NULL FROM metadata WHERE change > ?1"
+                             " AND reader IN (0, ?2) ORDER BY mailbox, name",
+    [SQL_METADATA_COUNT] = "SELECT count(*) FROM metadata WHERE mailbox = ? AND value IS NOT NULL",
+    [SQL_METADATA_BYTES] = "SELECT coalesce(sum(length(CAST(name AS BLOB)) + length(value)), 0)"
+                           " FROM metadata WHERE value IS NOT NULL",
+    [SQL_METADATA_FORGET] = "DELETE FROM metadata WHERE value IS NULL AND change < ?",
+    [SQL_METADATA_DROP] = "DELETE FROM metadata WHERE mailbox = ?",
+    [SQL_METADATA_COPY] = "INSERT INTO metadata SELECT ?2, reader, name, value, change"
+                          " FROM metadata WHERE mailbox = ?1 AND value IS NOT NULL",
 
     [SQL_KEYWORDS] = "SELECT bit, name FROM keyword ORDER BY bit",
     [SQL_KEYWORD_FIND] = "SELECT bit FROM keyword WHERE name = ?",

@@ -39,10 +39,13 @@ static const char *const migrations[] = {
     "CREATE TABLE sts("
     "  domain TEXT PRIMARY KEY, id TEXT NOT NULL, policy TEXT NOT NULL,"
     "  fetched INTEGER NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;",
+    "ALTER TABLE account ADD COLUMN quota_mailboxes INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE account ADD COLUMN quota_annotations INTEGER NOT NULL DEFAULT 0;",
 };
 
 #define ACCOUNT_COLUMNS                                                                            \
-    "id, local, domain, name, disabled, quota_bytes, quota_messages, created, argon, scram"
+    "id, local, domain, name, disabled, created, argon, scram, quota_bytes, quota_messages,"       \
+    " quota_mailboxes, quota_annotations"
 
 static const char *const statements[DIRECTORY_STATEMENTS] = {
     [DOMAIN_INSERT] = "INSERT INTO domain(name, created) VALUES(?, ?)",
@@ -59,7 +62,8 @@ static const char *const statements[DIRECTORY_STATEMENTS] = {
                        "  VALUES(?, ?, ?, ?, ?, ?, ?)",
     [ACCOUNT_DELETE] = "DELETE FROM account WHERE id = ?",
     [ACCOUNT_SET_PASSWORD] = "UPDATE account SET argon = ?2, scram = ?3 WHERE id = ?1",
-    [ACCOUNT_SET_QUOTA] = "UPDATE account SET quota_bytes = ?2, quota_messages = ?3 WHERE id = ?1",
+    [ACCOUNT_SET_LIMITS] = "UPDATE account SET quota_bytes = ?2, quota_messages = ?3,"
+                           " quota_mailboxes = ?4, quota_annotations = ?5 WHERE id = ?1",
     [ACCOUNT_SET_DISABLED] = "UPDATE account SET disabled = ?2 WHERE id = ?1",
     [ACCOUNT_LIST] = "SELECT " ACCOUNT_COLUMNS " FROM account ORDER BY domain, local",
     [ACCOUNT_BY_ADDRESS] =

@@ -19,11 +19,10 @@ void account_from_row(struct arena *arena, const struct sql_row *row, struct acc
         .address = stored_address_print(arena, sql_slice(row, 1), sql_slice(row, 2)),
         .name = slice_copy(arena, sql_slice(row, 3)),
         .disabled = sql_i64(row, 4) != 0,
-        .quota_bytes = sql_u64(row, 5),
-        .quota_messages = sql_u64(row, 6),
-        .created_ms = sql_i64(row, 7),
-        .argon = slice_copy(arena, sql_slice(row, 8)),
-        .scram = slice_copy(arena, sql_slice(row, 9)),
+        .created_ms = sql_i64(row, 5),
+        .argon = slice_copy(arena, sql_slice(row, 6)),
+        .scram = slice_copy(arena, sql_slice(row, 7)),
+        .limits = { sql_u64(row, 8), sql_u64(row, 9), sql_u64(row, 10), sql_u64(row, 11) },
     };
 }
 
@@ -151,18 +150,20 @@ bool account_set_password(struct desk *desk, uint64_t id, struct slice argon, st
     return finish_one(desk, ok, changed, id, err);
 }
 
-bool account_set_quota(struct desk *desk, uint64_t id, uint64_t bytes, uint64_t messages,
-                       struct error *err)
+bool account_set_limits(struct desk *desk, uint64_t id, const struct account_limits *limits,
+                        struct error *err)
 {
     uint64_t changed = 0;
     struct sql_db *db;
     bool ok;
 
-    if (bytes > INT64_MAX || messages > INT64_MAX)
+    if (MAX(limits->bytes, limits->messages) > LIMIT_NONE ||
+        MAX(limits->mailboxes, limits->annotation_bytes) > LIMIT_NONE)
         return error_set(err, ERROR_INVALID, "a quota of 2^63 or more");
     if (!directory_begin(desk, &db, err))
         return false;
-    ok = sql_run(db, ACCOUNT_SET_QUOTA, &changed, err, "uuu", id, bytes, messages);
+    ok = sql_run(db, ACCOUNT_SET_LIMITS, &changed, err, "uuuuu", id, limits->bytes,
+                 limits->messages, limits->mailboxes, limits->annotation_bytes);
     return finish_one(desk, ok, changed, id, err);
 }
 

@@ -160,12 +160,14 @@ bool mailbox_insert(struct account *account, struct slice name, enum special_use
                     uint64_t *id_out, struct error *err)
 {
     uint32_t uidvalidity;
-    uint64_t count;
+    struct quota_rest rest;
 
-    if (!count_rows(account, SQL_MAILBOX_COUNT, &count, err))
+    if (!account_quota_rest(account, &rest, err))
         return false;
-    if (count >= MAILBOX_COUNT_MAX)
+    if (rest.mailboxes >= MAILBOX_COUNT_MAX)
         return error_set(err, ERROR_LIMIT, "too many mailboxes");
+    if (rest.mailboxes >= rest.mailboxes_max)
+        return error_set(err, ERROR_OVER_QUOTA, "the quota allows no more mailboxes");
     if (!next_uidvalidity(account, &uidvalidity, err) ||
         !sql_run(&account->db, SQL_MAILBOX_INSERT, NULL, err, "tuu", name, (uint64_t)uidvalidity,
                  (uint64_t)special_use))
@@ -239,6 +241,7 @@ static bool delete (struct account *account, struct slice name, struct error *er
     return mailbox_by_name(account, &arena, name, &info, err) &&
            sql_run(&account->db, SQL_MAILBOX_DELETE, NULL, err, "u", info.id) &&
            sql_run(&account->db, SQL_MAILBOX_DOOM, NULL, err, "u", info.id) &&
+           sql_run(&account->db, SQL_METADATA_DROP, NULL, err, "u", info.id) &&
            account_charge(account, -(int64_t)info.bytes, -(int64_t)info.n_total, true, err);
 }
 
@@ -316,7 +319,8 @@ static bool rename_tree(struct account *account, struct slice from, struct slice
            make_superiors(account, to, err);
 }
 
-/* RFC 3501 section 6.3.5: INBOX is left empty, and its inferiors stay where they are. */
+/* RFC 3501 section 6.3.5: INBOX is left empty, and its inferiors stay where they are. Annotations
+ * are copied, RFC 5464 section 4.1. */
 static bool rename_inbox(struct account *account, struct slice to, struct error *err)
 {
     AUTO(arena_free) struct arena arena = { 0 };
@@ -326,6 +330,7 @@ static bool rename_inbox(struct account *account, struct slice to, struct error 
 
     return mailbox_by_name(account, &arena, SLICE("INBOX"), &inbox, err) &&
            create(account, to, SPECIAL_NONE, &target, err) &&
+           sql_run(&account->db, SQL_METADATA_COPY, NULL, err, "uu", inbox.id, target) &&
            mail_transfer(account, inbox.id, NULL, target, true, &moved, err);
 }
 

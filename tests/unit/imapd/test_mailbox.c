@@ -195,7 +195,8 @@ static void test_quota(void **state)
     struct error err;
 
     EXPECT(&dialogue.a, "a GETQUOTA \"\"\r\n", "* QUOTA \"\" ()\na OK *\n");
-    if (!account_set_quota(dialogue.a.desk, dialogue.a.bob, 102400, 7, &err))
+    if (!account_set_limits(dialogue.a.desk, dialogue.a.bob,
+                            &(struct account_limits){ .bytes = 102400, .messages = 7 }, &err))
         fail_msg("%s", err.text);
     play(steps, COUNT_OF(steps));
 }

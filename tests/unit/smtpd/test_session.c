@@ -454,7 +454,8 @@ static void test_quota(void **state)
     struct error err;
 
     rig_append(&post->rig, post->rig.bob, "INBOX", TEXT);
-    assert_true(account_set_quota(post->rig.desk, post->rig.bob, 100, 0, &err));
+    assert_true(account_set_limits(post->rig.desk, post->rig.bob,
+                                   &(struct account_limits){ .bytes = 100, .messages = 0 }, &err));
     post_start(post, SERVICE_MX);
     assert_true(replies_are(post_say(post, EHLO "MAIL FROM:<> SIZE=101\r\n"
                                                 "RCPT TO:<bob@example.test>\r\nRSET\r\n"
@@ -475,7 +476,8 @@ static void test_bounce_over_quota(void **state)
     struct error err;
     const char *text;
 
-    assert_true(account_set_quota(post->rig.desk, post->rig.bob, 100, 0, &err));
+    assert_true(account_set_limits(post->rig.desk, post->rig.bob,
+                                   &(struct account_limits){ .bytes = 100, .messages = 0 }, &err));
     post_start(post, SERVICE_MX);
     assert_true(
         replies_are(post_say(post, EHLO "MAIL FROM:<eve@example.test> ENVID=a+2Bb\r\n"

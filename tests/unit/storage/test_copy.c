@@ -153,13 +153,15 @@ static void test_copy_quota(void **state)
     struct quota quota;
 
     add_many(f, f->inbox, 3);
-    must(account_set_quota(f->desk, f->id, 0, 5, &f->err));
+    must(account_set_limits(f->desk, f->id, &(struct account_limits){ .bytes = 0, .messages = 5 },
+                            &f->err));
     fails(mailbox_copy(f->account, f->inbox, &which, target, false, &result, &f->err),
           ERROR_OVER_QUOTA);
     assert_int_equal(look(f, target).n_total, 0);
     assert_int_equal(look(f, target).uidnext, 1);
     assert_int_equal(count_rows(f, "SELECT max(refs) FROM msg"), 1);
-    must(account_set_quota(f->desk, f->id, 0, 3, &f->err));
+    must(account_set_limits(f->desk, f->id, &(struct account_limits){ .bytes = 0, .messages = 3 },
+                            &f->err));
     must(mailbox_copy(f->account, f->inbox, &which, target, true, &result, &f->err));
     copy_result_free(&result);
     must(account_quota(f->account, &quota, &f->err));

@@ -162,7 +162,9 @@ static void accounts_come_and_go(void **state)
     EXPECT(account_add(place->desk, SLICE("bob"), SLICE(""), SLICE("a"), SLICE("s"), &other, &err),
            ERROR_INVALID);
 
-    check_ok(account_set_quota(place->desk, id, 1000, 20, &err), &err);
+    check_ok(account_set_limits(place->desk, id,
+                                &(struct account_limits){ .bytes = 1000, .messages = 20 }, &err),
+             &err);
     check_ok(account_set_password(place->desk, id, SLICE("argon2"), SLICE("scram2"), &err), &err);
     check_ok(account_set_disabled(place->desk, id, true, &err), &err);
     check_ok(account_by_address(place->desk, &arena, SLICE("BOB@EXAMPLE.ORG"), &info, &err), &err);
@@ -171,8 +173,8 @@ static void accounts_come_and_go(void **state)
     assert_true(slice_equal(info.name, SLICE("Some One")));
     assert_true(slice_equal(info.argon, SLICE("argon2")));
     assert_true(slice_equal(info.scram, SLICE("scram2")));
-    assert_int_equal(info.quota_bytes, 1000);
-    assert_int_equal(info.quota_messages, 20);
+    assert_int_equal(info.limits.bytes, 1000);
+    assert_int_equal(info.limits.messages, 20);
     assert_true(info.disabled);
     assert_true(info.created_ms > 0);
 

@@ -230,7 +230,8 @@ static void test_file_of_crash_is_replaced(void **state)
 
 static void set_quota(struct fixture *f, uint64_t bytes, uint64_t messages)
 {
-    must(account_set_quota(f->desk, f->id, bytes, messages, &f->err));
+    must(account_set_limits(
+        f->desk, f->id, &(struct account_limits){ .bytes = bytes, .messages = messages }, &f->err));
 }
 
 static void test_quota(void **state)
@@ -292,8 +293,8 @@ static void test_quota_default(void **state)
     struct store_options options = fixture_options(f);
     struct quota quota;
 
-    options.quota_bytes = 1234;
-    options.quota_messages = 5;
+    options.limits.bytes = 1234;
+    options.limits.messages = 5;
     fixture_open_again(f, &options);
     must(account_quota(f->account, &quota, &f->err));
     assert_int_equal(quota.bytes_max, 1234);

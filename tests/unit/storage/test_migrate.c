@@ -8,6 +8,21 @@ static const char next_step[] =
     "UPDATE mailbox SET colour = 'red' WHERE name = 'Junk'";
 static const char broken_step[] = "CREATE TABLE half(x); ALTER TABLE nothing ADD COLUMN y";
 
+#define STEPS_MAX 32
+
+/* The steps there are, and one or two that may come some day. Returns how many. */
+static size_t later_schema(const char **steps_out, const char *first, const char *second)
+{
+    size_t count = account_schema_version;
+
+    assert_true(count + 2 <= STEPS_MAX);
+    memcpy(steps_out, account_schema, count * sizeof(*steps_out));
+    steps_out[count++] = first;
+    if (second != NULL)
+        steps_out[count++] = second;
+    return count;
+}
+
 /* Opens the account beside the desk's handle, to a schema of these steps. */
 static bool open_to(struct fixture *f, const char *const *steps, size_t n_steps)
 {
@@ -28,25 +43,24 @@ static void test_version(void **state)
 /* The store of this version is the artificial older one: a later schema finds it, and its data. */
 static void test_migrates_when_opened(void **state)
 {
-    const char *later[] = { account_schema[0], next_step };
+    const char *later[STEPS_MAX];
+    size_t n = later_schema(later, next_step, NULL);
     struct fixture *f = *state;
 
     add_mail(f, f->inbox, "kept", 10);
-    must(open_to(f, later, 2));
-    assert_int_equal(count_rows(f, "PRAGMA user_version"), 2);
+    must(open_to(f, later, n));
+    assert_int_equal(count_rows(f, "PRAGMA user_version"), n);
     assert_int_equal(count_rows(f, "SELECT count(*) FROM mailbox WHERE colour = 'red'"), 1);
     assert_int_equal(look(f, f->inbox).n_total, 1);
-    must(open_to(f, later, 2)); /* only once */
+    must(open_to(f, later, n)); /* only once */
 }
 
-/* One that was just being made when the process died: tables of another day, version 0. */
-static void test_migrates_from_nothing(void **state)
+/* Puts a database of `n_steps` in the place of the account's, and opens the store anew. */
+static void replace_store(struct fixture *f, size_t n_steps, const char *script)
 {
     AUTO(buf_free) struct buf path = { 0 };
     AUTO(buf_free) struct buf wal = { 0 };
-    struct fixture *f = *state;
     struct sql_db old = { 0 };
-    struct mailbox_list list;
 
     store_account_path(f->store, f->id, "mail.db", &path);
     store_account_path(f->store, f->id, "mail.db-wal", &wal);
@@ -54,13 +68,36 @@ static void test_migrates_from_nothing(void **state)
     unlink(buf_text(&path));
     unlink(buf_text(&wal));
     must(sql_open(&old, buf_text(&path), true, SQL_FULL, NULL, 0, &f->err));
-    must(sql_script(&old, "CREATE TABLE remark(text); INSERT INTO remark VALUES('old')", &f->err));
+    must(sql_migrate(&old, account_schema, n_steps, &f->err));
+    must(sql_script(&old, script, &f->err));
     sql_close(&old);
 
     struct store_options options = fixture_options(f);
     must(store_open(&options, &f->store, &f->err));
     must(desk_open(f->store, &f->desk, &f->err));
     must(desk_account(f->desk, f->id, &f->account, &f->err));
+}
+
+/* The first version there was, with a mailbox in it. */
+static void test_migrates_first_version(void **state)
+{
+    struct fixture *f = *state;
+    struct mailbox_list list;
+
+    replace_store(f, 1, "INSERT INTO mailbox(name, uidvalidity) VALUES('INBOX', 17)");
+    assert_int_equal(count_rows(f, "PRAGMA user_version"), account_schema_version);
+    must(mailbox_all(f->account, &f->arena, &list, &f->err));
+    assert_int_equal(list.count, 1);
+    assert_int_equal(list.items[0].uidvalidity, 17);
+}
+
+/* One that was just being made when the process died: tables of another day, version 0. */
+static void test_migrates_from_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct mailbox_list list;
+
+    replace_store(f, 0, "CREATE TABLE remark(text); INSERT INTO remark VALUES('old')");
     must(mailbox_all(f->account, &f->arena, &list, &f->err));
     assert_int_equal(list.count, 0);
     assert_int_equal(count_rows(f, "SELECT count(*) FROM remark"), 1);
@@ -81,11 +118,12 @@ static void test_refuses_newer(void **state)
 /* A step that fails leaves everything as it was, and the lock free. */
 static void test_all_or_nothing(void **state)
 {
-    const char *later[] = { account_schema[0], next_step, broken_step };
+    const char *later[STEPS_MAX];
+    size_t n = later_schema(later, next_step, broken_step);
     struct fixture *f = *state;
 
-    assert_false(open_to(f, later, 3));
-    assert_int_equal(count_rows(f, "PRAGMA user_version"), 1);
+    assert_false(open_to(f, later, n));
+    assert_int_equal(count_rows(f, "PRAGMA user_version"), account_schema_version);
     assert_int_equal(count_rows(f, "SELECT count(*) FROM sqlite_schema WHERE name = 'half'"), 0);
     add_mail(f, f->inbox, "works", 10);
 }
@@ -95,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_version),
         FIXTURE_TEST(test_migrates_when_opened),
+        FIXTURE_TEST(test_migrates_first_version),
         FIXTURE_TEST(test_migrates_from_nothing),
         FIXTURE_TEST(test_refuses_newer),
         FIXTURE_TEST(test_all_or_nothing),
