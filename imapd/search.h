@@ -7,7 +7,7 @@
 #pragma once
 
 #include "imapd/args.h"
-#include "imapd/client.h"
+#include "imapd/view.h"
 #include "message/mime.h"
 
 enum search_answer { SEARCH_NO, SEARCH_YES, SEARCH_OPEN /* needs more of the message */ };
@@ -42,26 +42,31 @@ struct search_node {
     uint64_t number;                  /* flag mask, size, day, modseq */
     struct slice field;               /* HEADER's name */
     struct slice needle;              /* UTF-8, folded */
-    struct uidset uids;               /* free with search_free() */
+    struct slice keyword;             /* as the client wrote it */
+    struct seqset set;                /* the same */
+    struct uidset uids;               /* what the set names where the program is bound */
     uint64_t known_of;                /* the message that the answer is known of; 0: none */
     enum search_answer known;
 };
 
 struct search_program {
     struct search_node *root;
-    struct search_node **sets; /* nodes that own a uidset */
-    size_t n_keys, n_sets;
+    struct search_node **bound; /* nodes with a set or a keyword */
+    size_t n_keys, n_bound;
     unsigned needs;            /* enum search_needs of all keys */
     bool has_modseq, has_seqs; /* MODSEQ; sequence numbers, not counting "$" */
-    /* While parsing: */
-    struct client *client;
-    struct slice charset;   /* empty: UTF-8 */
-    const char *bad_number; /* a sequence number that is not there */
-    bool bad_charset;
+    struct slice charset;      /* empty: UTF-8 */
 };
 
-/* search-key *(SP search-key), to the end of the arguments. */
+/* ["CHARSET" SP charset SP]. One that is not known: args->bad_charset. */
+bool search_take_charset(struct args *args, struct search_program *program);
+/* search-key *(SP search-key), to the end of the arguments; in their arena. The charset is set. */
 bool search_parse(struct args *args, struct search_program *program);
+
+/* Says what sets and keywords mean in one mailbox; binds anew each time. False: a sequence number
+ * that is not there (BAD). Free with search_free(). */
+bool search_bind(struct search_program *program, const struct view *view,
+                 const struct keywords *keywords) MUST_CHECK;
 void search_free(struct search_program *program);
 
 /* SEARCH_OPEN although the message is there: *data->left is used up. The nodes keep what they know

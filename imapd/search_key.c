@@ -264,20 +264,15 @@ static bool take_needle(struct args *args, struct search_program *program, struc
     return true;
 }
 
-/* A set by sequence numbers or UIDs becomes one of UIDs. */
-static bool take_uids(struct args *args, struct search_program *program, struct search_node *node,
-                      bool by_uid)
+static bool take_uids(struct args *args, struct search_program *program, struct search_node *node)
 {
-    struct seqset set;
+    bool by_uid = node->kind != &kind_set;
 
-    if ((node->kind != &kind_set && !args_space(args)) || !args_seqset(args, &set))
+    if ((by_uid && !args_space(args)) || !args_seqset(args, &node->set))
         return false;
-    program->has_seqs = program->has_seqs || (!by_uid && !set.saved);
-    program->sets[program->n_sets++] = node;
-    if (view_resolve(&program->client->view, &set, by_uid, &node->uids))
-        return true;
-    program->bad_number = "There is no message with such a number";
-    return args_fail(args, program->bad_number);
+    program->has_seqs = program->has_seqs || (!by_uid && !node->set.saved);
+    program->bound[program->n_bound++] = node;
+    return true;
 }
 
 /* MODSEQ [SP entry-name SP entry-type] SP number: we keep one mod-sequence for all entries. */
@@ -297,12 +292,8 @@ static bool take_modseq(struct args *args, struct search_program *program, struc
 static bool take_keyword(struct args *args, struct search_program *program,
                          struct search_node *node)
 {
-    struct slice name;
-
-    if (!args_space(args) || !args_atom(args, &name))
-        return false;
-    node->number = keywords_mask(&program->client->keywords, name);
-    return true;
+    program->bound[program->n_bound++] = node;
+    return args_space(args) && args_atom(args, &node->keyword);
 }
 
 static bool take_date(struct args *args, struct search_node *node)
@@ -356,7 +347,7 @@ static bool take_argument(struct args *args, struct search_program *program, uns
     case ARG_MODSEQ:
         return take_modseq(args, program, node);
     case ARG_UIDS:
-        return take_uids(args, program, node, node->kind != &kind_set);
+        return take_uids(args, program, node);
     case ARG_ONE_KEY:
         return take_children(args, program, depth, node, 1);
     case ARG_TWO_KEYS:
@@ -418,16 +409,43 @@ static bool take_key(struct args *args, struct search_program *program, unsigned
     return take_argument(args, program, depth, node);
 }
 
+bool search_take_charset(struct args *args, struct search_program *program)
+{
+    if (!args_try_word(args, "CHARSET"))
+        return true;
+    if (args->utf8) /* RFC 6855 section 3 */
+        return args_fail(args, "CHARSET has no place after ENABLE UTF8=ACCEPT");
+    if (!args_space(args) || !args_astring(args, &program->charset) || !args_space(args))
+        return false;
+    args->bad_charset = !charset_known(program->charset);
+    return !args->bad_charset;
+}
+
 bool search_parse(struct args *args, struct search_program *program)
 {
-    program->sets = ARENA_ARRAY(args->arena, struct search_node *, SEARCH_KEYS_MAX);
+    program->bound = ARENA_ARRAY(args->arena, struct search_node *, SEARCH_KEYS_MAX);
     program->root = ARENA_NEW(args->arena, struct search_node);
     return take_keys(args, program, 0, program->root) && args_end(args);
 }
 
+bool search_bind(struct search_program *program, const struct view *view,
+                 const struct keywords *keywords)
+{
+    for (size_t i = 0; i < program->n_bound; i++) {
+        struct search_node *node = program->bound[i];
+
+        uidset_free(&node->uids);
+        if (node->kind->argument == ARG_KEYWORD)
+            node->number = keywords_mask(keywords, node->keyword);
+        else if (!view_resolve(view, &node->set, node->kind != &kind_set, &node->uids))
+            return false;
+    }
+    return true;
+}
+
 void search_free(struct search_program *program)
 {
-    for (size_t i = 0; i < program->n_sets; i++)
-        uidset_free(&program->sets[i]->uids);
-    program->n_sets = 0;
+    for (size_t i = 0; i < program->n_bound; i++)
+        uidset_free(&program->bound[i]->uids);
+    program->n_bound = 0;
 }

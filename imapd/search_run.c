@@ -1,0 +1,214 @@
+/* search_run.c - see search_run.h. */
+#include "imapd/search_run.h"
+
+#include "message/header.h"
+#include "storage/settings.h"
+
+#include <stdlib.h>
+
+#define SLICE_BYTES (4 * 1024 * 1024) /* of messages that one step reads, and that keys look at */
+#define SLICE_KEYS  16                /* with more of them a slice has fewer messages */
+
+void search_run_start(struct search_run *run, const struct search_where *where)
+{
+    size_t slice = where->settings->search_slice;
+
+    run->where = *where;
+    run->open = mem_zero(slice * sizeof(*run->open));
+    run->msgs = mem_zero(slice * sizeof(*run->msgs));
+}
+
+void search_run_free(struct search_run *run)
+{
+    search_free(&run->program);
+    free(run->found);
+    free(run->open);
+    free(run->msgs);
+    buf_free(&run->bytes);
+    buf_free(&run->envelope);
+    buf_free(&run->scratch);
+    arena_free(&run->tree);
+    *run = (struct search_run){ 0 };
+}
+
+static void add_found(struct search_run *run, size_t index)
+{
+    run->found = mem_grow(run->found, &run->room, run->n_found + 1, sizeof(*run->found));
+    run->found[run->n_found++] = (uint32_t)index;
+}
+
+static int compare_index(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static struct search_data data_of(struct search_run *run, size_t index)
+{
+    return (
+        struct search_data){ .view = run->where.view, .index = index, .scratch = &run->scratch };
+}
+
+/* The first look, at the view only. */
+static void look_at_view(struct search_run *run, size_t count)
+{
+    const struct view *view = run->where.view;
+
+    run->n_open = 0;
+    for (size_t end = run->next + count; run->next < end; run->next++) {
+        struct search_data data = data_of(run, run->next);
+
+        if (view->gone.count > 0 && uidset_has(&view->gone, view_uid(view, run->next)))
+            continue;
+        switch (search_evaluate(run->program.root, &data)) {
+        case SEARCH_YES:
+            add_found(run, run->next);
+            break;
+        case SEARCH_OPEN:
+            run->msgs[run->n_open] = view_msg(view, run->next);
+            run->open[run->n_open++] = run->next;
+            break;
+        case SEARCH_NO:
+            break;
+        }
+    }
+}
+
+/* The second look, with the stored ENVELOPE; called for each open message in order. */
+static void look_at_envelope(const struct cached *cached, void *context)
+{
+    struct search_run *run = context;
+    size_t index = run->open[run->n_looked++];
+    struct search_data data = data_of(run, index);
+
+    data.has_envelope = cached->envelope.len > 0;
+    data.envelope = cached->envelope;
+    switch (data.has_envelope ? search_evaluate(run->program.root, &data) : SEARCH_NO) {
+    case SEARCH_YES:
+        add_found(run, index);
+        break;
+    case SEARCH_OPEN:
+        run->open[run->n_open++] = index;
+        break;
+    case SEARCH_NO:
+        break;
+    }
+}
+
+static void keep_envelope(const struct cached *cached, void *context)
+{
+    buf_add_slice(context, cached->envelope);
+}
+
+/* False with ERROR_NOT_FOUND: it is gone. */
+static bool load_message(struct search_run *run, struct account *account, size_t index,
+                         struct error *err)
+{
+    struct search_data data = data_of(run, index);
+    uint64_t msg = view_msg(data.view, index);
+
+    buf_clear(&run->bytes);
+    buf_clear(&run->envelope);
+    arena_reset(&run->tree);
+    if ((run->program.needs & SEARCH_NEEDS_ENVELOPE) != 0 &&
+        !account_cached(account, &msg, 1, keep_envelope, &run->envelope, err))
+        return false;
+    if (!account_read(account, msg, 0, view_size(data.view, index), &run->bytes, err))
+        return false;
+    data.has_envelope = run->envelope.len > 0;
+    data.envelope = buf_slice(&run->envelope);
+    data.has_message = true;
+    data.message = buf_slice(&run->bytes);
+    data.header = slice_part(data.message, 0, header_length(data.message));
+    if ((run->program.needs & SEARCH_NEEDS_BODY) != 0)
+        data.tree = mime_parse(&run->tree, data.message);
+    run->loaded = data;
+    return true;
+}
+
+/* The third look, with all of the message: it stays loaded while there are keys that have no answer
+ * yet. A message that is gone does not match. */
+static bool look_at_message(struct search_run *run, struct account *account, uint64_t *left,
+                            struct error *err)
+{
+    size_t index = run->open[run->n_looked];
+    enum search_answer answer = SEARCH_NO;
+
+    if (run->loaded.has_message || load_message(run, account, index, err)) {
+        run->loaded.left = left;
+        answer = search_evaluate(run->program.root, &run->loaded);
+    } else if (err->kind != ERROR_NOT_FOUND) {
+        return false;
+    }
+    if (answer == SEARCH_OPEN)
+        return true;
+    if (answer == SEARCH_YES)
+        add_found(run, index);
+    *left -= MIN(*left, view_size(run->where.view, index));
+    run->loaded.has_message = false;
+    run->n_looked++;
+    return true;
+}
+
+/* Looks at open messages until the slice's measure of bytes is full. */
+static bool look_at_messages(struct search_run *run, struct account *account, struct error *err)
+{
+    uint64_t left = SLICE_BYTES;
+    bool ok = true;
+
+    if (run->n_looked == run->n_open)
+        return true;
+    if (!account_hold_reads(account, err))
+        return false;
+    while (ok && run->n_looked < run->n_open && left > 0)
+        ok = look_at_message(run, account, &left, err);
+    account_release_reads(account);
+    return ok;
+}
+
+/* Messages in the next slice. */
+static size_t slice_count(const struct search_run *run)
+{
+    size_t left = run->where.view->count - run->next;
+    size_t count = run->where.settings->search_slice;
+
+    if (run->program.n_keys > SLICE_KEYS)
+        count = MAX(count * SLICE_KEYS / run->program.n_keys, 1);
+    return MIN(left, count);
+}
+
+static bool begin_slice(struct search_run *run, struct account *account, struct error *err)
+{
+    size_t n_open;
+
+    look_at_view(run, slice_count(run));
+    n_open = run->n_open;
+    run->n_looked = 0;
+    if ((run->program.needs & SEARCH_NEEDS_ENVELOPE) == 0)
+        return true;
+    run->n_open = 0;
+    if (n_open > 0 && !account_cached(account, run->msgs, n_open, look_at_envelope, run, err))
+        return false;
+    run->n_looked = 0;
+    return true;
+}
+
+/* The cheap looks put more of a slice's messages behind those that the dear ones find. */
+static enum search_step finish(struct search_run *run)
+{
+    if (run->n_found > 1)
+        qsort(run->found, run->n_found, sizeof(*run->found), compare_index);
+    return SEARCH_STEP_DONE;
+}
+
+enum search_step search_run_step(struct search_run *run, struct account *account, struct error *err)
+{
+    if (run->n_looked == run->n_open && run->next == run->where.view->count)
+        return finish(run);
+    if (run->n_looked == run->n_open && !begin_slice(run, account, err))
+        return SEARCH_STEP_FAILED;
+    if (!look_at_messages(run, account, err))
+        return SEARCH_STEP_FAILED;
+    return SEARCH_STEP_MORE;
+}

@@ -1,0 +1,48 @@
+/* search_run.h - runs a SEARCH program over a mailbox in bounded steps.
+ *
+ *     run.program parsed --search_bind()--> search_run_start() --search_run_step()--> ... DONE
+ *
+ * Works through the view in slices: for each, the cheap keys first; what they leave open is looked
+ * up in the stored ENVELOPEs of all at once; what is still open is read, message by message.
+ *
+ * Knows no client and no wire: the view may be the selected mailbox or another one, and must stay
+ * as it is until the run is done. Ownership: buffers of the run; free with search_run_free(), which
+ * also frees the program. Threads: one worker at a time.
+ */
+#pragma once
+
+#include "imapd/search.h"
+
+enum search_step { SEARCH_STEP_MORE, SEARCH_STEP_DONE, SEARCH_STEP_FAILED };
+
+/* Where a program runs; what it points to outlives the run. */
+struct search_where {
+    const struct view *view;
+    const struct keywords *keywords;
+    const struct settings *settings;
+};
+
+struct search_run {
+    struct search_program program; /* parsed and bound before the start */
+    struct search_where where;
+    size_t next; /* index in the view */
+
+    uint32_t *found; /* indexes; ascending once the run is done */
+    size_t n_found, room;
+
+    size_t *open; /* indexes of this slice that need more */
+    uint64_t *msgs;
+    size_t n_open, n_looked;
+    struct buf bytes, envelope, scratch;
+    struct arena tree;
+    struct search_data loaded; /* the message that is looked at, with has_message */
+};
+
+void search_run_start(struct search_run *run, const struct search_where *where);
+
+/* The next bounded piece of work. `account`: the mailbox's, as lent for this call. Messages that
+ * are gone from the store meanwhile do not match. */
+enum search_step search_run_step(struct search_run *run, struct account *account,
+                                 struct error *err);
+
+void search_run_free(struct search_run *run);
