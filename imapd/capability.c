@@ -17,6 +17,7 @@ static const struct {
     { "UNSELECT", false },
     { "UIDPLUS", false },
     { "MOVE", false },
+    { "MULTIAPPEND", false },
     { "SPECIAL-USE", false },
     { "CREATE-SPECIAL-USE", false },
     { "LIST-EXTENDED", false },

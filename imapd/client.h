@@ -74,7 +74,7 @@ struct client {
     const struct literal_sink *sink; /* has bytes of the command in hand; NULL in most */
     struct login login;              /* AUTHENTICATE or LOGIN in hand */
     struct section_memo memo;        /* fetch_item.c */
-    struct append_work *append;      /* APPEND in hand: belongs to cmd_append.c; NULL otherwise */
+    struct appending *append;        /* APPEND or REPLACE in hand: belongs to append/ */
     unsigned errors, failures;       /* bad commands in a row; wrong passwords */
     bool lost_mailbox;               /* somebody deleted the selected mailbox: the session ends */
 };

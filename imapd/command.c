@@ -56,7 +56,7 @@ static const struct command commands[] = {
     { "GETQUOTA", imap_getquota, KNOWN, 0, NULL },
     { "GETQUOTAROOT", imap_getquotaroot, KNOWN, 0, NULL },
     { "SETQUOTA", imap_setquota, KNOWN, 0, NULL },
-    { "APPEND", imap_append, KNOWN, 0, &imap_append_sink },
+    { "APPEND", imap_append, KNOWN, 0, &append_sink },
     { "IDLE", imap_idle, KNOWN, 0, NULL },
     { "CHECK", imap_check, SELECTED, 0, NULL },
     { "CLOSE", imap_close, SELECTED, NO_SYNC, NULL },

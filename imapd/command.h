@@ -51,7 +51,7 @@ struct command {
     enum next (*run)(struct call *call, struct args *args);
     unsigned states; /* enum client_state bits */
     unsigned flags;
-    const struct literal_sink *sink; /* NULL for all but APPEND */
+    const struct literal_sink *sink; /* NULL for all but APPEND and REPLACE */
 };
 
 /* Never NULL: unknown and not allowed now are commands that say so. `uid`: "UID" stood before. */
@@ -91,9 +91,9 @@ enum next imap_close(struct call *call, struct args *args);
 enum next imap_check(struct call *call, struct args *args);
 /* cmd_idle.c */
 enum next imap_idle(struct call *call, struct args *args);
-/* cmd_append.c */
+/* append/commands.c */
 enum next imap_append(struct call *call, struct args *args);
-extern const struct literal_sink imap_append_sink;
+extern const struct literal_sink append_sink; /* append/sink.c */
 /* fetch.c, search.c, cmd_store.c, cmd_copy.c, expunge.c: client->uid tells the UID form. */
 enum next imap_fetch(struct call *call, struct args *args);
 enum next imap_search(struct call *call, struct args *args);

@@ -12,6 +12,7 @@ A dialogue is a text file. Blank lines and lines starting with # are left out.
     END                the server hangs up
     WHOLE              not to be played byte by byte: what comes in one packet matters
 
+A named group of an S~ or S*, (?P<name>...), is {name} in what follows. Also
 {user}, {pass}, {plain} (the SASL PLAIN response in base64) stand for the account of the test.
 """
 import base64
@@ -54,6 +55,9 @@ class Player:
         for word, value in self.words.items():
             text = text.replace(word, quote(value))
         return text
+
+    def learn(self, match):
+        self.words.update({"{%s}" % name: value for name, value in match.groupdict().items()})
 
     def open(self, port, tls=""):
         self.socket = socket.create_connection(("localhost", self.server.ports[port]), PATIENCE)
@@ -101,11 +105,14 @@ class Player:
             assert got == wanted, f"got {got!r}, wanted {wanted!r}"
         elif keyword == "S~":
             pattern, got = self.fill_in(text, re.escape), self.line()
-            assert re.fullmatch(pattern, got), f"got {got!r}, wanted /{pattern}/"
+            match = re.fullmatch(pattern, got)
+            assert match, f"got {got!r}, wanted /{pattern}/"
+            self.learn(match)
         elif keyword == "S*":
             pattern = self.fill_in(text, re.escape)
-            while not re.fullmatch(pattern, self.line()):
+            while not (match := re.fullmatch(pattern, self.line())):
                 pass
+            self.learn(match)
         elif keyword == "END":
             self.expect_end()
 
@@ -114,7 +121,7 @@ class Player:
             for number, (keyword, text) in enumerate(parse(path), 1):
                 try:
                     self.step(keyword, text)
-                except AssertionError as error:
+                except (AssertionError, TimeoutError) as error:
                     raise AssertionError(f"{path.name}, step {number} ({keyword} {text}): "
                                          f"{error}") from None
         finally:

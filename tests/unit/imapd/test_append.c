@@ -122,12 +122,81 @@ static void test_limit(void **state)
     EXPECT(A, MESSAGE "\r\n", "d OK [APPENDUID *\n");
 }
 
+/* RFC 3502: all or none. */
+static void test_several(void **state)
+{
+    static const char input[] = "a APPEND Trash (\\Seen) {25+}\r\n" MESSAGE
+                                " (\\Flagged work) \" 7-Feb-1994 22:43:04 -0800\" {25+}\r\n" MESSAGE
+                                " {25+}\r\n" MESSAGE " UTF8 (~{25+}\r\n" MESSAGE ")\r\n";
+
+    EXPECT(A, input, "a OK [APPENDUID *\n");
+    assert_non_null(strstr(rig_text(A), " 1:4] APPEND completed"));
+    EXPECT_BYTEWISE(A, input, "a OK [APPENDUID *\n");
+    EXPECT(A, "b SELECT Trash\r\n", "...\nb OK *\n");
+    EXPECT(A, "c FETCH 1:4 FLAGS\r\n",
+           "* 1 FETCH (FLAGS (\\Seen \\Recent))\n* 2 FETCH (FLAGS (\\Flagged \\Recent work))\n"
+           "* 3 FETCH (FLAGS (\\Recent))\n* 4 FETCH (FLAGS (\\Recent))\nc OK *\n");
+    EXPECT(A, "d FETCH 2 INTERNALDATE\r\n",
+           "* 2 FETCH (INTERNALDATE \" 8-Feb-1994 06:43:04 +0000\")\nd OK *\n");
+}
+
+/* Whatever is wrong with one of them, none is stored, the rest is passed over, and the session goes
+ * on. */
+static void test_several_bad(void **state)
+{
+    static const struct {
+        const char *rest, *want;
+    } cases[] = {
+        { " {0+}\r\n {25+}\r\n" MESSAGE "\r\n", "NO" },
+        { " {0}\r\n", "NO" },
+        { " (\\Recent) {25+}\r\n" MESSAGE "\r\n", "BAD" },
+        { " (\\Seen {25}\r\n", "BAD" },
+        { "{25+}\r\n" MESSAGE " {25+}\r\n" MESSAGE "\r\n", "BAD" },
+        { " {25+}\r\n" MESSAGE " x\r\n", "BAD" },
+        { " {25+}\r\n" MESSAGE " \r\n", "BAD" },
+        { "  {25+}\r\n" MESSAGE "\r\n", "BAD" },
+        { " UTF8 ({25+}\r\n" MESSAGE ")\r\n", "BAD" },
+        { " UTF8 (~{25+}\r\n" MESSAGE "\r\n", "BAD" },
+        { " {60000000}\r\n", "NO [TOOBIG]" },
+        { " {52428776}\r\n", "NO [TOOBIG]" }, /* too big with what came before it */
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(buf_free) struct buf input = { 0 };
+        AUTO(buf_free) struct buf want = { 0 };
+
+        buf_fmt(&want, "a %s *\nb OK *\n", cases[i].want);
+        buf_fmt(&input, "a APPEND Trash {25+}\r\n" MESSAGE "%sb NOOP\r\n", cases[i].rest);
+        EXPECT(A, buf_text(&input), buf_text(&want));
+        EXPECT_BYTEWISE(A, buf_text(&input), buf_text(&want));
+    }
+    EXPECT(A, "z STATUS Trash (MESSAGES UIDNEXT)\r\n",
+           "* STATUS \"Trash\" (MESSAGES 0 UIDNEXT 1)\nz OK *\n");
+}
+
+static void test_too_many(void **state)
+{
+    AUTO(buf_free) struct buf input = { 0 };
+
+    buf_add_text(&input, "a APPEND Trash");
+    for (int i = 0; i < 1000; i++)
+        buf_add_text(&input, " {25+}\r\n" MESSAGE);
+    buf_add_text(&input, "\r\n");
+    EXPECT(A, buf_text(&input), "a OK [APPENDUID *\n");
+    assert_non_null(strstr(rig_text(A), " 1:1000] "));
+    buf_truncate(&input, input.len - 2);
+    buf_add_text(&input, " {25+}\r\n" MESSAGE "\r\nb NOOP\r\n");
+    EXPECT(A, buf_text(&input), "a BAD *\nb OK *\n");
+    EXPECT(A, "z STATUS Trash (MESSAGES)\r\n", "* STATUS \"Trash\" (MESSAGES 1000)\nz OK *\n");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_good), TEST(test_internaldate), TEST(test_bad), TEST(test_nul), TEST(test_limit),
+        TEST(test_good),  TEST(test_internaldate), TEST(test_bad),         TEST(test_nul),
+        TEST(test_limit), TEST(test_several),      TEST(test_several_bad), TEST(test_too_many),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,145 @@
+/* sink.c - the literals of APPEND and REPLACE: refused before they are sent where that is possible,
+ * else streamed into a body, so that none is ever held as text of a command.
+ *
+ * A refusal in mid-command ends it: input.c then passes over what the client sends of it unasked.
+ */
+#include "imapd/append/append.h"
+#include "imapd/reply.h"
+
+#include <stdlib.h>
+
+void append_free(struct client *client)
+{
+    if (client->append == NULL)
+        return;
+    for (struct append_message *m = client->append->messages; m != NULL; m = m->next) {
+        body_free(&m->text);
+        body_free(&m->built);
+    }
+    free(client->append);
+    client->append = NULL;
+}
+
+enum append_stop append_go_on(struct call *call, struct args *args)
+{
+    struct client *client = client_of(call);
+    const char *command = client->input.command.data;
+    enum append_stop stop;
+
+    if (client->append == NULL) {
+        client->append = NEW(struct appending);
+        client->append->replace = slice_is(slice_of(client->command->name), "REPLACE");
+        client->append->parsed = (size_t)(args->rest.data - command);
+        client->sink = &append_sink;
+    }
+    args->rest =
+        slice_from(args->rest, client->append->parsed - MIN(client->append->parsed,
+                                                            (size_t)(args->rest.data - command)));
+    stop = append_parse(client->append, args);
+    client->append->parsed = (size_t)(args->rest.data - command);
+    return stop;
+}
+
+bool append_find_target(struct call *call, struct place *target_out)
+{
+    struct error err;
+
+    if (place_find(call, client_of(call)->append->mailbox, RIGHT_INSERT, target_out, &err))
+        return true;
+    if (err.kind == ERROR_NOT_FOUND)
+        reply_no(call, "TRYCREATE", "There is no such mailbox");
+    else
+        reply_error(call, &err);
+    return false;
+}
+
+bool append_has_room(struct call *call, const struct place *target, uint64_t bytes, size_t messages)
+{
+    const struct client *client = client_of(call);
+    struct quota quota;
+    struct error err;
+
+    if (bytes > client->imap->settings->literal) {
+        reply_no(call, "TOOBIG", "The message is too big");
+        return false;
+    }
+    if (!account_quota(target->account, &quota, &err)) {
+        reply_error(call, &err);
+        return false;
+    }
+    /* What a REPLACE removes is known to the store only. */
+    if (client->append->replace)
+        return true;
+    if ((quota.bytes_max > 0 && quota.bytes + bytes > quota.bytes_max) ||
+        (quota.messages_max > 0 && quota.messages + messages > quota.messages_max)) {
+        reply_no(call, "OVERQUOTA", "The account has no room for it");
+        return false;
+    }
+    return true;
+}
+
+static enum literal_plan refuse_syntax(struct call *call, struct args *args, const char *error)
+{
+    args_fail(args, error);
+    reply_syntax(call, args);
+    return LITERAL_REFUSE;
+}
+
+/* A literal of a message: does it fit? */
+static enum literal_plan plan_data(struct call *call, struct args *args,
+                                   const struct literal *literal)
+{
+    struct client *client = client_of(call);
+    struct appending *appending = client->append;
+    struct append_message *message = appending->last;
+    struct place target;
+
+    if (appending->in_utf8 && !literal->binary)
+        return refuse_syntax(call, args, "UTF8 data comes as ~{n}");
+    if (literal->size == 0 && !message->catenate) {
+        reply_no(call, NULL, "An empty message cannot be stored"); /* RFC 3502 section 6.3.11 */
+        return LITERAL_REFUSE;
+    }
+    appending->bytes += literal->size;
+    if (!append_find_target(call, &target) ||
+        !append_has_room(call, &target, appending->bytes, appending->n_messages))
+        return LITERAL_REFUSE;
+    message->literal8 = message->literal8 || literal->binary;
+    if (message->text == NULL)
+        message->text = body_new(client->imap->store);
+    appending->in_literal = true;
+    return LITERAL_STREAM;
+}
+
+static enum literal_plan plan(struct call *call, struct args *args, const struct literal *literal)
+{
+    switch (append_go_on(call, args)) {
+    case APPEND_STOP_STRING:
+        return LITERAL_COLLECT;
+    case APPEND_STOP_LITERAL:
+        return plan_data(call, args, literal);
+    case APPEND_STOP_END:
+    case APPEND_STOP_WRONG:
+        break;
+    }
+    return refuse_syntax(call, args, "a space was expected");
+}
+
+static void add(struct call *call, struct slice bytes)
+{
+    struct client *client = client_of(call);
+    struct appending *appending = client->append;
+    struct append_message *message = appending->last;
+
+    if (!client->input.literal.binary && memchr(bytes.data, '\0', bytes.len) != NULL)
+        message->nul = true; /* RFC 3501 section 9: CHAR8 has none */
+    if (!appending->failed && !message->nul)
+        appending->failed = !body_add(message->text, bytes, &appending->error);
+}
+
+static void drop(struct call *call)
+{
+    append_free(client_of(call));
+}
+
+const struct literal_sink append_sink = { .plan = plan, .add = add, .drop = drop };
