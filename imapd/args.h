@@ -19,6 +19,7 @@ struct args {
     struct arena *arena;
     bool utf8;         /* UTF8=ACCEPT is enabled: quoted strings are UTF-8, names not mUTF-7 */
     const char *error; /* of the first failure; NULL */
+    const char *code;  /* response code for the BAD; NULL */
     bool bad_charset;  /* it was a charset that is not known: NO [BADCHARSET] */
     bool bad_name;     /* it was a string, but cannot name a mailbox: NO [CANNOT], not BAD */
 };

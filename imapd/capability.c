@@ -27,6 +27,8 @@ static const struct {
     { "QRESYNC", false },
     { "ESEARCH", false },
     { "SEARCHRES", false },
+    { "WITHIN", false },
+    { "PARTIAL", false },
     { "UTF8=ACCEPT", false },
     { "QUOTA", false },
     { "QUOTA=RES-STORAGE", false },

@@ -1,5 +1,5 @@
 /* cmd_search.c - SEARCH and UID SEARCH (RFC 3501 section 6.4.4), with RETURN (RFC 4731), saved
- * results (RFC 5182) and MODSEQ (RFC 7162 section 3.1.5).
+ * results (RFC 5182), MODSEQ (RFC 7162 section 3.1.5), PARTIAL (RFC 9394).
  *
  * search_run.c finds, search_return.c tells; here is the command around them.
  *
@@ -32,8 +32,10 @@ static void tell(struct call *call, const struct search *search)
         .found = search->run.found,
         .n_found = search->run.n_found,
         .has_modseq = search->run.program.has_modseq,
+        .uid = client_of(call)->uid,
     };
 
+    search_return_save(client_of(call), &search->ret, &result);
     search_return_tell(call, &search->ret, &result);
 }
 
@@ -44,7 +46,7 @@ static enum next finish(struct call *call, struct search *search, const struct e
     if (err == NULL)
         tell(call, search);
     else
-        search_return_fail(call, &search->ret);
+        search_return_fail(client_of(call), &search->ret);
     search_run_free(&search->run);
     return err != NULL ? reply_error(call, err) : reply_ok(call, "SEARCH completed");
 }
@@ -72,7 +74,7 @@ static enum next refuse(struct call *call, struct search *search, const struct a
     search_run_free(&search->run);
     if (!args->bad_charset)
         return reply_syntax(call, args);
-    search_return_fail(call, &search->ret);
+    search_return_fail(client_of(call), &search->ret);
     return reply_no(call, "BADCHARSET (US-ASCII UTF-8)", "I don't know this charset");
 }
 
@@ -85,7 +87,8 @@ enum next imap_search(struct call *call, struct args *args)
                                   .keywords = &client->keywords,
                                   .settings = client->imap->settings };
 
-    if (!args_space(args) || !search_return_take(args, &search->ret) ||
+    program->uidonly = client->uidonly;
+    if (!args_space(args) || !search_return_take(args, client, &search->ret) ||
         !search_take_charset(args, program) || !search_parse(args, program))
         return refuse(call, search, args);
     if (!search_bind(program, where.view, where.keywords)) {

@@ -18,7 +18,7 @@
 #define REPLY_BYTES (128 * 1024)      /* of one call; a message's line may go beyond it */
 #define READ_BYTES  (4 * 1024 * 1024) /* of one call; then others get their turn */
 
-/* fetch-modifiers: "(" CHANGEDSINCE n [VANISHED] ")" */
+/* fetch-modifiers: "(" [CHANGEDSINCE n [VANISHED]] [PARTIAL range] ")", in any order */
 static bool take_modifiers(struct fetch *fetch, struct args *args)
 {
     if (args_at_end(args))
@@ -32,8 +32,11 @@ static bool take_modifiers(struct fetch *fetch, struct args *args)
                 return false;
         } else if (args_try_word(args, "VANISHED")) {
             fetch->vanished = true;
+        } else if (fetch->client->uid && fetch->partial.hi == 0 && args_try_word(args, "PARTIAL")) {
+            if (!args_space(args) || !partial_take(args, &fetch->partial))
+                return false;
         } else {
-            return args_fail(args, "expected: CHANGEDSINCE or VANISHED");
+            return args_fail(args, "expected: CHANGEDSINCE, VANISHED, or PARTIAL with UID FETCH");
         }
     } while (args_try_byte(args, ' '));
     /* RFC 7162 section 3.2.6 */
@@ -45,6 +48,25 @@ static bool take_modifiers(struct fetch *fetch, struct args *args)
 static bool is_wanted(const struct fetch *fetch, size_t index)
 {
     return !fetch->changed_only || view_modseq(&fetch->client->view, index) > fetch->changed_since;
+}
+
+/* PARTIAL picks messages before CHANGEDSINCE looks at them (RFC 9394 section 3.4). */
+static void pick_page(struct fetch *fetch)
+{
+    const struct view *view = &fetch->client->view;
+    struct uidset page = { 0 };
+    struct view_walk walk = { 0 };
+    size_t index, first, end, count = 0, i = 0;
+
+    while (view_next(view, &fetch->uids, &walk, &index))
+        count++;
+    partial_bounds(&fetch->partial, count, &first, &end);
+    walk = (struct view_walk){ 0 };
+    for (; i < end && view_next(view, &fetch->uids, &walk, &index); i++)
+        if (i >= first)
+            uidset_add(&page, view_uid(view, index), view_uid(view, index));
+    uidset_free(&fetch->uids);
+    fetch->uids = page;
 }
 
 /* Marks the messages as \Seen in one go; their FLAGS are told with their line. */
@@ -335,6 +357,8 @@ enum next imap_fetch(struct call *call, struct args *args)
         fetch_free(fetch);
         return reply_bad(call, "There is no message with such a number");
     }
+    if (fetch->partial.hi > 0)
+        pick_page(fetch);
     if (!prepare(fetch, &set, &err))
         return finish(call, fetch, &err);
     client->work = fetch;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "imapd/client.h"
+#include "imapd/partial.h"
 #include "imapd/section.h"
 
 struct fetch;
@@ -61,7 +62,8 @@ struct fetch {
     struct view_walk walk;
     struct fetch_item *items; /* in the arena */
     size_t n_items;
-    unsigned needs; /* of all items together */
+    unsigned needs;         /* of all items together */
+    struct partial partial; /* RFC 9394 section 3.3 */
     bool changed_only, vanished;
     uint64_t changed_since;
     struct uidset seen; /* whose \Seen this command has set: their FLAGS are told */

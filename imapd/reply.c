@@ -117,13 +117,18 @@ enum next reply_no(struct call *call, const char *code, const char *text)
     return reply_tagged(call, "NO", code, text);
 }
 
-enum next reply_bad(struct call *call, const char *text)
+static enum next reply_bad_code(struct call *call, const char *code, const char *text)
 {
-    enum next next = reply_tagged(call, "BAD", NULL, text);
+    enum next next = reply_tagged(call, "BAD", code, text);
 
     if (++client_of(call)->errors < ERRORS_MAX || next == NEXT_CLOSE)
         return next;
     return reply_bye(call, NULL, "Too many bad commands");
+}
+
+enum next reply_bad(struct call *call, const char *text)
+{
+    return reply_bad_code(call, NULL, text);
 }
 
 enum next reply_syntax(struct call *call, const struct args *args)
@@ -132,7 +137,7 @@ enum next reply_syntax(struct call *call, const struct args *args)
 
     if (args->bad_name)
         return reply_no(call, "CANNOT", error);
-    return reply_bad(call, error);
+    return reply_bad_code(call, args->code, error);
 }
 
 static const struct {

@@ -40,6 +40,7 @@ struct search_node {
     const struct search_kind *kind;
     struct search_node *child, *next; /* children of AND, OR, NOT; next sibling */
     uint64_t number;                  /* flag mask, size, day, modseq */
+    uint32_t seconds;                 /* OLDER, YOUNGER */
     struct slice field;               /* HEADER's name */
     struct slice needle;              /* UTF-8, folded */
     struct slice keyword;             /* as the client wrote it */
@@ -51,11 +52,12 @@ struct search_node {
 
 struct search_program {
     struct search_node *root;
-    struct search_node **bound; /* nodes with a set or a keyword */
+    struct search_node **bound; /* nodes whose meaning search_bind() finds */
     size_t n_keys, n_bound;
     unsigned needs;            /* enum search_needs of all keys */
     bool has_modseq, has_seqs; /* MODSEQ; sequence numbers, not counting "$" */
     struct slice charset;      /* empty: UTF-8 */
+    bool uidonly;              /* set before: message numbers are refused */
 };
 
 /* ["CHARSET" SP charset SP]. One that is not known: args->bad_charset. */
@@ -63,8 +65,8 @@ bool search_take_charset(struct args *args, struct search_program *program);
 /* search-key *(SP search-key), to the end of the arguments; in their arena. The charset is set. */
 bool search_parse(struct args *args, struct search_program *program);
 
-/* Says what sets and keywords mean in one mailbox; binds anew each time. False: a sequence number
- * that is not there (BAD). Free with search_free(). */
+/* Says what sets, keywords and intervals mean in one mailbox, at this time; binds anew each time.
+ * False: a sequence number that is not there (BAD). Free with search_free(). */
 bool search_bind(struct search_program *program, const struct view *view,
                  const struct keywords *keywords) MUST_CHECK;
 void search_free(struct search_program *program);

@@ -1,6 +1,7 @@
 /* search_key.c - the table of search keys, how they are read, and how they combine. */
 #include "imapd/search.h"
 
+#include "common/clock.h"
 #include "message/decode.h"
 #include "message/text.h"
 
@@ -10,6 +11,7 @@ enum argument {
     ARG_NONE,
     ARG_DATE,
     ARG_NUMBER,
+    ARG_INTERVAL, /* seconds, over zero */
     ARG_KEYWORD,
     ARG_STRING,
     ARG_HEADER, /* name and string */
@@ -19,7 +21,7 @@ enum argument {
     ARG_TWO_KEYS, /* OR */
 };
 
-/* RFC 3501 section 9, RFC 7162 section 3.1.5. */
+/* RFC 3501 section 9, RFC 7162 section 3.1.5, RFC 5032. */
 struct search_kind {
     const char *name;
     enum argument argument;
@@ -66,12 +68,20 @@ static enum search_answer match_new(const struct search_node *node, const struct
                   (view_flags(data->view, data->index) & MAIL_SEEN) == 0);
 }
 
+static int64_t divide_down(int64_t number, int64_t by)
+{
+    return number >= 0 ? number / by : (number - by + 1) / by;
+}
+
 /* INTERNALDATE's day, in UTC: that is how FETCH shows it. */
 static int64_t received_day(const struct search_data *data)
 {
-    int64_t ms = view_received_ms(data->view, data->index);
+    return divide_down(view_received_ms(data->view, data->index), DAY_MS);
+}
 
-    return ms >= 0 ? ms / DAY_MS : (ms - DAY_MS + 1) / DAY_MS;
+static int64_t received_second(const struct search_data *data)
+{
+    return divide_down(view_received_ms(data->view, data->index), 1000);
 }
 
 static enum search_answer match_before(const struct search_node *node,
@@ -128,6 +138,19 @@ static enum search_answer match_smaller(const struct search_node *node,
                                         const struct search_data *data)
 {
     return answer(view_size(data->view, data->index) < node->number);
+}
+
+/* Times since now, by the second: INTERNALDATE has no parts of one (RFC 5032 section 2). */
+static enum search_answer match_older(const struct search_node *node,
+                                      const struct search_data *data)
+{
+    return answer(received_second(data) <= (int64_t)node->number);
+}
+
+static enum search_answer match_younger(const struct search_node *node,
+                                        const struct search_data *data)
+{
+    return answer(received_second(data) >= (int64_t)node->number);
 }
 
 static enum search_answer match_modseq(const struct search_node *node,
@@ -201,6 +224,7 @@ static const struct search_kind kinds[] = {
     { "NEW", ARG_NONE, 0, match_new, 0 },
     { "NOT", ARG_ONE_KEY, 0, match_not, 0 },
     { "OLD", ARG_NONE, 0, match_old, 0 },
+    { "OLDER", ARG_INTERVAL, 0, match_older, 0 },
     { "ON", ARG_DATE, 0, match_on, 0 },
     { "OR", ARG_TWO_KEYS, 0, match_or, 0 },
     { "RECENT", ARG_NONE, 0, match_recent, 0 },
@@ -220,6 +244,7 @@ static const struct search_kind kinds[] = {
     { "UNFLAGGED", ARG_NONE, MAIL_FLAGGED, match_lacks, 0 },
     { "UNKEYWORD", ARG_KEYWORD, 0, match_lacks, 0 },
     { "UNSEEN", ARG_NONE, MAIL_SEEN, match_lacks, 0 },
+    { "YOUNGER", ARG_INTERVAL, 0, match_younger, 0 },
 };
 
 static const struct search_kind kind_and = { "(", ARG_NONE, 0, match_and, 0 };
@@ -270,23 +295,38 @@ static bool take_uids(struct args *args, struct search_program *program, struct 
 
     if ((by_uid && !args_space(args)) || !args_seqset(args, &node->set))
         return false;
+    if (program->uidonly && !by_uid && !node->set.saved) { /* RFC 9586 section 3 */
+        args->code = "UIDREQUIRED";
+        return args_fail(args, "message numbers are not in use any more");
+    }
     program->has_seqs = program->has_seqs || (!by_uid && !node->set.saved);
     program->bound[program->n_bound++] = node;
     return true;
 }
 
-/* MODSEQ [SP entry-name SP entry-type] SP number: we keep one mod-sequence for all entries. */
-static bool take_modseq(struct args *args, struct search_program *program, struct search_node *node)
+/* entry-name SP entry-type-req SP: we keep one mod-sequence for all entries. */
+static bool take_entry(struct args *args)
 {
     struct slice name;
 
-    program->has_modseq = true;
+    if (!args_string(args, &name))
+        return false;
+    if (!slice_starts(name, "/flags/") || name.len == 7)
+        return args_fail(args, "expected: an entry's name such as \"/flags/\\\\Seen\"");
     if (!args_space(args))
         return false;
-    if (args_peek(args) == '"' && (!args_string(args, &name) || !args_space(args) ||
-                                   !args_atom(args, &name) || !args_space(args)))
-        return false;
-    return args_number64(args, &node->number);
+    if (!args_try_word(args, "priv") && !args_try_word(args, "shared") &&
+        !args_try_word(args, "all"))
+        return args_fail(args, "expected: priv, shared, all");
+    return args_space(args);
+}
+
+/* "MODSEQ" [SP entry-name SP entry-type-req] SP mod-sequence-valzer (RFC 7162 section 7) */
+static bool take_modseq(struct args *args, struct search_program *program, struct search_node *node)
+{
+    program->has_modseq = true;
+    return args_space(args) && (args_peek(args) != '"' || take_entry(args)) &&
+           args_number64(args, &node->number);
 }
 
 static bool take_keyword(struct args *args, struct search_program *program,
@@ -316,6 +356,18 @@ static bool take_number(struct args *args, struct search_node *node)
     return true;
 }
 
+static bool take_interval(struct args *args, struct search_program *program,
+                          struct search_node *node)
+{
+    uint32_t seconds;
+
+    if (!args_space(args) || !args_nz_number(args, &seconds))
+        return false;
+    node->seconds = seconds;
+    program->bound[program->n_bound++] = node;
+    return true;
+}
+
 static bool take_children(struct args *args, struct search_program *program, unsigned depth,
                           struct search_node *node, unsigned count)
 {
@@ -337,6 +389,8 @@ static bool take_argument(struct args *args, struct search_program *program, uns
         return take_date(args, node);
     case ARG_NUMBER:
         return take_number(args, node);
+    case ARG_INTERVAL:
+        return take_interval(args, program, node);
     case ARG_KEYWORD:
         return take_keyword(args, program, node);
     case ARG_STRING:
@@ -428,16 +482,25 @@ bool search_parse(struct args *args, struct search_program *program)
     return take_keys(args, program, 0, program->root) && args_end(args);
 }
 
+static bool bind_uids(struct search_node *node, const struct view *view)
+{
+    uidset_free(&node->uids);
+    return view_resolve(view, &node->set, node->kind != &kind_set, &node->uids);
+}
+
 bool search_bind(struct search_program *program, const struct view *view,
                  const struct keywords *keywords)
 {
+    int64_t now_s = time_ms() / 1000;
+
     for (size_t i = 0; i < program->n_bound; i++) {
         struct search_node *node = program->bound[i];
 
-        uidset_free(&node->uids);
         if (node->kind->argument == ARG_KEYWORD)
             node->number = keywords_mask(keywords, node->keyword);
-        else if (!view_resolve(view, &node->set, node->kind != &kind_set, &node->uids))
+        else if (node->kind->argument == ARG_INTERVAL)
+            node->number = (uint64_t)(now_s - node->seconds);
+        else if (!bind_uids(node, view))
             return false;
     }
     return true;

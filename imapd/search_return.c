@@ -7,53 +7,74 @@ static const struct {
     const char *name;
     unsigned bit;
 } options[] = {
-    { "MIN", RETURN_MIN },     { "MAX", RETURN_MAX },   { "ALL", RETURN_ALL },
-    { "COUNT", RETURN_COUNT }, { "SAVE", RETURN_SAVE },
+    { "MIN", RETURN_MIN },       { "MAX", RETURN_MAX },         { "ALL", RETURN_ALL },
+    { "COUNT", RETURN_COUNT },   { "SAVE", RETURN_SAVE },       { "PARTIAL", RETURN_PARTIAL },
+    { "UPDATE", RETURN_UPDATE }, { "CONTEXT", RETURN_CONTEXT }, { "RELEVANCY", RETURN_RELEVANCY },
 };
 
 static bool take_option(struct args *args, struct search_return *ret)
 {
-    for (size_t i = 0; i < COUNT_OF(options); i++) {
-        if (args_try_word(args, options[i].name)) {
-            ret->options |= options[i].bit;
-            return true;
-        }
-    }
-    return args_fail(args, "expected: MIN, MAX, ALL, COUNT, SAVE");
+    unsigned bit = 0;
+
+    for (size_t i = 0; i < COUNT_OF(options) && bit == 0; i++)
+        if (args_try_word(args, options[i].name))
+            bit = options[i].bit;
+    if (bit == 0)
+        return args_fail(args, "I don't know this RETURN option");
+    if (bit == RETURN_PARTIAL && (ret->options & RETURN_PARTIAL) != 0)
+        return args_fail(args, "one PARTIAL is enough");
+    ret->options |= bit;
+    return bit != RETURN_PARTIAL || (args_space(args) && partial_take(args, &ret->partial));
 }
 
-bool search_return_take(struct args *args, struct search_return *ret_out)
+static bool take_options(struct args *args, struct search_return *ret)
 {
-    *ret_out = (struct search_return){ 0 };
-    if (!args_try_word(args, "RETURN"))
-        return true;
-    ret_out->extended = true;
     if (!args_space(args) || !args_open(args))
         return false;
     while (!args_try_byte(args, ')'))
-        if ((ret_out->options != 0 && !args_space(args)) || !take_option(args, ret_out))
+        if ((ret->options != 0 && !args_space(args)) || !take_option(args, ret))
             return false;
-    if (ret_out->options == 0)
-        ret_out->options = RETURN_ALL;
+    if ((ret->options & RETURN_ALL) != 0 && (ret->options & RETURN_PARTIAL) != 0)
+        return args_fail(args, "ALL and PARTIAL exclude each other"); /* RFC 9394 section 3.1 */
     return args_space(args);
 }
 
-static uint32_t number_of(const struct client *client, const struct search_result *result, size_t i)
+bool search_return_take(struct args *args, const struct client *client,
+                        struct search_return *ret_out)
+{
+    *ret_out = (struct search_return){ .extended = client->rev2 };
+    if (args_try_word(args, "RETURN")) {
+        ret_out->extended = true;
+        if (!take_options(args, ret_out))
+            return false;
+    }
+    if (ret_out->options == 0 && ret_out->extended)
+        ret_out->options = RETURN_ALL;
+    return true;
+}
+
+static uint32_t number_of(const struct search_result *result, size_t i)
 {
     uint32_t index = result->found[i];
 
-    return client->uid ? view_uid(result->view, index) : index + 1;
+    return result->uid ? view_uid(result->view, index) : index + 1;
 }
 
-/* Is this one of the messages that the client is told of? MIN and MAX alone are just those (RFC
- * 4731 section 3.2, RFC 5182 section 2.4). */
+/* Is this one of the messages that the client is told of, or that are saved? MIN, MAX and PARTIAL
+ * without ALL and COUNT are just those (RFC 4731 section 3.2, RFC 5182 section 2.4, RFC 9394
+ * section 3.2). */
 static bool is_told(const struct search_return *ret, const struct search_result *result, size_t i)
 {
-    if ((ret->options & (RETURN_MIN | RETURN_MAX)) == 0 ||
+    size_t first = 0, end = 0;
+
+    if ((ret->options & (RETURN_MIN | RETURN_MAX | RETURN_PARTIAL)) == 0 ||
         (ret->options & (RETURN_ALL | RETURN_COUNT)) != 0)
         return true;
+    if ((ret->options & RETURN_PARTIAL) != 0)
+        partial_bounds(&ret->partial, result->n_found, &first, &end);
     return (i == 0 && (ret->options & RETURN_MIN) != 0) ||
-           (i + 1 == result->n_found && (ret->options & RETURN_MAX) != 0);
+           (i + 1 == result->n_found && (ret->options & RETURN_MAX) != 0) ||
+           (i >= first && i < end);
 }
 
 static uint64_t highest_modseq(const struct search_return *ret, const struct search_result *result)
@@ -66,80 +87,132 @@ static uint64_t highest_modseq(const struct search_return *ret, const struct sea
     return highest;
 }
 
-static void tell_plain(struct call *call, const struct search_return *ret,
+static void tell_plain(struct buf *out, const struct search_return *ret,
                        const struct search_result *result)
 {
-    buf_fmt(&call->out, "* %s", result->name);
+    buf_fmt(out, "* %s", result->name);
     for (size_t i = 0; i < result->n_found; i++) {
-        buf_add_byte(&call->out, ' ');
-        buf_add_number(&call->out, number_of(client_of(call), result, i));
+        buf_add_byte(out, ' ');
+        buf_add_number(out, number_of(result, i));
     }
     if (result->has_modseq && result->n_found > 0)
-        buf_fmt(&call->out, " (MODSEQ %llu)", (unsigned long long)highest_modseq(ret, result));
-    buf_add_text(&call->out, "\r\n");
+        buf_fmt(out, " (MODSEQ %llu)", (unsigned long long)highest_modseq(ret, result));
+    buf_add_text(out, "\r\n");
 }
 
-static void tell_all(struct call *call, const struct search_result *result)
+void search_correlator(struct buf *out, struct slice tag, const char *place, bool uid)
 {
-    AUTO(uidset_free) struct uidset all = { 0 };
-
-    for (size_t i = 0; i < result->n_found; i++) {
-        uint32_t number = number_of(client_of(call), result, i);
-
-        uidset_add(&all, number, number);
+    buf_add_text(out, "* ESEARCH (TAG ");
+    reply_string(out, tag);
+    if (place != NULL) {
+        buf_add_byte(out, ' ');
+        buf_add_text(out, place);
     }
-    buf_add_text(&call->out, " ALL ");
-    uidset_print(&all, &call->out);
+    buf_add_text(out, uid ? ") UID" : ")");
+}
+
+void search_print_set(struct buf *out, const struct search_result *result, size_t first, size_t end)
+{
+    for (size_t i = first; i < end;) {
+        uint32_t lo = number_of(result, i), hi = lo;
+
+        for (i++; i < end && number_of(result, i) == hi + 1; i++)
+            hi++;
+        buf_add_number(out, lo);
+        if (hi > lo) {
+            buf_add_byte(out, ':');
+            buf_add_number(out, hi);
+        }
+        if (i < end)
+            buf_add_byte(out, ',');
+    }
+}
+
+static void tell_partial(struct buf *out, const struct search_return *ret,
+                         const struct search_result *result)
+{
+    size_t first, end;
+
+    partial_bounds(&ret->partial, result->n_found, &first, &end);
+    buf_add_text(out, " PARTIAL (");
+    buf_add_slice(out, ret->partial.text);
+    buf_add_byte(out, ' ');
+    if (first == end)
+        buf_add_text(out, "NIL");
+    search_print_set(out, result, first, end);
+    buf_add_byte(out, ')');
+}
+
+/* RFC 6203 section 4: the scores of the messages that are listed, in their order. */
+static void tell_relevancy(struct buf *out, const struct search_return *ret,
+                           const struct search_result *result)
+{
+    size_t first = 0, end = result->n_found;
+
+    if ((ret->options & RETURN_PARTIAL) != 0)
+        partial_bounds(&ret->partial, result->n_found, &first, &end);
+    buf_add_text(out, " RELEVANCY (");
+    for (size_t i = first; i < end; i++) {
+        if (i > first)
+            buf_add_byte(out, ' ');
+        buf_add_number(out, result->scores != NULL ? result->scores[i] : 100);
+    }
+    buf_add_byte(out, ')');
 }
 
 /* esearch-response, RFC 4731 section 3.1. */
 static void tell_extended(struct call *call, const struct search_return *ret,
                           const struct search_result *result)
 {
-    const struct client *client = client_of(call);
     struct buf *out = &call->out;
+    bool some = result->n_found > 0;
 
-    buf_add_text(out, "* ESEARCH (TAG ");
-    reply_string(out, client->tag);
-    buf_add_text(out, client->uid ? ") UID" : ")");
-    if ((ret->options & RETURN_MIN) != 0 && result->n_found > 0)
-        buf_fmt(out, " MIN %u", number_of(client, result, 0));
-    if ((ret->options & RETURN_MAX) != 0 && result->n_found > 0)
-        buf_fmt(out, " MAX %u", number_of(client, result, result->n_found - 1));
+    search_correlator(out, client_of(call)->tag, result->place, result->uid);
+    if ((ret->options & RETURN_MIN) != 0 && some)
+        buf_fmt(out, " MIN %u", number_of(result, 0));
+    if ((ret->options & RETURN_MAX) != 0 && some)
+        buf_fmt(out, " MAX %u", number_of(result, result->n_found - 1));
     if ((ret->options & RETURN_COUNT) != 0)
         buf_fmt(out, " COUNT %zu", result->n_found);
-    if ((ret->options & RETURN_ALL) != 0 && result->n_found > 0)
-        tell_all(call, result);
-    if (result->has_modseq && result->n_found > 0)
+    if ((ret->options & RETURN_ALL) != 0 && some) {
+        buf_add_text(out, " ALL ");
+        search_print_set(out, result, 0, result->n_found);
+    }
+    if ((ret->options & RETURN_PARTIAL) != 0)
+        tell_partial(out, ret, result);
+    if ((ret->options & RETURN_RELEVANCY) != 0)
+        tell_relevancy(out, ret, result);
+    if (result->has_modseq && some)
         buf_fmt(out, " MODSEQ %llu", (unsigned long long)highest_modseq(ret, result));
     buf_add_text(out, "\r\n");
 }
 
-static void save(struct view *view, const struct search_return *ret,
-                 const struct search_result *result)
+void search_return_save(struct client *client, const struct search_return *ret,
+                        const struct search_result *result)
 {
-    uidset_clear(&view->saved);
+    if ((ret->options & RETURN_SAVE) == 0)
+        return;
+    uidset_clear(&client->view.saved);
     for (size_t i = 0; i < result->n_found; i++) {
-        uint32_t uid = view_uid(view, result->found[i]);
+        uint32_t uid = view_uid(result->view, result->found[i]);
 
         if (is_told(ret, result, i))
-            uidset_add(&view->saved, uid, uid);
+            uidset_add(&client->view.saved, uid, uid);
     }
 }
 
+/* SAVE alone asks for no answer (RFC 5182 section 2.2, example 1). */
 void search_return_tell(struct call *call, const struct search_return *ret,
                         const struct search_result *result)
 {
-    if ((ret->options & RETURN_SAVE) != 0)
-        save(&client_of(call)->view, ret, result);
     if (!ret->extended)
-        tell_plain(call, ret, result);
+        tell_plain(&call->out, ret, result);
     else if (ret->options != RETURN_SAVE)
         tell_extended(call, ret, result);
 }
 
-void search_return_fail(struct call *call, const struct search_return *ret)
+void search_return_fail(struct client *client, const struct search_return *ret)
 {
     if ((ret->options & RETURN_SAVE) != 0)
-        uidset_clear(&client_of(call)->view.saved);
+        uidset_clear(&client->view.saved);
 }

@@ -224,6 +224,24 @@ static void test_changed_since(void **state)
            "* 3 FETCH (FLAGS ())\ne OK *\n");
 }
 
+/* RFC 9394 sections 3.3 and 3.4: the page is cut before CHANGEDSINCE looks. */
+static void test_pages(void **state)
+{
+    EXPECT(A, "a STORE 2 +FLAGS.SILENT (\\Flagged)\r\n", "a OK *\n");
+    EXPECT(A, "a UID FETCH 1:* UID (PARTIAL 1:2)\r\n",
+           "* 1 FETCH (UID 1)\n* 2 FETCH (UID 2)\na OK *\n");
+    EXPECT(A, "a UID FETCH 1:* UID (PARTIAL -1:-2)\r\n",
+           "* 2 FETCH (UID 2)\n* 3 FETCH (UID 3)\na OK *\n");
+    EXPECT(A, "a UID FETCH 1:* UID (PARTIAL 9:3)\r\n", "* 3 FETCH (UID 3)\na OK *\n");
+    EXPECT(A, "a UID FETCH 1:* UID (PARTIAL 4:9)\r\n", "a OK *\n");
+    EXPECT(A, "a UID FETCH 1:* UID (PARTIAL 2:3 CHANGEDSINCE 0)\r\n",
+           "* OK [HIGHESTMODSEQ *\n* 2 FETCH (*\n* 3 FETCH (*\na OK *\n");
+    EXPECT(A, "a UID FETCH 1:* UID (CHANGEDSINCE 9999 PARTIAL 2:3)\r\n", "a OK *\n");
+    EXPECT(A, "a UID FETCH 1 UID (PARTIAL 0:1)\r\n", "a BAD *\n");
+    EXPECT(A, "a UID FETCH 1 UID (PARTIAL 1:1 PARTIAL 1:1)\r\n", "a BAD *\n");
+    EXPECT(A, "a FETCH 1 UID (PARTIAL 1:1)\r\n", "a BAD *\n");
+}
+
 static void test_modseq_enables(void **state)
 {
     EXPECT(A, "a FETCH 1 MODSEQ\r\n", "* OK [HIGHESTMODSEQ *\n* 1 FETCH (MODSEQ (*\na OK *\n");
@@ -291,10 +309,10 @@ static void test_long(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_items),          TEST(test_partial),        TEST(test_seen),
-        TEST(test_syntax),         TEST(test_too_many_items), TEST(test_changed_since),
-        TEST(test_modseq_enables), TEST(test_vanished),       TEST(test_gone),
-        TEST(test_long),
+        TEST(test_items),  TEST(test_partial),        TEST(test_seen),
+        TEST(test_syntax), TEST(test_too_many_items), TEST(test_changed_since),
+        TEST(test_pages),  TEST(test_modseq_enables), TEST(test_vanished),
+        TEST(test_gone),   TEST(test_long),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

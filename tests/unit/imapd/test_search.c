@@ -143,6 +143,10 @@ static void test_view_keys(void **state)
         { "((1:3 UNSEEN)) UNDELETED", "2" },
         { "NOT (1:2)", "3 4" },
         { "SEEN UNSEEN", "" },
+        { "YOUNGER 3600", "4" },
+        { "OLDER 3600", "1 2 3" },
+        { "YOUNGER 4294967295", "1 2 3 4" },
+        { "OLDER 4294967295", "" },
     };
 
     check_all(cases, COUNT_OF(cases));
@@ -260,19 +264,34 @@ static void test_syntax(void **state)
         " MODSEQ",
         " MODSEQ x",
         " MODSEQ \"/flags/\\\\Seen\" all",
+        " MODSEQ \"/flags/\\\\Seen\" none 1",
+        " MODSEQ \"/comment\" all 1",
+        " OLDER",
+        " OLDER 0",
+        " YOUNGER -1",
+        " YOUNGER 4294967296",
         " RETURN ALL",
         " RETURN (ALL ALL",
         " RETURN (NOPE) ALL",
         " RETURN (MIN )",
         " RETURN (MIN)",
         " RETURN (MIN)ALL",
+        " RETURN (PARTIAL) ALL",
+        " RETURN (PARTIAL 1) ALL",
+        " RETURN (PARTIAL 0:1) ALL",
+        " RETURN (PARTIAL 1:*) ALL",
+        " RETURN (PARTIAL -1:1) ALL",
+        " RETURN (PARTIAL 1:-1) ALL",
+        " RETURN (PARTIAL 1:2 ALL) ALL",
+        " RETURN (ALL PARTIAL 1:2) ALL",
+        " RETURN (PARTIAL 1:2 PARTIAL 3:4) ALL",
     };
 
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         AUTO(buf_free) struct buf input = { 0 };
 
-        buf_fmt(&input, "a SEARCH%s\r\n", bad[i]);
-        EXPECT(A, buf_text(&input), "a BAD *\n");
+        buf_fmt(&input, "a SEARCH%s\r\nb NOOP\r\n", bad[i]);
+        EXPECT(A, buf_text(&input), "a BAD *\nb OK *\n");
     }
 }
 
@@ -307,6 +326,20 @@ static void test_return(void **state)
         { "A SEARCH RETURN (MIN MAX) SEEN UNSEEN\r\n", "* ESEARCH (TAG \"A\")\nA OK *\n" },
         { "A SEARCH RETURN (COUNT) SEEN UNSEEN\r\n", "* ESEARCH (TAG \"A\") COUNT 0\nA OK *\n" },
         { "A SEARCH RETURN (ALL) SEEN UNSEEN\r\n", "* ESEARCH (TAG \"A\")\nA OK *\n" },
+        { "A SEARCH RETURN (PARTIAL 1:2) ALL\r\n",
+          "* ESEARCH (TAG \"A\") PARTIAL (1:2 1:2)\nA OK *\n" },
+        { "A SEARCH RETURN (PARTIAL 3:2) ALL\r\n",
+          "* ESEARCH (TAG \"A\") PARTIAL (3:2 2:3)\nA OK *\n" },
+        { "A SEARCH RETURN (PARTIAL 3:9) NOT 2\r\n",
+          "* ESEARCH (TAG \"A\") PARTIAL (3:9 4)\nA OK *\n" },
+        { "A SEARCH RETURN (PARTIAL 5:9) ALL\r\n",
+          "* ESEARCH (TAG \"A\") PARTIAL (5:9 NIL)\nA OK *\n" },
+        { "A UID SEARCH RETURN (PARTIAL -1:-2) ALL\r\n",
+          "* ESEARCH (TAG \"A\") UID PARTIAL (-1:-2 3:4)\nA OK *\n" },
+        { "A SEARCH RETURN (PARTIAL -4294967295:-4 MAX COUNT) ALL\r\n",
+          "* ESEARCH (TAG \"A\") MAX 4 COUNT 4 PARTIAL (-4294967295:-4 1)\nA OK *\n" },
+        { "A SEARCH RETURN (partial -9:-9) ALL\r\n",
+          "* ESEARCH (TAG \"A\") PARTIAL (-9:-9 NIL)\nA OK *\n" },
         { "A SEARCH RETURN (max) CHARSET UTF-8 ALL\r\n", "* ESEARCH (TAG \"A\") MAX 4\nA OK *\n" },
     };
 
@@ -339,6 +372,22 @@ static void test_saved(void **state)
         { "a SEARCH $\r\n", "* SEARCH 1 4\na OK *\n" },
         { "a SEARCH RETURN (SAVE MAX COUNT) ALL\r\n",
           "* ESEARCH (TAG \"a\") MAX 4 COUNT 4\na OK *\n" },
+        { "a SEARCH $\r\n", "* SEARCH 1 2 3 4\na OK *\n" },
+        /* RFC 9394 section 3.2, table 1 */
+        { "a SEARCH RETURN (SAVE PARTIAL 2:3) ALL\r\n",
+          "* ESEARCH (TAG \"a\") PARTIAL (2:3 2:3)\na OK *\n" },
+        { "a SEARCH $\r\n", "* SEARCH 2 3\na OK *\n" },
+        { "a SEARCH RETURN (SAVE PARTIAL 2:2 MIN) ALL\r\n",
+          "* ESEARCH (TAG \"a\") MIN 1 PARTIAL (2:2 2)\na OK *\n" },
+        { "a SEARCH $\r\n", "* SEARCH 1 2\na OK *\n" },
+        { "a SEARCH RETURN (SAVE PARTIAL 2:2 MIN MAX) ALL\r\n",
+          "* ESEARCH (TAG \"a\") MIN 1 MAX 4 PARTIAL (2:2 2)\na OK *\n" },
+        { "a SEARCH $\r\n", "* SEARCH 1 2 4\na OK *\n" },
+        { "a SEARCH RETURN (SAVE PARTIAL 9:9) ALL\r\n",
+          "* ESEARCH (TAG \"a\") PARTIAL (9:9 NIL)\na OK *\n" },
+        { "a SEARCH $\r\n", "* SEARCH\na OK *\n" },
+        { "a SEARCH RETURN (SAVE PARTIAL 1:1 COUNT) ALL\r\n",
+          "* ESEARCH (TAG \"a\") COUNT 4 PARTIAL (1:1 1)\na OK *\n" },
         { "a SEARCH $\r\n", "* SEARCH 1 2 3 4\na OK *\n" },
         { "a UID EXPUNGE $\r\n", "* 3 EXPUNGE\na OK *\n" },
         { "a SEARCH $\r\n", "* SEARCH 1 2 3\na OK *\n" }, /* what is expunged leaves it */
