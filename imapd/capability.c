@@ -33,6 +33,13 @@ static const struct {
     { "QUOTA", false },
     { "QUOTA=RES-STORAGE", false },
     { "QUOTA=RES-MESSAGE", false },
+    { "QUOTA=RES-MAILBOX", false },
+    { "QUOTA=RES-ANNOTATION-STORAGE", false },
+    { "QUOTASET", false },
+    { "METADATA", false },
+    { "METADATA-SERVER", false },
+    { "LIST-METADATA", false },
+    { "LANGUAGE", true },
 };
 
 static const enum sasl_mechanism mechanisms[] = { SASL_SCRAM_SHA_256_PLUS, SASL_SCRAM_SHA_256,

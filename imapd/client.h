@@ -51,6 +51,8 @@ struct client {
     enum client_state state;
     bool condstore, qresync, utf8; /* enabled: RFC 7162 section 3.1, 3.2, RFC 6855 section 3 */
     bool rev2, uidonly;            /* enabled: RFC 9051 section 6.3.1, RFC 9586 section 3 */
+    bool metadata;                 /* enabled: RFC 5464 section 4.1 */
+    uint64_t metadata_told;        /* what changed up to here is known, metadata_changed() */
 
     uint64_t account_id;
     struct account *account;  /* lent; set before every handler and resume() once logged in */

@@ -5,6 +5,7 @@
 #include "imapd/command.h"
 #include "imapd/condstore.h"
 #include "imapd/reply.h"
+#include "storage/metadata.h"
 
 #define ID_FIELDS_MAX 30 /* RFC 2971 section 3.3 */
 
@@ -83,6 +84,19 @@ static void enable_utf8(struct call *call)
     client_of(call)->utf8 = true;
 }
 
+/* From here on changes are told. */
+static void enable_metadata(struct call *call)
+{
+    struct client *client = client_of(call);
+    struct metadata_list list;
+    struct error err;
+
+    if (!client->metadata && !metadata_changed(client->account, client->account_id, UINT64_MAX,
+                                               &call->arena, &list, &client->metadata_told, &err))
+        log_failure(&call->log, &err);
+    client->metadata = true;
+}
+
 static const struct {
     const char *name;
     void (*enable)(struct call *call);
@@ -90,6 +104,8 @@ static const struct {
     { "CONDSTORE", condstore_enable }, /* RFC 7162 section 3.1 */
     { "QRESYNC", enable_qresync },     /* RFC 7162 section 3.2.3 */
     { "UTF8=ACCEPT", enable_utf8 },    /* RFC 6855 section 3 */
+    { "METADATA", enable_metadata },   /* RFC 5464 section 4.1 */
+    { "METADATA-SERVER", enable_metadata },
 };
 
 static enum next enable(struct call *call, unsigned asked)

@@ -1,6 +1,7 @@
 /* cmd_idle.c - IDLE (RFC 2177): the client waits for news of its mailbox. */
 #include "imapd/args.h"
 #include "imapd/command.h"
+#include "imapd/metadata.h"
 #include "imapd/reply.h"
 
 #define DONE_MAX 64
@@ -30,6 +31,8 @@ static enum next idle(struct call *call)
     struct client *client = client_of(call);
     struct error err;
 
+    if (call->why != WHY_INPUT && !metadata_news(call, &err))
+        log_failure(&call->log, &err);
     if (client->state != CLIENT_SELECTED || call->why == WHY_INPUT || reply_sync(call, true, &err))
         return wait_for_done(call);
     if (err.kind == ERROR_NOT_FOUND)

@@ -1,10 +1,11 @@
 /* cmd_list.c - LIST (RFC 3501 section 6.3.8), extended by RFC 5258 and, with STATUS and special
- * uses, by RFC 5819 and RFC 6154; LSUB (RFC 3501 section 6.3.9). */
+ * uses, by RFC 5819, RFC 6154 and RFC 9590; LSUB (RFC 3501 section 6.3.9). */
 #include "imapd/args.h"
 #include "imapd/command.h"
 #include "imapd/condstore.h"
 #include "imapd/list_match.h"
 #include "imapd/list_tree.h"
+#include "imapd/metadata.h"
 #include "imapd/place.h"
 #include "imapd/reply.h"
 #include "imapd/special_use.h"
@@ -21,6 +22,7 @@ enum list_option {
     RETURN_CHILDREN = 32,
     RETURN_SPECIAL = 64,
     RETURN_STATUS = 128,
+    RETURN_METADATA = 256,
 };
 
 struct list_args {
@@ -29,6 +31,7 @@ struct list_args {
     bool extended; /* the syntax of RFC 5258 was used */
     bool root;     /* LIST "" "": asks for the delimiter */
     unsigned options, status_items;
+    struct metadata_names metadata; /* RFC 9590 */
 };
 
 struct option_name {
@@ -44,11 +47,20 @@ static const struct option_name select_options[] = {
 };
 
 static const struct option_name return_options[] = {
-    { "SUBSCRIBED", RETURN_SUBSCRIBED },
-    { "CHILDREN", RETURN_CHILDREN },
-    { "SPECIAL-USE", RETURN_SPECIAL },
-    { "STATUS", RETURN_STATUS },
+    { "SUBSCRIBED", RETURN_SUBSCRIBED }, { "CHILDREN", RETURN_CHILDREN },
+    { "SPECIAL-USE", RETURN_SPECIAL },   { "STATUS", RETURN_STATUS },
+    { "METADATA", RETURN_METADATA },
 };
+
+/* What follows STATUS and METADATA. */
+static bool take_option_values(struct args *args, enum list_option option, struct list_args *list)
+{
+    if (option == RETURN_STATUS)
+        return args_space(args) && status_take_items(args, &list->status_items);
+    if (option == RETURN_METADATA)
+        return args_space(args) && metadata_take_names(args, &list->metadata);
+    return true;
+}
 
 static bool take_option(struct args *args, const struct option_name *names, size_t count,
                         struct list_args *list)
@@ -61,8 +73,7 @@ static bool take_option(struct args *args, const struct option_name *names, size
         if (!slice_is(word, names[i].name))
             continue;
         list->options |= names[i].option;
-        return names[i].option != RETURN_STATUS ||
-               (args_space(args) && status_take_items(args, &list->status_items));
+        return take_option_values(args, names[i].option, list);
     }
     return args_fail(args, "there is no such option");
 }
@@ -234,6 +245,19 @@ static bool print_status(struct call *call, const struct list_args *list,
     return status_print(call, &place, list->status_items, err);
 }
 
+/* A METADATA response after the LIST response of a mailbox (RFC 9590 section 3). */
+static bool print_metadata(struct call *call, const struct list_args *list,
+                           const struct list_entry *entry, struct error *err)
+{
+    struct metadata_query query = { .where = { .account = client_of(call)->account,
+                                               .mailbox = entry->info->id,
+                                               .name = entry->name,
+                                               .info = entry->info },
+                                    .names = &list->metadata };
+
+    return metadata_print(call, &query, err);
+}
+
 static bool print_list(struct call *call, const struct list_args *list, struct error *err)
 {
     struct list_tree tree;
@@ -249,6 +273,9 @@ static bool print_list(struct call *call, const struct list_args *list, struct e
             continue;
         print_entry(call, list, entry);
         if (list->status_items != 0 && entry->info != NULL && !print_status(call, list, entry, err))
+            return false;
+        if (list->metadata.count > 0 && entry->info != NULL &&
+            !print_metadata(call, list, entry, err))
             return false;
     }
     return true;

@@ -28,8 +28,7 @@ static bool take_use(struct args *args, struct create_args *create)
     if (!args_try_byte(args, '\\') || !args_atom(args, &word))
         return args_fail(args, "a special use was expected");
     if (create->use != SPECIAL_NONE ||
-        !special_use_by_name(slice_make(start, word.len + 1), &use) || use == SPECIAL_ALL ||
-        use == SPECIAL_FLAGGED)
+        !special_use_by_name(slice_make(start, word.len + 1), &use) || !special_use_is_given(use))
         create->use_refused = true;
     create->use = use;
     return true;

@@ -83,6 +83,10 @@ enum next imap_status(struct call *call, struct args *args);
 enum next imap_getquota(struct call *call, struct args *args);
 enum next imap_getquotaroot(struct call *call, struct args *args);
 enum next imap_setquota(struct call *call, struct args *args);
+/* cmd_metadata.c, cmd_language.c */
+enum next imap_getmetadata(struct call *call, struct args *args);
+enum next imap_setmetadata(struct call *call, struct args *args);
+enum next imap_language(struct call *call, struct args *args);
 /* cmd_select.c */
 enum next imap_select(struct call *call, struct args *args);
 enum next imap_examine(struct call *call, struct args *args);

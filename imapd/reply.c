@@ -3,6 +3,7 @@
 #include "common/codec.h"
 #include "imapd/args.h"
 #include "imapd/command.h"
+#include "imapd/metadata.h"
 
 #define ERRORS_MAX 50 /* bad commands in a row after which a client is sent away */
 #define QUOTED_MAX 1000
@@ -42,6 +43,8 @@ static bool tell_news(struct call *call)
     const struct client *client = client_of(call);
     struct error err;
 
+    if (!metadata_news(call, &err))
+        log_failure(&call->log, &err);
     if (client->state != CLIENT_SELECTED || client->command == NULL ||
         (client->command->flags & COMMAND_NO_SYNC) != 0)
         return true;

@@ -12,6 +12,11 @@ const char *special_use_name(enum special_use use)
     return names[use];
 }
 
+bool special_use_is_given(enum special_use use)
+{
+    return use != SPECIAL_ALL && use != SPECIAL_FLAGGED;
+}
+
 bool special_use_by_name(struct slice name, enum special_use *use_out)
 {
     for (size_t i = SPECIAL_NONE + 1; i < COUNT_OF(names); i++) {

@@ -15,6 +15,8 @@ struct account;
 bool desk_account(struct desk *desk, uint64_t id, struct account **account_out,
                   struct error *err) MUST_CHECK;
 
+uint64_t account_id(const struct account *account);
+
 /* Attributes of RFC 6154. */
 enum special_use {
     SPECIAL_NONE = 0,
@@ -65,6 +67,10 @@ bool mailbox_by_id(struct account *account, struct arena *arena, uint64_t id,
  * use that another mailbox has is ERROR_DENIED. */
 bool mailbox_create(struct account *account, struct slice name, enum special_use special_use,
                     uint64_t *id_out, struct error *err) MUST_CHECK;
+/* Gives another special use, or none. Errors: ERROR_NOT_FOUND; ERROR_DENIED: another mailbox has
+ * it. */
+bool mailbox_set_special_use(struct account *account, uint64_t id, enum special_use special_use,
+                             struct error *err) MUST_CHECK;
 /* Inferiors stay. Errors: ERROR_NOT_FOUND, ERROR_DENIED (INBOX). */
 bool mailbox_delete(struct account *account, struct slice name, struct error *err) MUST_CHECK;
 /* With all inferiors; UIDVALIDITY and UIDs stay. INBOX: its messages move to the new mailbox, INBOX

@@ -34,10 +34,12 @@ bool metadata_get(struct account *account, uint64_t mailbox, uint64_t reader, st
                   struct arena *arena, struct metadata_list *list_out,
                   struct error *err) MUST_CHECK;
 
-/* All or none. Errors: ERROR_NOT_FOUND (mailbox), ERROR_LIMIT: too many entries; ERROR_OVER_QUOTA:
- * names and values of the account's annotations together are more than its quota allows. */
+/* All or none; *change_out is the counter's value for it. Errors: ERROR_NOT_FOUND (mailbox),
+ * ERROR_LIMIT: too many entries; ERROR_OVER_QUOTA: names and values of the account's annotations
+ * together are more than its quota allows. */
 bool metadata_set(struct account *account, uint64_t mailbox, uint64_t reader,
-                  const struct metadata_entry *entries, size_t count, struct error *err) MUST_CHECK;
+                  const struct metadata_entry *entries, size_t count, uint64_t *change_out,
+                  struct error *err) MUST_CHECK;
 
 /* Entries changed after `since`, of all mailboxes, without values; *now_out is for the next time.
  * Costs one index look-up when there are none. */

@@ -259,6 +259,14 @@ static const struct config_key keys[] = {
            "Messages a SEARCH looks at before others get their turn."),
     BOOL("imap", "relaxed_flags", relaxed_flags, "no",
          "Answer flag changes before they are synced to disk."),
+    SIZE("imap", "annotation", annotation, "64K", 1 * KB, 16 * MB,
+         "Longest value of an annotation (METADATA)."),
+    TEXT("imap", "admin", admin, "",
+         "How users reach you, as a URI such as mailto:postmaster@example.org (METADATA's "
+         "/shared/admin)."),
+    TEXT("imap", "comment", comment, "", "A note for all users (METADATA's /shared/comment)."),
+    TEXT("imap", "operators", operators, "",
+         "Addresses of accounts that may see and set everybody's quota (SETQUOTA)."),
 
     NUMBER("pop3", "expire", pop3_expire, "0", 0, 100000,
            "Days announced as EXPIRE; 0: NEVER. Nothing is removed by it."),

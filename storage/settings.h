@@ -61,8 +61,9 @@ struct settings {
     char *report_sender;
     uint64_t report_delay;
     /* [imap] */
-    uint64_t literal, command_size, search_slice;
+    uint64_t literal, command_size, search_slice, annotation;
     bool relaxed_flags;
+    char *admin, *comment, *operators;
     /* [pop3] */
     uint64_t pop3_expire;
     /* [storage] */

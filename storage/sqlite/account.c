@@ -335,6 +335,11 @@ bool account_store_create(struct store *store, uint64_t id, struct error *err)
     return account_commit_quietly(account, err) && sync_folder(account, err);
 }
 
+uint64_t account_id(const struct account *account)
+{
+    return account->id;
+}
+
 /* Quota. */
 
 /* Its own limit, or else the store's; 0: none. */

@@ -92,6 +92,7 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
                         " n_deleted FROM mailbox WHERE id = ?",
     [SQL_MAILBOX_COUNT] = "SELECT count(*) FROM mailbox",
     [SQL_MAILBOX_SPECIAL] = "SELECT 1 FROM mailbox WHERE special_use = ?",
+    [SQL_MAILBOX_USE] = "UPDATE mailbox SET special_use = ? WHERE id = ?",
     [SQL_MAILBOX_INSERT] = "INSERT INTO mailbox(name, uidvalidity, special_use) VALUES(?, ?, ?)",
     [SQL_MAILBOX_DELETE] = "DELETE FROM mailbox WHERE id = ?",
     [SQL_MAILBOX_DOOM] = "INSERT OR IGNORE INTO doomed VALUES(?)",

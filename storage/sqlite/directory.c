@@ -10,6 +10,10 @@
 
 #include <stdlib.h>
 
+static const char more_limits[] =
+    "ALTER TABLE account ADD COLUMN quota_mailboxes INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE account ADD COLUMN quota_annotations INTEGER NOT NULL DEFAULT 0;";
+
 static const char *const migrations[] = {
     "PRAGMA application_id = 0x506f7374;" /* "Post" */
     "CREATE TABLE domain("
@@ -39,8 +43,7 @@ static const char *const migrations[] = {
     "CREATE TABLE sts("
     "  domain TEXT PRIMARY KEY, id TEXT NOT NULL, policy TEXT NOT NULL,"
     "  fetched INTEGER NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;",
-    "ALTER TABLE account ADD COLUMN quota_mailboxes INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE account ADD COLUMN quota_annotations INTEGER NOT NULL DEFAULT 0;",
+    more_limits,
 };
 
 #define ACCOUNT_COLUMNS                                                                            \

@@ -233,6 +233,29 @@ bool mailbox_create(struct account *account, struct slice name, enum special_use
     return account_commit(account, 0, err);
 }
 
+static bool set_special_use(struct account *account, uint64_t id, enum special_use special_use,
+                            struct error *err)
+{
+    AUTO(arena_free) struct arena arena = { 0 };
+    struct mailbox_info info;
+
+    if (!mailbox_by_id(account, &arena, id, &info, err))
+        return false;
+    return info.special_use == special_use ||
+           (special_use_is_free(account, special_use, err) &&
+            sql_run(&account->db, SQL_MAILBOX_USE, NULL, err, "uu", (uint64_t)special_use, id));
+}
+
+bool mailbox_set_special_use(struct account *account, uint64_t id, enum special_use special_use,
+                             struct error *err)
+{
+    if (!account_begin(account, SQL_FULL, err))
+        return false;
+    if (!set_special_use(account, id, special_use, err))
+        return account_rollback(account);
+    return account_commit(account, id, err);
+}
+
 static bool delete (struct account *account, struct slice name, struct error *err)
 {
     AUTO(arena_free) struct arena arena = { 0 };

@@ -95,19 +95,19 @@ static bool put(struct account *account, uint64_t mailbox, uint64_t reader, uint
 }
 
 static bool put_all(struct account *account, uint64_t mailbox, uint64_t reader,
-                    const struct metadata_entry *entries, size_t count, struct error *err)
+                    const struct metadata_entry *entries, size_t count, uint64_t *change_out,
+                    struct error *err)
 {
     struct mailbox_row mailbox_there;
-    uint64_t change;
 
     if ((mailbox != 0 && !mailbox_row(account, mailbox, &mailbox_there, err)) ||
-        !next_change(account, &change, err))
+        !next_change(account, change_out, err))
         return false;
     for (size_t i = 0; i < count; i++)
-        if (!put(account, mailbox, reader, change, &entries[i], err))
+        if (!put(account, mailbox, reader, *change_out, &entries[i], err))
             return false;
     return sql_run(&account->db, SQL_METADATA_FORGET, NULL, err, "i",
-                   (int64_t)change - REMOVED_KEPT);
+                   (int64_t)*change_out - REMOVED_KEPT);
 }
 
 /* Only what adds something can be refused: who is over a limit can still remove entries. */
@@ -133,11 +133,12 @@ static bool check_limits(struct account *account, uint64_t mailbox,
 }
 
 bool metadata_set(struct account *account, uint64_t mailbox, uint64_t reader,
-                  const struct metadata_entry *entries, size_t count, struct error *err)
+                  const struct metadata_entry *entries, size_t count, uint64_t *change_out,
+                  struct error *err)
 {
     if (!account_begin(account, SQL_FULL, err))
         return false;
-    if (!put_all(account, mailbox, reader, entries, count, err) ||
+    if (!put_all(account, mailbox, reader, entries, count, change_out, err) ||
         !check_limits(account, mailbox, entries, count, err))
         return account_rollback(account);
     return account_commit(account, mailbox, err);

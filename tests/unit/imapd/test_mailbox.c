@@ -1,4 +1,4 @@
-/* test_mailbox.c - CREATE, DELETE, RENAME, LIST and its extensions, LSUB, STATUS, quota. */
+/* test_mailbox.c - CREATE, DELETE, RENAME, LIST and its extensions, LSUB, STATUS. */
 #include "tests/unit/imapd/dialogue.h"
 #include "tests/unit/support/check.h"
 
@@ -181,33 +181,13 @@ static void test_status(void **state)
     play(steps, COUNT_OF(steps));
 }
 
-static void test_quota(void **state)
-{
-    static const struct step steps[] = {
-        { "a GETQUOTA \"\"\r\n", "* QUOTA \"\" (STORAGE 0 100 MESSAGE 0 7)\na OK *\n" },
-        { "a GETQUOTAROOT INBOX\r\n",
-          "* QUOTAROOT \"INBOX\" \"\"\n* QUOTA \"\" (STORAGE 0 100 MESSAGE 0 7)\na OK *\n" },
-        { "a GETQUOTA other\r\n", "a NO [NONEXISTENT] *\n" },
-        { "a SETQUOTA \"\" (STORAGE 5)\r\n", "a NO [NOPERM] *\n" },
-        { "a SETQUOTA \"\" ()\r\n", "a NO [NOPERM] *\n" },
-        { "a SETQUOTA \"\"\r\n", "a BAD *\n" },
-    };
-    struct error err;
-
-    EXPECT(&dialogue.a, "a GETQUOTA \"\"\r\n", "* QUOTA \"\" ()\na OK *\n");
-    if (!account_set_limits(dialogue.a.desk, dialogue.a.bob,
-                            &(struct account_limits){ .bytes = 102400, .messages = 7 }, &err))
-        fail_msg("%s", err.text);
-    play(steps, COUNT_OF(steps));
-}
-
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_list),   TEST(test_list_extended), TEST(test_names),
-        TEST(test_change), TEST(test_status),        TEST(test_quota),
+        TEST(test_change), TEST(test_status),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

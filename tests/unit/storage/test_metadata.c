@@ -12,8 +12,9 @@ static void set(struct fixture *f, uint64_t mailbox, uint64_t reader, const char
     struct metadata_entry entry = { .name = slice_of(name),
                                     .has_value = value != NULL,
                                     .value = slice_of(value != NULL ? value : "") };
+    uint64_t change;
 
-    must(metadata_set(f->account, mailbox, reader, &entry, 1, &f->err));
+    must(metadata_set(f->account, mailbox, reader, &entry, 1, &change, &f->err));
 }
 
 /* "name=value" of all, with a blank between. */
@@ -102,15 +103,15 @@ static void test_limits(void **state)
     struct metadata_entry two[] = { { .name = SLICE("/shared/a"), .has_value = true },
                                     { .name = SLICE("/shared/b"), .has_value = true } };
     struct fixture *f = *state;
-    uint64_t id;
+    uint64_t id, change;
 
     must(account_set_limits(f->desk, f->id, &limits, &f->err));
     two[1].value = SLICE("a text that is longer than what is allowed");
-    fails(metadata_set(f->account, f->inbox, OWNER, two, 2, &f->err), ERROR_OVER_QUOTA);
+    fails(metadata_set(f->account, f->inbox, OWNER, two, 2, &change, &f->err), ERROR_OVER_QUOTA);
     expect(f, f->inbox, OWNER, "", ""); /* not the first one either */
     two[1].value = SLICE("short");
-    must(metadata_set(f->account, f->inbox, OWNER, two, 2, &f->err));
-    fails(metadata_set(f->account, 12345, OWNER, two, 2, &f->err), ERROR_NOT_FOUND);
+    must(metadata_set(f->account, f->inbox, OWNER, two, 2, &change, &f->err));
+    fails(metadata_set(f->account, 12345, OWNER, two, 2, &change, &f->err), ERROR_NOT_FOUND);
     must(mailbox_create(f->account, SLICE("seventh"), SPECIAL_NONE, &id, &f->err));
     fails(mailbox_create(f->account, SLICE("eighth"), SPECIAL_NONE, &id, &f->err),
           ERROR_OVER_QUOTA);
@@ -120,6 +121,7 @@ static void test_too_many(void **state)
 {
     struct metadata_entry entries[METADATA_ENTRIES_MAX];
     struct fixture *f = *state;
+    uint64_t change;
 
     for (size_t i = 0; i < COUNT_OF(entries); i++) {
         AUTO(buf_free) struct buf name = { 0 };
@@ -128,11 +130,11 @@ static void test_too_many(void **state)
         entries[i] = (struct metadata_entry){ .name = slice_copy(&f->arena, buf_slice(&name)),
                                               .has_value = true };
     }
-    must(metadata_set(f->account, f->inbox, OWNER, entries, COUNT_OF(entries), &f->err));
+    must(metadata_set(f->account, f->inbox, OWNER, entries, COUNT_OF(entries), &change, &f->err));
     entries[0].name = SLICE("/shared/one");
-    fails(metadata_set(f->account, f->inbox, OWNER, entries, 1, &f->err), ERROR_LIMIT);
+    fails(metadata_set(f->account, f->inbox, OWNER, entries, 1, &change, &f->err), ERROR_LIMIT);
     entries[0].has_value = false;
-    must(metadata_set(f->account, f->inbox, OWNER, entries, 1, &f->err));
+    must(metadata_set(f->account, f->inbox, OWNER, entries, 1, &change, &f->err));
 }
 
 int main(void)

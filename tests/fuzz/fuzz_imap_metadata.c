@@ -1,0 +1,18 @@
+/* fuzz_imap_metadata.c - the input is what stands behind the commands of METADATA, of LIST with
+ * METADATA, of QUOTA and of LANGUAGE. */
+#include "tests/fuzz/imap_world.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char *const commands[] = {
+        "SETMETADATA",  "GETMETADATA", "LIST \"\" * RETURN (METADATA", "SETQUOTA", "GETQUOTA",
+        "GETQUOTAROOT", "LANGUAGE",
+    };
+    static struct world world;
+
+    if (size > 0)
+        world_say(&world, commands[data[0] % COUNT_OF(commands)], data + 1, size - 1);
+    return 0;
+}
