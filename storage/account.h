@@ -1,14 +1,20 @@
 /* account.h - one account's mail: mailboxes and quota (mail.db).
  *
  * Threads: blocking; jobs of one account run on one worker, so a handle is used by one thread.
- * Ownership: desk_account() lends a handle that is valid until the next desk_account() of the same
- * desk; ask again at the start of each job. Slices of results live in the arena given.
+ * Ownership: desk_account() lends a handle; those of the last HANDLES_LENT accounts stay valid
+ * within a job, so that it may work with two accounts at once. Ask again at the start of each job,
+ * for desk_idle() closes handles in between. Slices of results live in the arena given.
+ *
+ * An account's jobs run on one worker, but others may look into its mailboxes from theirs (acl.h):
+ * each desk has a connection of its own, and writers queue on the account's lock.
  */
 #pragma once
 
 #include "storage/store.h"
 
 struct account;
+
+#define HANDLES_LENT 4
 
 /* Opens or finds the account's store, migrating an older one first.
  * Errors: ERROR_NOT_FOUND, ERROR_NEWER. */

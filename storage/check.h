@@ -2,8 +2,8 @@
  *
  * Per account: SQLite's own integrity check; counters of mailboxes against their rows; refs against
  * rows; body present for every live msg, its hash; large files without rows; tombstones in order;
- * UIDs below uidnext. Of the whole: accounts without folder and folders without account, queue rows
- * without body, leftovers in temporary folders.
+ * UIDs below uidnext; with whom it shares mailboxes. Of the whole: accounts without folder and
+ * folders without account, queue rows without body, leftovers in temporary folders.
  *
  * Threads: one desk. May run beside the daemons: it takes the account's lock for repairs only.
  */

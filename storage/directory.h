@@ -15,6 +15,7 @@ struct account_info {
     struct slice address; /* "bob@example.org" */
     struct slice name;    /* the person's, may be empty */
     bool disabled;        /* may not log in; mail for it is refused */
+    bool shared;          /* nobody's own: its mailboxes are under "Shared/" */
     struct account_limits limits;
     int64_t created_ms;
     struct slice argon, scram; /* crypto.h */
@@ -67,6 +68,7 @@ bool account_set_limits(struct desk *desk, uint64_t id, const struct account_lim
                         struct error *err) MUST_CHECK;
 bool account_set_disabled(struct desk *desk, uint64_t id, bool disabled,
                           struct error *err) MUST_CHECK;
+bool account_set_shared(struct desk *desk, uint64_t id, bool shared, struct error *err) MUST_CHECK;
 bool account_all(struct desk *desk, struct arena *arena, struct account_list *list_out,
                  struct error *err) MUST_CHECK;
 /* Errors: ERROR_NOT_FOUND. The address has its domain; who logs in with less completes it first. */

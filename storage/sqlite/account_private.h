@@ -6,7 +6,7 @@
  *     changes.c       what is new since a modseq      mail_copy.c     copy and move
  *     mail_read.c     bytes and summaries             mail_expunge.c  expunge
  *     collect.c       removes what nobody needs       check.c         looks for damage
- *     metadata.c      annotations
+ *     metadata.c      annotations                     acl.c           who may do what
  *
  * Every write takes flock(<account>/lock) first, so that processes queue fairly, then BEGIN
  * IMMEDIATE. Reads need no lock: WAL gives each a snapshot.
@@ -57,6 +57,17 @@ enum account_slot {
     SQL_METADATA_FORGET,
     SQL_METADATA_DROP,
     SQL_METADATA_COPY,
+    SQL_ACL,
+    SQL_ACL_COUNT,
+    SQL_ACL_ADD,
+    SQL_ACL_TAKE,
+    SQL_ACL_CLEAN,
+    SQL_ACL_OF,
+    SQL_ACL_OF_ALL,
+    SQL_ACL_WHO,
+    SQL_ACL_HAS,
+    SQL_ACL_DROP,
+    SQL_ACL_COPY,
     SQL_KEYWORDS,
     SQL_KEYWORD_FIND,
     SQL_KEYWORD_INSERT,

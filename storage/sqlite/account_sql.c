@@ -64,7 +64,13 @@ static const char schema_2[] =
     "  change INTEGER NOT NULL, PRIMARY KEY(mailbox, reader, name)) WITHOUT ROWID;"
     "CREATE INDEX metadata_change ON metadata(change);";
 
-const char *const account_schema[] = { schema_1, schema_2 };
+/* Rights (acl.h); who 0: anyone. */
+static const char schema_3[] =
+    "CREATE TABLE acl("
+    "  mailbox INTEGER NOT NULL, who INTEGER NOT NULL, negative INTEGER NOT NULL,"
+    "  rights INTEGER NOT NULL, PRIMARY KEY(mailbox, who, negative)) WITHOUT ROWID;";
+
+const char *const account_schema[] = { schema_1, schema_2, schema_3 };
 const size_t account_schema_version = COUNT_OF(account_schema);
 
 #define MAILBOX_INFO                                                                               \
@@ -133,6 +139,23 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
     [SQL_METADATA_DROP] = "DELETE FROM metadata WHERE mailbox = ?",
     [SQL_METADATA_COPY] = "INSERT INTO metadata SELECT ?2, reader, name, value, change"
                           " FROM metadata WHERE mailbox = ?1 AND value IS NOT NULL",
+
+    [SQL_ACL] = "SELECT who, negative, rights FROM acl WHERE mailbox = ? ORDER BY who, negative",
+    [SQL_ACL_COUNT] = "SELECT count(*) FROM acl WHERE mailbox = ?",
+    [SQL_ACL_ADD] = "INSERT INTO acl VALUES(?1, ?2, ?3, ?5) ON CONFLICT DO UPDATE"
+                    " SET rights = (rights & ?4) | ?5",
+    [SQL_ACL_TAKE] = "UPDATE acl SET rights = rights & ?4"
+                     " WHERE mailbox = ?1 AND who = ?2 AND negative = ?3",
+    [SQL_ACL_CLEAN] = "DELETE FROM acl WHERE mailbox = ? AND rights = 0",
+    [SQL_ACL_OF] =
+        "SELECT mailbox, negative, rights FROM acl WHERE mailbox = ?1 AND who IN (0, ?2)",
+    [SQL_ACL_OF_ALL] = "SELECT mailbox, negative, rights FROM acl WHERE who IN (0, ?)"
+                       " ORDER BY mailbox",
+    [SQL_ACL_WHO] = "SELECT DISTINCT who FROM acl WHERE negative = 0 ORDER BY who",
+    [SQL_ACL_HAS] = "SELECT 1 FROM acl WHERE who = ? AND negative = 0 LIMIT 1",
+    [SQL_ACL_DROP] = "DELETE FROM acl WHERE mailbox = ?",
+    [SQL_ACL_COPY] = "INSERT INTO acl SELECT ?2, who, negative, rights FROM acl"
+                     " JOIN mailbox ON id = mailbox WHERE name = ?1",
 
     [SQL_KEYWORDS] = "SELECT bit, name FROM keyword ORDER BY bit",
     [SQL_KEYWORD_FIND] = "SELECT bit FROM keyword WHERE name = ?",

@@ -2,6 +2,7 @@
  */
 #include "storage/sqlite/check_private.h"
 
+#include "storage/acl.h"
 #include "storage/directory.h"
 #include "storage/queue.h"
 
@@ -30,6 +31,19 @@ void check_found(struct check *check, bool repaired, const char *format, ...)
 
 /* Accounts. */
 
+static bool check_shares(struct check *check, struct account *account, struct error *err)
+{
+    bool repair = check->options->repair;
+    uint64_t wrong;
+
+    if (!share_check(account, repair, &wrong, err))
+        return false;
+    if (wrong > 0)
+        check_found(check, repair, "with %llu accounts it is not noted rightly what is shared",
+                    (unsigned long long)wrong);
+    return true;
+}
+
 /* An account that cannot be opened is a finding, not the end of the check. */
 static bool check_one(struct check *check, struct desk *desk, const struct account_info *info,
                       struct error *err)
@@ -37,7 +51,7 @@ static bool check_one(struct check *check, struct desk *desk, const struct accou
     struct account *account;
 
     if (desk_account(desk, info->id, &account, err))
-        return check_account(check, account, err);
+        return check_account(check, account, err) && check_shares(check, account, err);
     if (err->kind == ERROR_TEMPORARY)
         return false;
     if (err->kind != ERROR_NOT_FOUND) {

@@ -14,6 +14,13 @@ static const char more_limits[] =
     "ALTER TABLE account ADD COLUMN quota_mailboxes INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE account ADD COLUMN quota_annotations INTEGER NOT NULL DEFAULT 0;";
 
+/* who 0: anyone. */
+static const char sharing[] =
+    "ALTER TABLE account ADD COLUMN shared INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE share("
+    "  who INTEGER NOT NULL, owner INTEGER NOT NULL, PRIMARY KEY(who, owner)) WITHOUT ROWID;"
+    "CREATE INDEX share_owner ON share(owner);";
+
 static const char *const migrations[] = {
     "PRAGMA application_id = 0x506f7374;" /* "Post" */
     "CREATE TABLE domain("
@@ -44,11 +51,12 @@ static const char *const migrations[] = {
     "  domain TEXT PRIMARY KEY, id TEXT NOT NULL, policy TEXT NOT NULL,"
     "  fetched INTEGER NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;",
     more_limits,
+    sharing,
 };
 
 #define ACCOUNT_COLUMNS                                                                            \
     "id, local, domain, name, disabled, created, argon, scram, quota_bytes, quota_messages,"       \
-    " quota_mailboxes, quota_annotations"
+    " quota_mailboxes, quota_annotations, shared"
 
 static const char *const statements[DIRECTORY_STATEMENTS] = {
     [DOMAIN_INSERT] = "INSERT INTO domain(name, created) VALUES(?, ?)",
@@ -68,6 +76,7 @@ static const char *const statements[DIRECTORY_STATEMENTS] = {
     [ACCOUNT_SET_LIMITS] = "UPDATE account SET quota_bytes = ?2, quota_messages = ?3,"
                            " quota_mailboxes = ?4, quota_annotations = ?5 WHERE id = ?1",
     [ACCOUNT_SET_DISABLED] = "UPDATE account SET disabled = ?2 WHERE id = ?1",
+    [ACCOUNT_SET_SHARED] = "UPDATE account SET shared = ?2 WHERE id = ?1",
     [ACCOUNT_LIST] = "SELECT " ACCOUNT_COLUMNS " FROM account ORDER BY domain, local",
     [ACCOUNT_BY_ADDRESS] =
         "SELECT " ACCOUNT_COLUMNS " FROM account WHERE domain = ?1 AND local = ?2",
@@ -104,6 +113,14 @@ static const char *const statements[DIRECTORY_STATEMENTS] = {
     [STS_COUNT] = "SELECT count(*) FROM sts",
     [STS_INSERT] = "INSERT INTO sts(domain, id, policy, fetched, expires) VALUES(?, ?, ?, ?, ?)",
     [STS_DELETE] = "DELETE FROM sts WHERE domain = ?1 OR expires <= ?2",
+    [SHARE_ADD] = "INSERT OR IGNORE INTO share(who, owner) VALUES(?, ?)",
+    [SHARE_REMOVE] = "DELETE FROM share WHERE who = ? AND owner = ?",
+    [SHARE_REMOVE_ACCOUNT] = "DELETE FROM share WHERE who = ?1 OR owner = ?1",
+    [SHARE_FIND] = "SELECT 1 FROM share WHERE owner = ?2 AND who IN (0, ?1) AND owner <> ?1",
+    [SHARE_OWNERS] = "SELECT " ACCOUNT_COLUMNS " FROM account WHERE id IN"
+                     "  (SELECT owner FROM share WHERE who IN (0, ?1)) AND id <> ?1"
+                     "  ORDER BY domain, local",
+    [SHARE_OF_OWNER] = "SELECT who FROM share WHERE owner = ? ORDER BY who",
 };
 
 bool directory_database_open(const struct store *store, bool create, struct sql_db *db,

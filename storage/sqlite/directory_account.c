@@ -22,6 +22,7 @@ void account_from_row(struct arena *arena, const struct sql_row *row, struct acc
         .created_ms = sql_i64(row, 5),
         .argon = slice_copy(arena, sql_slice(row, 6)),
         .scram = slice_copy(arena, sql_slice(row, 7)),
+        .shared = sql_i64(row, 12) != 0,
         .limits = { sql_u64(row, 8), sql_u64(row, 9), sql_u64(row, 10), sql_u64(row, 11) },
     };
 }
@@ -130,7 +131,8 @@ bool account_remove(struct desk *desk, uint64_t id, struct error *err)
 
     if (!directory_begin(desk, &db, err))
         return false;
-    ok = sql_run(db, ACCOUNT_DELETE, &changed, err, "u", id);
+    ok = sql_run(db, SHARE_REMOVE_ACCOUNT, NULL, err, "u", id) &&
+         sql_run(db, ACCOUNT_DELETE, &changed, err, "u", id);
     if (!finish_one(desk, ok, changed, id, err))
         return false;
     return remove_folder(desk, id, err) ||
@@ -179,32 +181,50 @@ bool account_set_disabled(struct desk *desk, uint64_t id, bool disabled, struct 
     return finish_one(desk, ok, changed, id, err);
 }
 
+bool account_set_shared(struct desk *desk, uint64_t id, bool shared, struct error *err)
+{
+    uint64_t changed = 0;
+    struct sql_db *db;
+    bool ok;
+
+    if (!directory_begin(desk, &db, err))
+        return false;
+    ok = sql_run(db, ACCOUNT_SET_SHARED, &changed, err, "uu", id, (uint64_t)shared);
+    return finish_one(desk, ok, changed, id, err);
+}
+
 static void free_items(void *items)
 {
     free(*(void **)items);
 }
 
-bool account_all(struct desk *desk, struct arena *arena, struct account_list *list_out,
-                 struct error *err)
+bool account_list_read(struct sql_row *row, struct arena *arena, struct account_list *list_out,
+                       struct error *err)
 {
     AUTO(free_items) struct account_info *items = NULL;
-    struct sql_db *db;
-    struct sql_row row;
     size_t count = 0, room = 0;
 
-    if (!desk_directory(desk, &db, err) || !sql_query(db, ACCOUNT_LIST, &row, err, ""))
-        return false;
-    while (sql_next(&row, err)) {
+    while (sql_next(row, err)) {
         items = mem_grow(items, &room, count + 1, sizeof(items[0]));
-        account_from_row(arena, &row, &items[count++]);
+        account_from_row(arena, row, &items[count++]);
     }
-    if (row.failed)
+    if (row->failed)
         return false;
     list_out->count = count;
     list_out->items = ARENA_ARRAY(arena, struct account_info, count);
     if (count > 0)
         memcpy(list_out->items, items, count * sizeof(items[0]));
     return true;
+}
+
+bool account_all(struct desk *desk, struct arena *arena, struct account_list *list_out,
+                 struct error *err)
+{
+    struct sql_db *db;
+    struct sql_row row;
+
+    return desk_directory(desk, &db, err) && sql_query(db, ACCOUNT_LIST, &row, err, "") &&
+           account_list_read(&row, arena, list_out, err);
 }
 
 static bool take_account(struct arena *arena, struct sql_row *row, struct account_info *info_out,

@@ -20,6 +20,7 @@ enum directory_statement {
     ACCOUNT_SET_PASSWORD,
     ACCOUNT_SET_LIMITS,
     ACCOUNT_SET_DISABLED,
+    ACCOUNT_SET_SHARED,
     ACCOUNT_LIST,
     ACCOUNT_BY_ADDRESS,
     ACCOUNT_BY_ID,
@@ -43,6 +44,12 @@ enum directory_statement {
     STS_COUNT,
     STS_INSERT,
     STS_DELETE,
+    SHARE_ADD,
+    SHARE_REMOVE,
+    SHARE_REMOVE_ACCOUNT,
+    SHARE_FIND,
+    SHARE_OWNERS,
+    SHARE_OF_OWNER,
     DIRECTORY_STATEMENTS,
 };
 
@@ -68,6 +75,10 @@ bool alias_exists(struct sql_db *db, const struct stored_address *address, bool 
 
 /* Copies a row of ACCOUNT_LIST, ACCOUNT_BY_ADDRESS, ACCOUNT_BY_ID or ACCOUNT_OLDEST. */
 void account_from_row(struct arena *arena, const struct sql_row *row, struct account_info *out);
+
+/* All rows of such a query. */
+bool account_list_read(struct sql_row *row, struct arena *arena, struct account_list *list_out,
+                       struct error *err) MUST_CHECK;
 
 /* A change: begin; work; finish with how it went. Finishing commits and tells everybody, or rolls
  * back and returns false. */

@@ -156,6 +156,16 @@ static bool next_uidvalidity(struct account *account, uint32_t *uidvalidity_out,
     return true;
 }
 
+/* RFC 4314 section 4, of CREATE. */
+static bool inherit_rights(struct account *account, struct slice name, uint64_t id,
+                           struct error *err)
+{
+    ptrdiff_t end = slice_find_last(name, '/');
+
+    return end < 0 || sql_run(&account->db, SQL_ACL_COPY, NULL, err, "tu",
+                              slice_part(name, 0, (size_t)end), id);
+}
+
 bool mailbox_insert(struct account *account, struct slice name, enum special_use special_use,
                     uint64_t *id_out, struct error *err)
 {
@@ -173,7 +183,7 @@ bool mailbox_insert(struct account *account, struct slice name, enum special_use
                  (uint64_t)special_use))
         return false;
     *id_out = sql_last_id(&account->db);
-    return true;
+    return inherit_rights(account, name, *id_out, err);
 }
 
 /* Makes those levels above `name` that are missing. */
@@ -265,6 +275,7 @@ static bool delete (struct account *account, struct slice name, struct error *er
            sql_run(&account->db, SQL_MAILBOX_DELETE, NULL, err, "u", info.id) &&
            sql_run(&account->db, SQL_MAILBOX_DOOM, NULL, err, "u", info.id) &&
            sql_run(&account->db, SQL_METADATA_DROP, NULL, err, "u", info.id) &&
+           sql_run(&account->db, SQL_ACL_DROP, NULL, err, "u", info.id) &&
            account_charge(account, -(int64_t)info.bytes, -(int64_t)info.n_total, true, err);
 }
 

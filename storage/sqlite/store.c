@@ -128,7 +128,7 @@ bool desk_open(struct store *store, struct desk **desk_out, struct error *err)
     struct desk *desk = NEW(struct desk);
 
     desk->store = store;
-    desk->room = MAX(store->options.handles_per_desk, 1);
+    desk->room = MAX(store->options.handles_per_desk, HANDLES_LENT);
     desk->slots = mem_zero(desk->room * sizeof(desk->slots[0]));
     *desk_out = desk;
     return true;
@@ -202,7 +202,7 @@ static struct desk_slot *least_recent(struct desk *desk)
     struct desk_slot *oldest = &desk->slots[0];
 
     for (size_t i = 1; i < desk->n_slots; i++) {
-        if (desk->slots[i].used_ms < oldest->used_ms)
+        if (desk->slots[i].turn < oldest->turn)
             oldest = &desk->slots[i];
     }
     return oldest;
@@ -241,7 +241,7 @@ bool desk_account(struct desk *desk, uint64_t id, struct account **account_out, 
 
     if (!folder_exists(desk, id, err)) {
         if (slot != NULL)
-            drop_slot(desk, slot);
+            slot->removed = true; /* closed by desk_idle(): the job may still hold the handle */
         return false;
     }
     if (slot == NULL && !fill_slot(desk, id, &slot, err))
@@ -249,6 +249,7 @@ bool desk_account(struct desk *desk, uint64_t id, struct account **account_out, 
     if (slot->released)
         account_handle_take_up(slot->account);
     slot->used_ms = clock_ms();
+    slot->turn = ++desk->turns;
     slot->released = false;
     *account_out = slot->account;
     return true;
@@ -256,7 +257,7 @@ bool desk_account(struct desk *desk, uint64_t id, struct account **account_out, 
 
 static void idle_slot(struct desk *desk, struct desk_slot *slot, uint64_t idle_ms)
 {
-    if (idle_ms >= CLOSE_AFTER_MS) {
+    if (idle_ms >= CLOSE_AFTER_MS || slot->removed) {
         drop_slot(desk, slot);
         return;
     }

@@ -24,9 +24,12 @@ struct desk {
         uint64_t id;
         struct account *account;
         uint64_t used_ms; /* clock_ms() of the last desk_account() */
+        uint64_t turn;    /* the greater, the later it was lent */
         bool released;    /* its memory has been given back since */
+        bool removed;     /* the operator removed the account */
     } * slots;
     size_t n_slots, room;
+    uint64_t turns;   /* desk_account() calls so far */
     uint64_t used_ms; /* of directory and queue */
     bool released;
 };
