@@ -10,6 +10,15 @@ bool args_fail(struct args *args, const char *error)
     return false;
 }
 
+bool args_may_name_seqs(struct args *args)
+{
+    if (!args->uidonly)
+        return true;
+    if (args->error == NULL)
+        args->code = "UIDREQUIRED";
+    return args_fail(args, "UIDONLY is enabled: sequence numbers mean nothing");
+}
+
 bool args_at_end(const struct args *args)
 {
     return args->rest.len == 0;
@@ -278,14 +287,16 @@ static bool decode_name(struct args *args, struct slice written, struct slice *n
 }
 
 /* INBOX is one mailbox in whatever case, and what lies below it below the same. */
-static void fold_inbox(struct arena *arena, struct slice *name)
+static void fold_inbox(struct args *args, struct slice *name)
 {
     char *copy;
 
     if (!slice_starts(*name, "INBOX") || (name->len > 5 && name->data[5] != '/'))
         return;
-    copy = slice_text(arena, *name);
+    copy = slice_text(args->arena, *name);
     memcpy(copy, "INBOX", 5);
+    if (memcmp(name->data, copy, 5) != 0)
+        args->folded_name = *name;
     name->data = copy;
 }
 
@@ -293,9 +304,10 @@ bool args_mailbox(struct args *args, struct slice *name_out)
 {
     struct slice written;
 
+    args->folded_name = (struct slice){ 0 };
     if (!args_astring(args, &written) || !decode_name(args, written, name_out))
         return false;
-    fold_inbox(args->arena, name_out);
+    fold_inbox(args, name_out);
     return true;
 }
 

@@ -17,14 +17,19 @@
 struct args {
     struct slice rest;
     struct arena *arena;
-    bool utf8;         /* UTF8=ACCEPT is enabled: quoted strings are UTF-8, names not mUTF-7 */
-    const char *error; /* of the first failure; NULL */
-    const char *code;  /* response code for the BAD; NULL */
-    bool bad_charset;  /* it was a charset that is not known: NO [BADCHARSET] */
-    bool bad_name;     /* it was a string, but cannot name a mailbox: NO [CANNOT], not BAD */
+    bool utf8;                /* client_utf8(): quoted strings are UTF-8, names not mUTF-7 */
+    bool utf8_accept;         /* enabled: SEARCH has no CHARSET, RFC 6855 section 3 */
+    bool uidonly;             /* enabled: no sequence numbers, RFC 9586 section 3.2 */
+    const char *error;        /* of the first failure; NULL */
+    const char *code;         /* response code for BAD; NULL: none */
+    bool bad_charset;         /* it was a charset that is not known: NO [BADCHARSET] */
+    struct slice folded_name; /* of the last mailbox, as it was before INBOX became capitals */
+    bool bad_name;            /* it was a string, but cannot name a mailbox: NO [CANNOT], not BAD */
 };
 
 bool args_fail(struct args *args, const char *error); /* false */
+/* For a sequence set that is none of UIDs: false with UIDONLY. */
+bool args_may_name_seqs(struct args *args);
 
 bool args_space(struct args *args); /* exactly one SP */
 bool args_end(struct args *args);   /* nothing may follow */

@@ -7,6 +7,7 @@ static const struct {
     bool before_login; /* worth telling a stranger */
 } capabilities[] = {
     { "IMAP4rev1", true },
+    { "IMAP4rev2", true },
     { "LITERAL+", true },
     { "SASL-IR", true },
     { "ID", true },
@@ -30,6 +31,7 @@ static const struct {
     { "WITHIN", false },
     { "PARTIAL", false },
     { "UTF8=ACCEPT", false },
+    { "UIDONLY", false },
     { "QUOTA", false },
     { "QUOTA=RES-STORAGE", false },
     { "QUOTA=RES-MESSAGE", false },

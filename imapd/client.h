@@ -81,6 +81,12 @@ struct client {
     bool lost_mailbox;               /* somebody deleted the selected mailbox: the session ends */
 };
 
+/* May mailbox names and quoted strings be UTF-8? RFC 6855 section 3, RFC 9051 section 5.1. */
+static inline bool client_utf8(const struct client *client)
+{
+    return client->utf8 || client->rev2;
+}
+
 static inline struct client *client_of(const struct call *call)
 {
     return call->state;

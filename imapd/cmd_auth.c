@@ -97,6 +97,18 @@ static void enable_metadata(struct call *call)
     client->metadata = true;
 }
 
+/* What RFC 3501 has and RFC 9051 has not is not told any more (RFC 9051 appendix E). */
+static void enable_rev2(struct call *call)
+{
+    client_of(call)->rev2 = true;
+    uidset_clear(&client_of(call)->view.recent);
+}
+
+static void enable_uidonly(struct call *call)
+{
+    client_of(call)->uidonly = true;
+}
+
 static const struct {
     const char *name;
     void (*enable)(struct call *call);
@@ -106,6 +118,8 @@ static const struct {
     { "UTF8=ACCEPT", enable_utf8 },    /* RFC 6855 section 3 */
     { "METADATA", enable_metadata },   /* RFC 5464 section 4.1 */
     { "METADATA-SERVER", enable_metadata },
+    { "IMAP4rev2", enable_rev2 },  /* RFC 9051 section 6.3.1 */
+    { "UIDONLY", enable_uidonly }, /* RFC 9586 section 3.1 */
 };
 
 static enum next enable(struct call *call, unsigned asked)

@@ -87,7 +87,6 @@ enum next imap_search(struct call *call, struct args *args)
                                   .keywords = &client->keywords,
                                   .settings = client->imap->settings };
 
-    program->uidonly = client->uidonly;
     if (!args_space(args) || !search_return_take(args, client, &search->ret) ||
         !search_take_charset(args, program) || !search_parse(args, program))
         return refuse(call, search, args);

@@ -3,6 +3,7 @@
 #include "imapd/args.h"
 #include "imapd/command.h"
 #include "imapd/condstore.h"
+#include "imapd/list_reply.h"
 #include "imapd/place.h"
 #include "imapd/reply.h"
 #include "imapd/resync.h"
@@ -67,7 +68,7 @@ static bool open_view(struct client *client, const struct place *place, bool rea
                            .read_only = read_only,
                            .tells_modseq = client->condstore };
     view_apply(view, &changes, false, &news);
-    if (first < view->uidnext)
+    if (first < view->uidnext && !client->rev2)
         uidset_add(&view->recent, MAX(first, 1), view->uidnext - 1);
     client->selected = place->account;
     client->state = CLIENT_SELECTED;
@@ -89,18 +90,33 @@ static void tell_permanent_flags(struct call *call)
     buf_add_text(out, " \\*)] Keywords can be made\r\n");
 }
 
-/* RFC 3501 section 7.3.1, 7.3.2, 7.1. */
-static void tell_view(struct call *call)
+/* What only IMAP4rev1 has: RFC 3501 section 6.3.1. A number of a message is nothing for UIDONLY. */
+static void tell_recent_and_unseen(struct call *call)
+{
+    const struct client *client = client_of(call);
+    size_t unseen;
+
+    if (client->rev2)
+        return;
+    reply_untagged(call, "%zu RECENT", view_count_recent(&client->view));
+    if (client->uidonly)
+        return;
+    unseen = view_first_unseen(&client->view);
+    if (unseen < client->view.count)
+        reply_untagged(call, "OK [UNSEEN %zu] First unseen", unseen + 1);
+}
+
+/* RFC 9051 section 6.3.2, 7.3.5, 7.4.1, 7.1. */
+static void tell_view(struct call *call, const struct place *place, struct slice folded_name)
 {
     const struct view *view = &client_of(call)->view;
-    size_t unseen = view_first_unseen(view);
 
     reply_flags(call);
     tell_permanent_flags(call);
     reply_untagged(call, "%zu EXISTS", view->count);
-    reply_untagged(call, "%zu RECENT", view_count_recent(view));
-    if (unseen < view->count)
-        reply_untagged(call, "OK [UNSEEN %zu] First unseen", unseen + 1);
+    tell_recent_and_unseen(call);
+    if (client_of(call)->rev2)
+        list_reply_one(call, &place->info, folded_name);
     reply_untagged(call, "OK [UIDVALIDITY %u] UIDs valid", view->uidvalidity);
     reply_untagged(call, "OK [UIDNEXT %u] Next UID", view->uidnext);
     reply_untagged(call, "OK [HIGHESTMODSEQ %llu] Highest", (unsigned long long)view->modseq);
@@ -139,7 +155,7 @@ static enum next select_mailbox(struct call *call, struct args *args, bool read_
     if (!place_find(call, select->name, RIGHT_READ, &place, &err) ||
         !open_view(client, &place, read_only, &err))
         return reply_error(call, &err);
-    tell_view(call);
+    tell_view(call, &place, args->folded_name);
     if (!select->has_resync || select->resync.uidvalidity != client->view.uidvalidity)
         return finish_select(call);
     return resync(call, &select->resync, finish_select);

@@ -57,8 +57,10 @@ static void tell_modseq(struct call *call, size_t index)
 {
     struct client *client = client_of(call);
 
-    buf_fmt(&call->out, "* %zu FETCH (", index + 1);
-    buf_fmt(&call->out, "UID %u MODSEQ (%llu))\r\n", view_uid(&client->view, index),
+    reply_fetch_begin(call, index);
+    if (!client->uidonly)
+        buf_fmt(&call->out, "UID %u ", view_uid(&client->view, index));
+    buf_fmt(&call->out, "MODSEQ (%llu))\r\n",
             (unsigned long long)view_modseq(&client->view, index));
 }
 

@@ -22,6 +22,12 @@ static enum next imap_wrong_state(struct call *call, struct args *args)
     return reply_bad(call, "Not in this state");
 }
 
+/* RFC 9586 section 3.2 */
+static enum next imap_uid_required(struct call *call, struct args *args)
+{
+    return reply_bad_code(call, "UIDREQUIRED", "UIDONLY is enabled: say UID before the command");
+}
+
 #define TAG_MAX 256 /* we send it back */
 
 #define STRANGER CLIENT_NOT_AUTHENTICATED
@@ -31,6 +37,7 @@ static enum next imap_wrong_state(struct call *call, struct args *args)
 
 #define HAS_UID   COMMAND_HAS_UID
 #define KEEPS_SEQ COMMAND_KEEPS_SEQ
+#define NAMES_SEQ COMMAND_NAMES_SEQ
 #define NO_SYNC   COMMAND_NO_SYNC
 
 static const struct command commands[] = {
@@ -65,25 +72,34 @@ static const struct command commands[] = {
     { "CLOSE", imap_close, SELECTED, NO_SYNC, NULL },
     { "UNSELECT", imap_unselect, SELECTED, NO_SYNC, NULL },
     { "EXPUNGE", imap_expunge, SELECTED, HAS_UID, NULL },
-    { "SEARCH", imap_search, SELECTED, HAS_UID | KEEPS_SEQ, NULL },
-    { "FETCH", imap_fetch, SELECTED, HAS_UID | KEEPS_SEQ, NULL },
-    { "STORE", imap_store, SELECTED, HAS_UID | KEEPS_SEQ, NULL },
-    { "COPY", imap_copy, SELECTED, HAS_UID, NULL },
-    { "MOVE", imap_move, SELECTED, HAS_UID, NULL },
+    { "SEARCH", imap_search, SELECTED, HAS_UID | KEEPS_SEQ | NAMES_SEQ, NULL },
+    { "FETCH", imap_fetch, SELECTED, HAS_UID | KEEPS_SEQ | NAMES_SEQ, NULL },
+    { "STORE", imap_store, SELECTED, HAS_UID | KEEPS_SEQ | NAMES_SEQ, NULL },
+    { "COPY", imap_copy, SELECTED, HAS_UID | NAMES_SEQ, NULL },
+    { "MOVE", imap_move, SELECTED, HAS_UID | NAMES_SEQ, NULL },
 };
 
 static const struct command unknown = { "", imap_unknown, ANY, 0, NULL };
 static const struct command wrong_state = { "", imap_wrong_state, ANY, 0, NULL };
+static const struct command uid_required = { "", imap_uid_required, ANY, 0, NULL };
 
-const struct command *command_find(enum client_state state, struct slice name, bool uid)
+static const struct command *allowed(const struct client *client, const struct command *command,
+                                     bool uid)
 {
-    for (size_t i = 0; i < COUNT_OF(commands); i++) {
-        if (!slice_is(name, commands[i].name))
-            continue;
-        if (uid && (commands[i].flags & COMMAND_HAS_UID) == 0)
-            return &unknown;
-        return (commands[i].states & state) != 0 ? &commands[i] : &wrong_state;
-    }
+    if (uid && (command->flags & COMMAND_HAS_UID) == 0)
+        return &unknown;
+    if ((command->states & client->state) == 0)
+        return &wrong_state;
+    if (client->uidonly && !uid && (command->flags & COMMAND_NAMES_SEQ) != 0)
+        return &uid_required;
+    return command;
+}
+
+const struct command *command_find(const struct client *client, struct slice name, bool uid)
+{
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        if (slice_is(name, commands[i].name))
+            return allowed(client, &commands[i], uid);
     return &unknown;
 }
 

@@ -25,6 +25,7 @@ struct literal;
 enum command_flags {
     COMMAND_HAS_UID = 1,   /* "UID name" exists too */
     COMMAND_KEEPS_SEQ = 2, /* without UID: no EXPUNGE with its answer, RFC 3501 section 7.4.1 */
+    COMMAND_NAMES_SEQ = 8, /* without UID it speaks of sequence numbers: not with UIDONLY */
     COMMAND_NO_SYNC = 4,   /* its end is no moment to tell news of the selected mailbox */
 };
 
@@ -55,7 +56,7 @@ struct command {
 };
 
 /* Never NULL: unknown and not allowed now are commands that say so. `uid`: "UID" stood before. */
-const struct command *command_find(enum client_state state, struct slice name, bool uid);
+const struct command *command_find(const struct client *client, struct slice name, bool uid);
 
 /* Takes "tag SP [UID SP] name" off the front. False when there is not even a tag; then *args says
  * why and `tag_out` is empty. */

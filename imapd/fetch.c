@@ -213,7 +213,7 @@ static void tell_seen(struct fetch *fetch, size_t index)
         flags_print(&client->keywords, view_flags(&client->view, index),
                     view_is_recent(&client->view, index), out);
     }
-    if (client->condstore && !has_item(fetch, "UID")) {
+    if (client->condstore && !client->uidonly && !has_item(fetch, "UID")) {
         buf_add_text(out, " UID ");
         buf_add_number(out, view_uid(&client->view, index));
     }
@@ -227,9 +227,7 @@ static enum fetch_result write_message(struct fetch *fetch, size_t index, struct
     struct buf *out = &fetch->call->out;
 
     if (!fetch->inside) {
-        buf_add_text(out, "* ");
-        buf_add_number(out, index + 1);
-        buf_add_text(out, " FETCH (");
+        reply_fetch_begin(fetch->call, index);
         fetch->inside = true;
         fetch->item = 0;
     }
@@ -327,7 +325,7 @@ static enum next go_on(struct call *call)
 /* The messages are known; what does the command do before its first line? */
 static bool prepare(struct fetch *fetch, const struct seqset *set, struct error *err)
 {
-    if (fetch->client->uid)
+    if (fetch->client->uid && !fetch->client->uidonly)
         fetch_add_item(fetch, "UID");
     if (fetch->changed_only) {
         condstore_enable(fetch->call);

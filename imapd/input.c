@@ -57,7 +57,7 @@ static void look_at_head(struct client *client, struct args *args)
 
     client->command = NULL;
     if (command_head(args, &client->tag, &name, &client->uid))
-        client->command = command_find(client->state, name, client->uid);
+        client->command = command_find(client, name, client->uid);
 }
 
 /* From here on the rest of the refused command is read and forgotten. */
@@ -78,7 +78,7 @@ static enum literal_plan plan_literal(struct call *call, const struct literal *l
 {
     struct client *client = client_of(call);
     struct slice text = slice_part(buf_slice(&client->input.command), 0, head_len);
-    struct args args = { .rest = text, .arena = &call->arena, .utf8 = client->utf8 };
+    struct args args = { .rest = text, .arena = &call->arena, .utf8 = client_utf8(client) };
 
     look_at_head(client, &args);
     if (client->command != NULL && client->command->sink != NULL) {

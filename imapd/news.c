@@ -35,6 +35,22 @@ static void tell_keywords(struct call *call)
 }
 
 /* FETCH is hot with 100,000 messages: no format strings here. */
+void reply_fetch_begin(struct call *call, size_t index)
+{
+    const struct client *client = client_of(call);
+    struct buf *out = &call->out;
+
+    buf_add_text(out, "* ");
+    buf_add_number(out, client->uidonly ? view_uid(&client->view, index) : index + 1);
+    buf_add_text(out, client->uidonly ? " UIDFETCH (" : " FETCH (");
+}
+
+/* Beside flags: RFC 7162 section 3.2.4, RFC 9051 section 7.5.2. UIDFETCH has it in front. */
+static bool wants_uid(const struct client *client)
+{
+    return !client->uidonly && (client->uid || client->condstore || client->rev2);
+}
+
 void reply_fetch_flags(struct call *call, size_t index)
 {
     const struct client *client = client_of(call);
@@ -42,10 +58,8 @@ void reply_fetch_flags(struct call *call, size_t index)
     struct buf *out = &call->out;
 
     tell_keywords(call);
-    buf_add_text(out, "* ");
-    buf_add_number(out, index + 1);
-    buf_add_text(out, " FETCH (");
-    if (client->uid || client->condstore) { /* RFC 7162 section 3.2.4 */
+    reply_fetch_begin(call, index);
+    if (wants_uid(client)) {
         buf_add_text(out, "UID ");
         buf_add_number(out, view_uid(view, index));
         buf_add_byte(out, ' ');
@@ -66,7 +80,7 @@ static void tell_expunged(struct call *call, const struct view_news *news)
 
     if (news->n_expunged == 0)
         return;
-    if (client_of(call)->qresync) {
+    if (client_of(call)->qresync || client_of(call)->uidonly) { /* RFC 9586 section 3.4 */
         buf_add_text(out, "* VANISHED ");
         uidset_print(&news->expunged, out);
         buf_add_text(out, "\r\n");
@@ -86,14 +100,16 @@ void reply_news(struct call *call, const struct view_news *news)
     tell_expunged(call, news);
     if (news->grown) {
         reply_untagged(call, "%zu EXISTS", client->view.count);
-        reply_untagged(call, "%zu RECENT", view_count_recent(&client->view));
+        if (!client->rev2)
+            reply_untagged(call, "%zu RECENT", view_count_recent(&client->view));
     }
     tell_keywords(call);
     for (size_t i = 0; i < news->n_changed; i++)
         reply_fetch_flags(call, news->changed[i]);
 }
 
-/* The first session that is told of a new message has it as \Recent (RFC 3501 section 2.3.2). */
+/* The first session that is told of a new message has it as \Recent (RFC 3501 section 2.3.2);
+ * IMAP4rev2 knows no \Recent, but the message is not new any more for others. */
 static bool claim_recent(struct call *call, struct error *err)
 {
     struct client *client = client_of(call);
@@ -102,7 +118,7 @@ static bool claim_recent(struct call *call, struct error *err)
 
     if (!mailbox_recent(client->selected, view->mailbox, !view->read_only, &first, err))
         return false;
-    if (first < view->uidnext)
+    if (first < view->uidnext && !client->rev2)
         uidset_add(&view->recent, first, view->uidnext - 1);
     return true;
 }

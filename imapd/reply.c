@@ -120,7 +120,7 @@ enum next reply_no(struct call *call, const char *code, const char *text)
     return reply_tagged(call, "NO", code, text);
 }
 
-static enum next reply_bad_code(struct call *call, const char *code, const char *text)
+enum next reply_bad_code(struct call *call, const char *code, const char *text)
 {
     enum next next = reply_tagged(call, "BAD", code, text);
 
@@ -229,7 +229,7 @@ void reply_mailbox(const struct client *client, struct buf *out, struct slice na
 {
     AUTO(buf_free) struct buf encoded = { 0 };
 
-    if (client->utf8) {
+    if (client_utf8(client)) {
         add_string(out, name, true);
         return;
     }

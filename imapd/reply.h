@@ -16,6 +16,7 @@ enum next reply_ok(struct call *call, const char *text);
 enum next reply_ok_code(struct call *call, const char *code, const char *text);
 enum next reply_no(struct call *call, const char *code, const char *text);
 enum next reply_bad(struct call *call, const char *text);
+enum next reply_bad_code(struct call *call, const char *code, const char *text);
 enum next reply_syntax(struct call *call, const struct args *args); /* BAD with args->error */
 /* NO with the code of RFC 5530 that fits the kind; internal ones are logged. */
 enum next reply_error(struct call *call, const struct error *err);
@@ -36,8 +37,10 @@ enum next reply_bye(struct call *call, const char *code, const char *text);
 void reply_string(struct buf *out, struct slice text);
 void reply_mailbox(const struct client *client, struct buf *out, struct slice name);
 
-/* "* n FETCH (UID u FLAGS (...) MODSEQ (m))": UID with UID commands, UID and MODSEQ once CONDSTORE
- * is enabled. */
+/* "* n FETCH (", or "* u UIDFETCH (" with UIDONLY (RFC 9586 section 3.3). */
+void reply_fetch_begin(struct call *call, size_t index);
+/* "* n FETCH (UID u FLAGS (...) MODSEQ (m))": UID with UID commands and IMAP4rev2, UID and MODSEQ
+ * once CONDSTORE is enabled. */
 void reply_fetch_flags(struct call *call, size_t index);
 
 /* EXPUNGE or VANISHED, EXISTS and RECENT, FETCH, as far as there is news. */

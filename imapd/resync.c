@@ -23,8 +23,8 @@ static bool take_known(struct args *args, struct seqset *set_out)
 
 static bool take_match(struct args *args, struct resync_args *resync)
 {
-    return args_open(args) && take_known(args, &resync->match_seqs) && args_space(args) &&
-           take_known(args, &resync->match_uids) && args_close(args);
+    return args_may_name_seqs(args) && args_open(args) && take_known(args, &resync->match_seqs) &&
+           args_space(args) && take_known(args, &resync->match_uids) && args_close(args);
 }
 
 bool resync_take(struct args *args, struct resync_args *resync_out)

@@ -57,7 +57,6 @@ struct search_program {
     unsigned needs;            /* enum search_needs of all keys */
     bool has_modseq, has_seqs; /* MODSEQ; sequence numbers, not counting "$" */
     struct slice charset;      /* empty: UTF-8 */
-    bool uidonly;              /* set before: message numbers are refused */
 };
 
 /* ["CHARSET" SP charset SP]. One that is not known: args->bad_charset. */

@@ -295,10 +295,8 @@ static bool take_uids(struct args *args, struct search_program *program, struct 
 
     if ((by_uid && !args_space(args)) || !args_seqset(args, &node->set))
         return false;
-    if (program->uidonly && !by_uid && !node->set.saved) { /* RFC 9586 section 3 */
-        args->code = "UIDREQUIRED";
-        return args_fail(args, "message numbers are not in use any more");
-    }
+    if (!by_uid && !node->set.saved && !args_may_name_seqs(args))
+        return false;
     program->has_seqs = program->has_seqs || (!by_uid && !node->set.saved);
     program->bound[program->n_bound++] = node;
     return true;
@@ -467,7 +465,7 @@ bool search_take_charset(struct args *args, struct search_program *program)
 {
     if (!args_try_word(args, "CHARSET"))
         return true;
-    if (args->utf8) /* RFC 6855 section 3 */
+    if (args->utf8_accept) /* RFC 6855 section 3 */
         return args_fail(args, "CHARSET has no place after ENABLE UTF8=ACCEPT");
     if (!args_space(args) || !args_astring(args, &program->charset) || !args_space(args))
         return false;

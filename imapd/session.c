@@ -66,12 +66,14 @@ static enum next dispatch(struct call *call)
     struct args args = {
         .rest = buf_slice(&client->input.command),
         .arena = &call->arena,
-        .utf8 = client->utf8,
+        .utf8 = client_utf8(client),
+        .utf8_accept = client->utf8,
+        .uidonly = client->uidonly,
     };
     struct slice name;
     bool has_tag = command_head(&args, &client->tag, &name, &client->uid);
 
-    client->command = command_find(client->state, name, client->uid);
+    client->command = command_find(client, name, client->uid);
     log_debug(&call->log, "command", F_STR("name", client->command->name));
     if (!has_tag)
         return reply_syntax(call, &args);

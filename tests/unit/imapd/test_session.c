@@ -27,7 +27,8 @@ static void start(void)
 static void test_greeting(void **state)
 {
     start();
-    assert_non_null(strstr(rig_text(&dialogue.a), "* OK [CAPABILITY IMAP4rev1 LITERAL+ "));
+    assert_non_null(
+        strstr(rig_text(&dialogue.a), "* OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ "));
     assert_non_null(strstr(rig_text(&dialogue.a), "AUTH=PLAIN"));
     EXPECT(&dialogue.a, "a CAPABILITY\r\n", "* CAPABILITY IMAP4rev1 *\na OK *\n");
     EXPECT(&dialogue.a, "b logout\r\n", "* BYE *\nb OK *\n");
