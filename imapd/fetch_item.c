@@ -5,6 +5,7 @@
 #include "imapd/reply.h"
 #include "message/date.h"
 #include "message/header.h"
+#include "storage/mail_part.h"
 
 #define STREAM_BYTES      (128 * 1024) /* of a message, per call */
 #define HEADER_READ_BYTES (8 * 1024)   /* enough for most headers */
@@ -154,15 +155,6 @@ static bool load_header(struct fetch *fetch, size_t index, struct slice *header_
     return true;
 }
 
-/* Message bytes as a client may get them: CHAR8 has no NUL (RFC 3501 section 9). */
-static void hide_nuls(struct buf *out, size_t at)
-{
-    char *nul = out->data + at;
-
-    while ((nul = memchr(nul, '\0', (size_t)(out->data + out->len - nul))) != NULL)
-        *nul = (char)0x80;
-}
-
 static void write_literal(struct fetch *fetch, const struct section *section, struct slice bytes)
 {
     struct buf *out = &fetch->call->out;
@@ -173,8 +165,7 @@ static void write_literal(struct fetch *fetch, const struct section *section, st
     buf_fmt(out, "{%zu}\r\n", bytes.len);
     at = out->len;
     buf_add_slice(out, bytes);
-    if (bytes.len > 0)
-        hide_nuls(out, at);
+    mail_hide_nuls(out, at);
 }
 
 /* The next piece of a literal that goes straight from the store to the client. */
@@ -190,8 +181,7 @@ static enum fetch_result stream(struct fetch *fetch, size_t index, struct error 
         error_set(err, ERROR_INTERNAL, "message is shorter than its row says");
         return FETCH_FAILED;
     }
-    if (len > 0)
-        hide_nuls(out, at);
+    mail_hide_nuls(out, at);
     fetch->from += len;
     fetch->streaming = fetch->from < fetch->to;
     return fetch->streaming ? FETCH_MORE : FETCH_DONE;

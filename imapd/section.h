@@ -1,48 +1,13 @@
-/* section.h - what BODY[...] names: section-spec and partial of RFC 3501 section 6.4.5.
- *
- * Pure. The bytes of a section are a range of the message, but for HEADER.FIELDS, which picks
- * lines.
+/* section.h - section-spec and partial of FETCH, read and written (RFC 3501 section 6.4.5); what
+ * they name is in message/section.h. Pure.
  */
 #pragma once
 
 #include "imapd/args.h"
-#include "message/mime.h"
-
-enum section_what {
-    SECTION_ALL, /* no word: the part's body, or the whole message */
-    SECTION_HEADER,
-    SECTION_FIELDS,
-    SECTION_FIELDS_NOT,
-    SECTION_TEXT,
-    SECTION_MIME,
-};
-
-#define SECTION_FIELDS_MAX 1000
-
-struct section {
-    uint32_t path[MIME_DEPTH_MAX];
-    size_t depth;
-    enum section_what what;
-    struct slice *fields; /* in the arena */
-    size_t n_fields;
-    bool partial;
-    uint32_t from, length; /* of the partial */
-};
+#include "message/section.h"
 
 /* Behind "[": takes the spec, "]" and "<from.length>". */
 bool section_parse(struct args *args, struct section *section_out);
 
 /* "BODY[1.HEADER.FIELDS (\"From\")]<5>", as the answer has it. */
 void section_print(const struct section *section, struct buf *out);
-
-/* Does the header of the message suffice to answer it? */
-bool section_is_header(const struct section *section);
-bool section_is_whole(const struct section *section); /* BODY[]: the message as it is */
-
-/* Where its bytes lie in the message. False: there is no such part. For HEADER.FIELDS: where the
- * header lies that section_pick() takes. */
-bool section_find(const struct section *section, const struct mime_part *root, size_t *at_out,
-                  size_t *len_out);
-
-/* HEADER.FIELDS and .NOT: the chosen fields of a header, and the empty line. */
-void section_pick(const struct section *section, struct slice header, struct buf *out);

@@ -21,6 +21,7 @@
 #include "imapd/command.h"
 #include "imapd/place.h"
 #include "storage/body.h"
+#include "storage/mail_part.h"
 
 #define APPEND_MESSAGES_MAX 1000 /* of one command */
 #define APPEND_PARTS_MAX    1000 /* of all CATENATEs of one command */
@@ -28,8 +29,11 @@
 /* A piece of a message that is put together: a URL, or bytes of message->text. */
 struct append_part {
     struct append_part *next;
-    struct slice url; /* empty: text */
-    uint64_t at, len; /* of the text */
+    struct slice url_text; /* empty: text */
+    struct imap_url url;
+    uint64_t at, len; /* of the text; of a URL: what is added already, and how much it is */
+    bool found;       /* `source` of the URL is */
+    struct mail_part source;
 };
 
 struct append_message {
@@ -70,7 +74,9 @@ struct appending {
     bool failed; /* a body could not be written */
     struct error error;
 
+    struct slice bad_url;            /* the first that is none */
     struct append_message *building; /* the next one to be built */
+    uint64_t built_bytes;            /* of all messages that are catenated */
 };
 
 /* Why parsing stopped. */
@@ -93,6 +99,7 @@ void append_free(struct client *client);
 enum append_stop append_go_on(struct call *call, struct args *args);
 /* The mailbox. False after the reply. */
 bool append_find_target(struct call *call, struct place *target_out);
+enum next append_refuse_url(struct call *call, struct slice url); /* NO [BADURL] */
 /* Is there room for so much in it, by the settings and the quota? False after the reply. */
 bool append_has_room(struct call *call, const struct place *target, uint64_t bytes,
                      size_t messages);

@@ -132,7 +132,13 @@ static enum append_stop take_url(struct appending *appending, struct args *args)
         return APPEND_STOP_WRONG;
     if (url.len == 0)
         return wrong(args, "a URL was expected");
-    add_part(appending, args)->url = slice_copy(args->arena, url);
+    struct append_part *part = add_part(appending, args);
+    part->url_text = slice_copy(args->arena, url);
+    /* Absolute URLs are outside of RFC 4469 (section 3), URLAUTH is for others than the user. */
+    if ((!imap_url_parse(part->url_text, args->arena, &part->url) || part->url.absolute ||
+         part->url.access != URL_ACCESS_NONE) &&
+        appending->bad_url.len == 0)
+        appending->bad_url = part->url_text;
     appending->where = APPEND_BEHIND_PART;
     return GO_ON;
 }

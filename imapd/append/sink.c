@@ -15,6 +15,8 @@ void append_free(struct client *client)
     for (struct append_message *m = client->append->messages; m != NULL; m = m->next) {
         body_free(&m->text);
         body_free(&m->built);
+        for (struct append_part *part = m->parts; part != NULL; part = part->next)
+            mail_part_free(&part->source);
     }
     free(client->append);
     client->append = NULL;
@@ -51,6 +53,25 @@ bool append_find_target(struct call *call, struct place *target_out)
     else
         reply_error(call, &err);
     return false;
+}
+
+/* url-resp-text: any text without CR, LF and "]". What is not, is percent-encoded, as a URL may
+ * be. */
+enum next append_refuse_url(struct call *call, struct slice url)
+{
+    AUTO(buf_free) struct buf code = { 0 };
+
+    buf_add_text(&code, "BADURL \"");
+    for (size_t i = 0; i < MIN(url.len, IMAP_URL_MAX); i++) {
+        unsigned char byte = (unsigned char)url.data[i];
+
+        if (byte <= ' ' || byte >= 0x7f || strchr("\"\\]", byte) != NULL)
+            buf_fmt(&code, "%%%02X", byte);
+        else
+            buf_add_byte(&code, (char)byte);
+    }
+    buf_add_byte(&code, '"');
+    return reply_no(call, buf_text(&code), "This URL leads to no message or part");
 }
 
 bool append_has_room(struct call *call, const struct place *target, uint64_t bytes, size_t messages)
@@ -98,6 +119,10 @@ static enum literal_plan plan_data(struct call *call, struct args *args,
         return refuse_syntax(call, args, "UTF8 data comes as ~{n}");
     if (literal->size == 0 && !message->catenate) {
         reply_no(call, NULL, "An empty message cannot be stored"); /* RFC 3502 section 6.3.11 */
+        return LITERAL_REFUSE;
+    }
+    if (appending->bad_url.len > 0) {
+        append_refuse_url(call, appending->bad_url);
         return LITERAL_REFUSE;
     }
     appending->bytes += literal->size;

@@ -190,13 +190,140 @@ static void test_too_many(void **state)
     EXPECT(A, "z STATUS Trash (MESSAGES)\r\n", "* STATUS \"Trash\" (MESSAGES 1000)\nz OK *\n");
 }
 
+#define HEADER_1 "Subject: hello\r\n\r\n" /* 18 bytes */
+
+/* RFC 4469: from text and from what is stored, relative to the selected mailbox or to the root. */
+static void test_catenate(void **state)
+{
+    static const struct {
+        const char *parts, *want; /* NULL: what is refused stands in want */
+    } cases[] = {
+        { "(URL /Trash/;UID=1)", "{25}\n" MESSAGE },
+        { "(URL \"/Trash/;UID=1\")", "{25}\n" MESSAGE },
+        { "(URL ;UID=1)", "{25}\n" MESSAGE },
+        { "(URL /;UID=1)", "{25}\n" MESSAGE },
+        { "(URL {12+}\r\n/Trash/;UID=)", NULL },
+        { "(URL {13+}\r\n/Trash/;UID=1)", "{25}\n" MESSAGE },
+        { "(URL /Trash/;UID=1/;SECTION=HEADER TEXT {4+}\r\nbye!)", "{22}\n" HEADER_1 "bye!" },
+        { "(TEXT {6+}\r\na: b\r\n URL /Trash/;UID=1)", "{31}\na: b\r\n" MESSAGE },
+        { "(text {6+}\r\na: b\r\n text {0+}\r\n TEXT ~{1+}\r\nx)", "{7}\na: b\r\nx" },
+        { "(UTF8 (~{6+}\r\na: b\r\n) URL ;UID=1)", "{31}\na: b\r\n" MESSAGE },
+        { "(URL ;UID=1/;SECTION=HEADER URL ;UID=1/;SECTION=TEXT/;PARTIAL=2.3)",
+          "{21}\n" HEADER_1 "rld" },
+        { "(URL ;UID=1/;PARTIAL=20)", "{5}\nrld\r\n" },
+        { "(URL \";UID=1/;SECTION=HEADER.FIELDS%20%28Subject%29\")", "{18}\n" HEADER_1 },
+        { "(URL ;UID=1/;SECTION=1)", "{7}\nworld\r\n" },
+    };
+
+    EXPECT(A, "a APPEND Trash {25+}\r\n" MESSAGE "\r\n", "a OK *\n");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(buf_free) struct buf input = { 0 };
+        AUTO(buf_free) struct buf want = { 0 };
+
+        EXPECT(A, "b SELECT Trash\r\n", "...\nb OK *\n");
+        buf_fmt(&input, "c APPEND Trash CATENATE %s\r\n", cases[i].parts);
+        if (cases[i].want == NULL) {
+            EXPECT(A, buf_text(&input), "c NO [BADURL *\n");
+            continue;
+        }
+        EXPECT(A, buf_text(&input), "* 2 EXISTS\n...\nc OK [APPENDUID *\n");
+        buf_fmt(&want, "* 2 FETCH (BODY[] %s)\nd OK *\n", cases[i].want);
+        EXPECT(A, "d FETCH 2 (BODY.PEEK[])\r\n", buf_text(&want));
+        EXPECT(A, "e STORE 2 +FLAGS.SILENT (\\Deleted)\r\n", "e OK *\n");
+        EXPECT(A, "f CLOSE\r\n", "f OK *\n");
+        EXPECT(A, "b SELECT Trash\r\n", "...\nb OK *\n");
+        EXPECT_BYTEWISE(A, buf_text(&input), "* 2 EXISTS\n...\nc OK [APPENDUID *\n");
+        EXPECT(A, "d FETCH 2 (BODY.PEEK[])\r\n", buf_text(&want));
+        EXPECT(A, "e STORE 2 +FLAGS.SILENT (\\Deleted)\r\n", "e OK *\n");
+        EXPECT(A, "f CLOSE\r\n", "f OK *\n");
+    }
+}
+
+static void test_catenate_bad(void **state)
+{
+    static const struct {
+        const char *parts, *want;
+    } cases[] = {
+        { "()", "BAD" },
+        { "(URL)", "BAD" },
+        { "(URL \"\")", "BAD" },
+        { "(NOPE x)", "BAD" },
+        { "(URL /Trash/;UID=1", "BAD" },
+        { "(URL /Trash/;UID=1 )", "BAD" },
+        { "(URL /Trash/;UID=1) x", "BAD" },
+        { "(TEXT x)", "BAD" },
+        { "(TEXT \"x\")", "BAD" },
+        { "(TEXT {1+}\r\nx", "BAD" },
+        { "(TEXT {1+}\r\nx{1+}\r\nx)", "BAD" },
+        { "(UTF8 (~{1+}\r\nx)", "BAD" },
+        { "(UTF8 ({1+}\r\nx))", "BAD" },
+        { "(URL ~{1+}\r\nx)", "BAD" },
+        { "(TEXT {0+}\r\n)", "NO An empty" },
+        { "(URL /Trash/;UID=1/;SECTION=HEADER/;PARTIAL=18)", "NO An empty" },
+        { "(URL /Trash/;UID=9)", "NO [BADURL \"/Trash/;UID=9\"]" },
+        { "(URL /Nope/;UID=1)", "NO [BADURL \"/Nope/;UID=1\"]" },
+        { "(URL /Trash;UIDVALIDITY=1/;UID=1)", "NO [BADURL \"/Trash;UIDVALIDITY=1/;UID=1\"]" },
+        { "(URL /Trash/;UID=1/;SECTION=7)", "NO [BADURL \"/Trash/;UID=1/;SECTION=7\"]" },
+        { "(URL /Trash/;UID=1/;SECTION=NOPE)", "NO [BADURL \"/Trash/;UID=1/;SECTION=NOPE\"]" },
+        { "(URL imap://h/Trash/;UID=1)", "NO [BADURL \"imap://h/Trash/;UID=1\"]" },
+        { "(URL /Trash/;UID=1;URLAUTH=anonymous)",
+          "NO [BADURL \"/Trash/;UID=1;URLAUTH=anonymous\"]" },
+        { "(URL \"/a]\\\"b c\")", "NO [BADURL \"/a%5D%22b%20c\"]" },
+        { "(URL http://x TEXT {3+}\r\na\r\n)", "NO [BADURL \"http://x\"]" },
+        { "(URL http://x TEXT {3}\r\n", "NO [BADURL \"http://x\"]" },
+        { "(URL ;UID=1)", "NO [BADURL \";UID=1\"]" }, /* nothing is selected */
+        { "(TEXT ~{1+}\r\nx TEXT {99999999}\r\n", "NO [TOOBIG]" },
+        { "(TEXT {3}\r\n", "+ OK" },
+    };
+
+    EXPECT(A, "a APPEND Trash {25+}\r\n" MESSAGE "\r\n", "a OK *\n");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(buf_free) struct buf input = { 0 };
+        AUTO(buf_free) struct buf want = { 0 };
+        const char *end = slice_starts(slice_of(cases[i].want), "+") ? "" : "c ";
+
+        buf_fmt(&input, "c APPEND Trash CATENATE %s\r\n", cases[i].parts);
+        if (strchr(cases[i].parts, '\0')[-1] == '\n')
+            buf_truncate(&input, input.len - 2); /* the client waits there */
+        buf_fmt(&want, "%s%s*\n", end, cases[i].want);
+        EXPECT(A, buf_text(&input), buf_text(&want));
+    }
+    EXPECT(A, "abc)\r\n", "c OK *\n"); /* the last one */
+    EXPECT(A, "z STATUS Trash (MESSAGES)\r\n", "* STATUS \"Trash\" (MESSAGES 2)\nz OK *\n");
+}
+
+/* More than one turn's work, and what does not fit. */
+static void test_catenate_big(void **state)
+{
+    AUTO(buf_free) struct buf input = { 0 };
+
+    buf_add_text(&input, "a APPEND Trash {1000000+}\r\nSubject: x\r\n\r\n");
+    while (input.len < 1000000 + strlen("a APPEND Trash {1000000+}\r\n"))
+        buf_add_byte(&input, 'x');
+    buf_add_text(&input, "\r\n");
+    EXPECT(A, buf_text(&input), "a OK *\n");
+    buf_clear(&input);
+    buf_add_text(&input, "b APPEND Trash CATENATE (URL /Trash/;UID=1");
+    for (int i = 0; i < 20; i++)
+        buf_add_text(&input, " URL /Trash/;UID=1/;SECTION=1");
+    buf_add_text(&input, ")\r\n");
+    EXPECT(A, buf_text(&input), "b OK *\n");
+    EXPECT(A, "c SELECT Trash\r\n", "...\nc OK *\n");
+    EXPECT(A, "d FETCH 2 RFC822.SIZE\r\n", "* 2 FETCH (RFC822.SIZE 20999720)\nd OK *\n");
+    dialogue.settings.literal = 20999719;
+    EXPECT(A, buf_text(&input), "b NO [TOOBIG] *\n");
+    dialogue.settings.literal = 20999720;
+    EXPECT(A, buf_text(&input), "* 3 EXISTS\n* 3 RECENT\nb OK *\n");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_good),  TEST(test_internaldate), TEST(test_bad),         TEST(test_nul),
-        TEST(test_limit), TEST(test_several),      TEST(test_several_bad), TEST(test_too_many),
+        TEST(test_good),     TEST(test_internaldate), TEST(test_bad),          TEST(test_nul),
+        TEST(test_limit),    TEST(test_several),      TEST(test_several_bad),  TEST(test_too_many),
+        TEST(test_catenate), TEST(test_catenate_bad), TEST(test_catenate_big),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
