@@ -166,6 +166,7 @@ static void tell_extended(struct call *call, const struct search_return *ret,
 {
     struct buf *out = &call->out;
     bool some = result->n_found > 0;
+    uint64_t modseq = result->has_modseq ? highest_modseq(ret, result) : 0; /* 0: nobody is told */
 
     search_correlator(out, client_of(call)->tag, result->place, result->uid);
     if ((ret->options & RETURN_MIN) != 0 && some)
@@ -182,8 +183,8 @@ static void tell_extended(struct call *call, const struct search_return *ret,
         tell_partial(out, ret, result);
     if ((ret->options & RETURN_RELEVANCY) != 0)
         tell_relevancy(out, ret, result);
-    if (result->has_modseq && some)
-        buf_fmt(out, " MODSEQ %llu", (unsigned long long)highest_modseq(ret, result));
+    if (modseq > 0)
+        buf_fmt(out, " MODSEQ %llu", (unsigned long long)modseq);
     buf_add_text(out, "\r\n");
 }
 

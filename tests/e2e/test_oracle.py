@@ -1,0 +1,18 @@
+"""A short form of tests/oracle: one seed that is always the same, one that never is."""
+import os
+import sys
+
+import pytest
+
+from server import PASSWORD, ROOT
+
+sys.path.insert(0, str(ROOT / "tests/oracle"))
+
+
+@pytest.mark.parametrize("seed", [4, int.from_bytes(os.urandom(4), "big")], ids=["same", "new"])
+def test_search_equals_reference(server, account, seed):
+    import oracle
+
+    print("seed", seed)  # pytest shows it when the test fails
+    world = oracle.World(server, account, PASSWORD, seed)
+    world.run(400)
