@@ -20,6 +20,7 @@ static const struct {
     { "UIDPLUS", false },
     { "MOVE", false },
     { "MULTIAPPEND", false },
+    { "REPLACE", false },
     { "SPECIAL-USE", false },
     { "CREATE-SPECIAL-USE", false },
     { "LIST-EXTENDED", false },

@@ -76,6 +76,7 @@ static const struct command commands[] = {
     { "FETCH", imap_fetch, SELECTED, HAS_UID | KEEPS_SEQ | NAMES_SEQ, NULL },
     { "STORE", imap_store, SELECTED, HAS_UID | KEEPS_SEQ | NAMES_SEQ, NULL },
     { "COPY", imap_copy, SELECTED, HAS_UID | NAMES_SEQ, NULL },
+    { "REPLACE", imap_replace, SELECTED, HAS_UID | NAMES_SEQ, &append_sink },
     { "MOVE", imap_move, SELECTED, HAS_UID | NAMES_SEQ, NULL },
 };
 

@@ -98,7 +98,8 @@ enum next imap_check(struct call *call, struct args *args);
 enum next imap_idle(struct call *call, struct args *args);
 /* append/commands.c */
 enum next imap_append(struct call *call, struct args *args);
-extern const struct literal_sink append_sink; /* append/sink.c */
+enum next imap_replace(struct call *call, struct args *args); /* append/replace.c */
+extern const struct literal_sink append_sink;                 /* append/sink.c */
 /* fetch.c, search.c, cmd_store.c, cmd_copy.c, expunge.c: client->uid tells the UID form. */
 enum next imap_fetch(struct call *call, struct args *args);
 enum next imap_search(struct call *call, struct args *args);

@@ -86,6 +86,19 @@ bool mailbox_append(struct account *account, uint64_t mailbox, struct append *it
                     bool over_quota_is_fine, uint32_t *uidvalidity_out,
                     struct error *err) MUST_CHECK;
 
+/* Stores one message and removes another one of the same account, both or neither (RFC 8508); the
+ * quota sees the difference only. Errors: as mailbox_append(); ERROR_NOT_FOUND with replaced->gone
+ * set when that other message is not there. */
+struct replaced {
+    uint64_t mailbox;
+    uint32_t uid;
+    uint64_t modseq; /* filled: of its mailbox, afterwards */
+    bool gone;       /* filled */
+};
+bool mailbox_replace(struct account *account, uint64_t mailbox, struct append *item,
+                     struct replaced *replaced, uint32_t *uidvalidity_out,
+                     struct error *err) MUST_CHECK;
+
 enum flag_op { FLAGS_REPLACE, FLAGS_ADD, FLAGS_REMOVE };
 
 struct flag_change {

@@ -9,7 +9,7 @@
  *          '----------- commands.c: all of them in one transaction, and the answer
  *
  * RFC 3501 section 6.3.11, RFC 3502 (several messages, all or none), RFC 4469 (CATENATE), RFC 6855
- * section 4 (UTF8).
+ * section 4 (UTF8), RFC 8508 (REPLACE).
  *
  * Lifetime: client->append is there from the first literal or the whole command until the command
  * is answered or was dropped. What its members point to is in call->arena.
@@ -64,8 +64,9 @@ struct appending {
     bool in_utf8;    /* then ")" */
     size_t parsed;   /* of input.command; what follows is looked at again */
 
-    bool replace;    /* REPLACE: one message, for another */
-    uint32_t number; /* of that other: a sequence number, or a UID */
+    bool replace;          /* REPLACE: one message, for another */
+    uint32_t number;       /* of that other: a sequence number, or a UID */
+    uint32_t replaced_uid; /* when that was looked up; 0 */
     struct slice mailbox;
     struct append_message *messages, *last;
     size_t n_messages, n_parts;
@@ -74,9 +75,10 @@ struct appending {
     bool failed; /* a body could not be written */
     struct error error;
 
-    struct slice bad_url;            /* the first that is none */
-    struct append_message *building; /* the next one to be built */
-    uint64_t built_bytes;            /* of all messages that are catenated */
+    struct slice bad_url;                  /* the first that is none */
+    enum next (*store)(struct call *call); /* what is done when they are built */
+    struct append_message *building;       /* the next one to be built */
+    uint64_t built_bytes;                  /* of all messages that are catenated */
 };
 
 /* Why parsing stopped. */
@@ -111,5 +113,9 @@ enum append_build {
 };
 /* build.c. Makes the bodies of all messages, as far as one turn goes. */
 enum append_build append_build(struct call *call);
+/* commands.c. The command is whole: builds its messages and calls `done`, which answers. */
+enum next append_finish(struct call *call, struct args *args, enum next (*done)(struct call *call));
+/* replace.c. For REPLACE: what is replaced? False after the reply. True for APPEND. */
+bool append_find_replaced(struct call *call);
 /* What is to be stored of a message, after that. */
 struct body *append_body(const struct append_message *message);

@@ -65,7 +65,7 @@ static enum next go_on(struct call *call)
 {
     switch (append_build(call)) {
     case APPEND_BUILT:
-        return store(call);
+        return client_of(call)->append->store(call);
     case APPEND_MORE:
         client_of(call)->resume = go_on;
         return NEXT_AGAIN;
@@ -75,9 +75,17 @@ static enum next go_on(struct call *call)
     return NEXT_COMMAND;
 }
 
-enum next imap_append(struct call *call, struct args *args)
+enum next append_finish(struct call *call, struct args *args, enum next (*done)(struct call *call))
 {
     if (append_go_on(call, args) != APPEND_STOP_END)
         return reply_syntax(call, args);
+    if (!append_find_replaced(call))
+        return NEXT_COMMAND;
+    client_of(call)->append->store = done;
     return go_on(call);
+}
+
+enum next imap_append(struct call *call, struct args *args)
+{
+    return append_finish(call, args, store);
 }

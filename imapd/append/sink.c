@@ -126,7 +126,7 @@ static enum literal_plan plan_data(struct call *call, struct args *args,
         return LITERAL_REFUSE;
     }
     appending->bytes += literal->size;
-    if (!append_find_target(call, &target) ||
+    if (!append_find_replaced(call) || !append_find_target(call, &target) ||
         !append_has_room(call, &target, appending->bytes, appending->n_messages))
         return LITERAL_REFUSE;
     message->literal8 = message->literal8 || literal->binary;

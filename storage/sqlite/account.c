@@ -415,7 +415,7 @@ bool account_charge(struct account *account, int64_t bytes, int64_t messages, bo
 
     if (!sql_run(&account->db, SQL_ACCOUNT_ADD, NULL, err, "ii", bytes, messages))
         return false;
-    if (unlimited || messages <= 0)
+    if (unlimited || (bytes <= 0 && messages <= 0))
         return true;
     if (!account_quota(account, &quota, err))
         return false;

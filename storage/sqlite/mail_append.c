@@ -25,6 +25,19 @@ struct ready {
     bool linked;
 };
 
+/* One call, within its transaction. */
+struct batch {
+    struct account *account;
+    uint64_t mailbox;
+    struct ready *ready;
+    struct append *items;
+    size_t count;
+    bool over_quota_is_fine;
+    struct replaced *replaced; /* NULL: nothing is */
+    uint32_t uidvalidity;
+    bool is_new; /* there was something but replays */
+};
+
 /* A file with bytes before it, as one piece of memory: the file is mapped at a page, and the
  * prefix lies at the end of the page before it. */
 struct glue {
@@ -189,101 +202,162 @@ static bool insert_mail(struct account *account, uint64_t mailbox, const struct 
                    ready->msg, now_ms);
 }
 
-static bool insert_all(struct account *account, uint64_t mailbox, struct ready *ready,
-                       struct append *items, size_t count, struct mailbox_delta *delta,
-                       struct error *err)
+static bool insert_all(const struct batch *batch, struct mailbox_delta *delta, struct error *err)
 {
-    for (size_t i = 0; i < count; i++) {
-        items[i].uid_out = 0;
-        if (!insert_msg(account, &ready[i], &items[i], err))
+    for (size_t i = 0; i < batch->count; i++) {
+        struct ready *ready = &batch->ready[i];
+
+        batch->items[i].uid_out = 0;
+        if (!insert_msg(batch->account, ready, &batch->items[i], err))
             return false;
-        if (ready[i].msg != 0 && !insert_mail(account, mailbox, &ready[i], &items[i], delta, err))
+        if (ready->msg != 0 &&
+            !insert_mail(batch->account, batch->mailbox, ready, &batch->items[i], delta, err))
             return false;
     }
     return true;
 }
 
-static bool sync_linked(struct account *account, const struct ready *ready, size_t count,
-                        struct error *err)
+static bool sync_linked(const struct batch *batch, struct error *err)
 {
     AUTO(buf_free) struct buf path = { 0 };
     bool any = false;
 
-    for (size_t i = 0; i < count; i++)
-        any |= ready[i].linked;
-    store_account_path(account->store, account->id, "big", &path);
+    for (size_t i = 0; i < batch->count; i++)
+        any |= batch->ready[i].linked;
+    store_account_path(batch->account->store, batch->account->id, "big", &path);
     return !any || dir_sync(buf_text(&path), err);
 }
 
-/* Within a transaction. *new_out: was there anything but replays? */
-static bool append_all(struct account *account, uint64_t mailbox, struct ready *ready,
-                       struct append *items, size_t count, bool over_quota_is_fine,
-                       uint32_t *uidvalidity_out, bool *new_out, struct error *err)
+/* Takes out the message that is replaced, from the mailbox that has it; what the new ones do to
+ * theirs is counted in `delta` already. */
+static bool remove_replaced(struct batch *batch, struct mailbox_delta *delta, struct error *err)
+{
+    struct replaced *replaced = batch->replaced;
+    AUTO(uidset_free) struct uidset which = { 0 };
+    AUTO(mail_list_free) struct mail_list mails = { 0 };
+    struct mailbox_delta elsewhere = { 0 };
+    bool same = replaced->mailbox == batch->mailbox;
+    struct mailbox_row row;
+
+    uidset_add(&which, replaced->uid, replaced->uid);
+    if (!mailbox_row(batch->account, replaced->mailbox, &row, err) ||
+        !mail_scan(batch->account,
+                   &(struct mail_scan){ .mailbox = replaced->mailbox, .which = &which }, &mails,
+                   NULL, err))
+        return false;
+    replaced->modseq = row.modseq + 1;
+    replaced->gone = mails.count == 0;
+    if (replaced->gone)
+        return error_set(err, ERROR_NOT_FOUND, "the message to be replaced is gone");
+    elsewhere.modseq = replaced->modseq;
+    if (!mail_remove(batch->account, replaced->mailbox, mails.items, mails.count, false,
+                     replaced->modseq, same ? delta : &elsewhere, err))
+        return false;
+    if (same)
+        return true;
+    delta->total--;
+    delta->bytes -= mails.items[0].size;
+    return mailbox_apply(batch->account, replaced->mailbox, &elsewhere, err);
+}
+
+static bool append_all(struct batch *batch, struct error *err)
 {
     struct mailbox_row row;
 
-    if (!mailbox_row(account, mailbox, &row, err))
+    if (!mailbox_row(batch->account, batch->mailbox, &row, err))
         return false;
     struct mailbox_delta delta = { .uidnext = row.uidnext, .modseq = row.modseq + 1 };
-    *uidvalidity_out = row.uidvalidity;
-    if (!insert_all(account, mailbox, ready, items, count, &delta, err))
+    batch->uidvalidity = row.uidvalidity;
+    if (!insert_all(batch, &delta, err))
         return false;
-    *new_out = delta.total > 0;
-    if (!*new_out)
+    batch->is_new = delta.total > 0;
+    if (!batch->is_new)
         return true;
-    return mailbox_apply(account, mailbox, &delta, err) &&
-           account_charge(account, delta.bytes, delta.total, over_quota_is_fine, err) &&
-           sync_linked(account, ready, count, err);
+    struct mailbox_delta charge = delta;
+    if (batch->replaced != NULL && !remove_replaced(batch, &charge, err))
+        return false;
+    if (batch->replaced != NULL && batch->replaced->mailbox == batch->mailbox)
+        delta = charge;
+    return mailbox_apply(batch->account, batch->mailbox, &delta, err) &&
+           account_charge(batch->account, charge.bytes, charge.total, batch->over_quota_is_fine,
+                          err) &&
+           sync_linked(batch, err);
 }
 
 /* Removes the files of a transaction that will be rolled back. Not those of a failed commit: the
  * lock is gone then, and the ids may be somebody else's. The sweeper takes them. */
-static bool undo(struct account *account, struct ready *ready, struct append *items, size_t count)
+static void undo(const struct batch *batch)
 {
     AUTO(buf_free) struct buf path = { 0 };
 
-    for (size_t i = 0; i < count; i++) {
-        items[i].uid_out = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        batch->items[i].uid_out = 0;
         buf_clear(&path);
-        account_big_path(account, ready[i].msg, &path);
-        if (ready[i].linked)
+        account_big_path(batch->account, batch->ready[i].msg, &path);
+        if (batch->ready[i].linked)
             unlink(buf_text(&path));
     }
-    return false;
 }
 
-static bool append_ready(struct account *account, uint64_t mailbox, struct ready *ready,
-                         struct append *items, size_t count, bool over_quota_is_fine,
-                         uint32_t *uidvalidity_out, struct error *err)
+static bool append_ready(struct batch *batch, struct error *err)
 {
-    bool new = false;
+    bool several = batch->replaced != NULL && batch->replaced->mailbox != batch->mailbox;
 
-    if (!account_begin(account, SQL_FULL, err))
+    if (!account_begin(batch->account, SQL_FULL, err))
         return false;
-    bool ok = append_all(account, mailbox, ready, items, count, over_quota_is_fine, uidvalidity_out,
-                         &new, err);
-    if (ok && new)
-        return account_commit(account, mailbox, err);
+    bool ok = append_all(batch, err);
+    if (ok && batch->is_new)
+        return account_commit(batch->account, several ? 0 : batch->mailbox, err);
     if (!ok)
-        undo(account, ready, items, count);
-    account_rollback(account);
+        undo(batch);
+    account_rollback(batch->account);
+    return ok;
+}
+
+static bool append_batch(struct batch *batch, struct error *err)
+{
+    bool ok = true;
+
+    batch->ready = mem_zero((batch->count + 1) * sizeof(batch->ready[0]));
+    for (size_t i = 0; i < batch->count && ok; i++)
+        ok = make_ready(&batch->ready[i], &batch->items[i], err);
+    ok = ok && append_ready(batch, err);
+    for (size_t i = 0; i < batch->count; i++) {
+        summary_free(&batch->ready[i].summary);
+        buf_free(&batch->ready[i].joined);
+    }
+    free(batch->ready);
     return ok;
 }
 
 bool mailbox_append(struct account *account, uint64_t mailbox, struct append *items, size_t count,
                     bool over_quota_is_fine, uint32_t *uidvalidity_out, struct error *err)
 {
-    struct ready *ready = mem_zero((count + 1) * sizeof(*ready));
-    bool ok = true;
+    struct batch batch = {
+        .account = account,
+        .mailbox = mailbox,
+        .items = items,
+        .count = count,
+        .over_quota_is_fine = over_quota_is_fine,
+    };
+    bool ok = append_batch(&batch, err);
 
-    for (size_t i = 0; i < count && ok; i++)
-        ok = make_ready(&ready[i], &items[i], err);
-    ok = ok && append_ready(account, mailbox, ready, items, count, over_quota_is_fine,
-                            uidvalidity_out, err);
-    for (size_t i = 0; i < count; i++) {
-        summary_free(&ready[i].summary);
-        buf_free(&ready[i].joined);
-    }
-    free(ready);
+    *uidvalidity_out = batch.uidvalidity;
+    return ok;
+}
+
+bool mailbox_replace(struct account *account, uint64_t mailbox, struct append *item,
+                     struct replaced *replaced, uint32_t *uidvalidity_out, struct error *err)
+{
+    struct batch batch = {
+        .account = account,
+        .mailbox = mailbox,
+        .items = item,
+        .count = 1,
+        .replaced = replaced,
+    };
+    bool ok = append_batch(&batch, err);
+
+    *uidvalidity_out = batch.uidvalidity;
     return ok;
 }
