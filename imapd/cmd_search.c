@@ -9,7 +9,7 @@
 #include "imapd/command.h"
 #include "imapd/condstore.h"
 #include "imapd/reply.h"
-#include "imapd/search_return.h"
+#include "imapd/search_call.h"
 #include "imapd/search_run.h"
 
 struct search {
@@ -71,11 +71,8 @@ static enum next go_on(struct call *call)
 
 static enum next refuse(struct call *call, struct search *search, const struct args *args)
 {
-    search_run_free(&search->run);
-    if (!args->bad_charset)
-        return reply_syntax(call, args);
-    search_return_fail(client_of(call), &search->ret);
-    return reply_no(call, "BADCHARSET (US-ASCII UTF-8)", "I don't know this charset");
+    search_free(&search->run.program);
+    return search_call_refuse(call, &search->run.program, &search->ret, args);
 }
 
 enum next imap_search(struct call *call, struct args *args)
@@ -87,12 +84,13 @@ enum next imap_search(struct call *call, struct args *args)
                                   .keywords = &client->keywords,
                                   .settings = client->imap->settings };
 
+    search_call_prepare(call, program);
     if (!args_space(args) || !search_return_take(args, client, &search->ret) ||
         !search_take_charset(args, program) || !search_parse(args, program))
         return refuse(call, search, args);
     if (!search_bind(program, where.view, where.keywords)) {
         search_run_free(&search->run);
-        return reply_bad(call, "There is no message with such a number");
+        return search_call_bad_number(call);
     }
     client->keeps_seq = program->has_seqs; /* RFC 7162 section 3.2.10.2 */
     if (program->has_modseq)

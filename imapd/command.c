@@ -66,6 +66,7 @@ static const struct command commands[] = {
     { "GETMETADATA", imap_getmetadata, KNOWN, 0, NULL },
     { "SETMETADATA", imap_setmetadata, KNOWN, 0, NULL },
     { "LANGUAGE", imap_language, ANY, 0, NULL },
+    { "COMPARATOR", imap_comparator, KNOWN, 0, NULL },
     { "APPEND", imap_append, KNOWN, 0, &append_sink },
     { "IDLE", imap_idle, KNOWN, 0, NULL },
     { "CHECK", imap_check, SELECTED, 0, NULL },

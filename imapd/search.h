@@ -50,6 +50,14 @@ struct search_node {
     enum search_answer known;
 };
 
+/* Where the values of named filters are (RFC 5466). */
+struct search_filters {
+    /* In the arena. Errors: ERROR_NOT_FOUND. NULL: there are none. */
+    bool (*find)(void *context, struct arena *arena, struct slice name, struct slice *value_out,
+                 struct error *err);
+    void *context;
+};
+
 struct search_program {
     struct search_node *root;
     struct search_node **bound; /* nodes whose meaning search_bind() finds */
@@ -57,6 +65,9 @@ struct search_program {
     unsigned needs;            /* enum search_needs of all keys */
     bool has_modseq, has_seqs; /* MODSEQ; sequence numbers, not counting "$" */
     struct slice charset;      /* empty: UTF-8 */
+    struct search_filters filters;
+    struct slice undefined; /* parsing failed at this filter: NO [UNDEFINED-FILTER] */
+    unsigned n_filters, filter_depth;
 };
 
 /* ["CHARSET" SP charset SP]. One that is not known: args->bad_charset. */

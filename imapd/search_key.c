@@ -1,34 +1,9 @@
-/* search_key.c - the table of search keys, how they are read, and how they combine. */
-#include "imapd/search.h"
+/* search_key.c - the table of search keys, and how they combine. */
+#include "imapd/search_private.h"
 
 #include "common/clock.h"
-#include "message/decode.h"
-#include "message/text.h"
 
 #define DAY_MS (24 * 60 * 60 * 1000ll)
-
-enum argument {
-    ARG_NONE,
-    ARG_DATE,
-    ARG_NUMBER,
-    ARG_INTERVAL, /* seconds, over zero */
-    ARG_KEYWORD,
-    ARG_STRING,
-    ARG_HEADER, /* name and string */
-    ARG_MODSEQ,
-    ARG_UIDS,
-    ARG_ONE_KEY,  /* NOT */
-    ARG_TWO_KEYS, /* OR */
-};
-
-/* RFC 3501 section 9, RFC 7162 section 3.1.5, RFC 5032. */
-struct search_kind {
-    const char *name;
-    enum argument argument;
-    uint64_t number; /* preset of node->number: flags, or the envelope's field */
-    enum search_answer (*match)(const struct search_node *node, const struct search_data *data);
-    unsigned needs;
-};
 
 static enum search_answer answer(bool yes)
 {
@@ -215,6 +190,7 @@ static const struct search_kind kinds[] = {
     { "CC", ARG_STRING, 6, search_addresses, ENVELOPE },
     { "DELETED", ARG_NONE, MAIL_DELETED, match_has, 0 },
     { "DRAFT", ARG_NONE, MAIL_DRAFT, match_has, 0 },
+    { "FILTER", ARG_FILTER, 0, match_and, 0 },
     { "FLAGGED", ARG_NONE, MAIL_FLAGGED, match_has, 0 },
     { "FROM", ARG_STRING, 2, search_addresses, ENVELOPE },
     { "HEADER", ARG_HEADER, 0, search_header, HEADER },
@@ -247,8 +223,16 @@ static const struct search_kind kinds[] = {
     { "YOUNGER", ARG_INTERVAL, 0, match_younger, 0 },
 };
 
-static const struct search_kind kind_and = { "(", ARG_NONE, 0, match_and, 0 };
-static const struct search_kind kind_set = { "set", ARG_UIDS, 0, match_uids, 0 };
+const struct search_kind search_kind_and = { "(", ARG_NONE, 0, match_and, 0 };
+const struct search_kind search_kind_set = { "set", ARG_UIDS, 0, match_uids, 0 };
+
+const struct search_kind *search_kind_find(struct slice name)
+{
+    for (size_t i = 0; i < COUNT_OF(kinds); i++)
+        if (slice_is(name, kinds[i].name))
+            return &kinds[i];
+    return NULL;
+}
 
 /* Each key may go over all of the message: a thousand keys are not for one turn. */
 enum search_answer search_evaluate(struct search_node *node, const struct search_data *data)
@@ -267,223 +251,10 @@ enum search_answer search_evaluate(struct search_node *node, const struct search
     return node->known;
 }
 
-static bool take_key(struct args *args, struct search_program *program, unsigned depth,
-                     struct search_node **node_out);
-
-/* The needle in UTF-8 and folded. */
-static bool take_needle(struct args *args, struct search_program *program, struct search_node *node)
-{
-    AUTO(buf_free) struct buf utf8 = { 0 };
-    AUTO(buf_free) struct buf folded = { 0 };
-    struct slice text;
-
-    if (!args_space(args) || !args_astring(args, &text))
-        return false;
-    if (program->charset.len > 0) {
-        if (!charset_to_utf8(program->charset, text, &utf8))
-            return args_fail(args, "this string is not in its charset");
-        text = buf_slice(&utf8);
-    }
-    text_fold(text, &folded);
-    node->needle = slice_copy(args->arena, buf_slice(&folded));
-    return true;
-}
-
-static bool take_uids(struct args *args, struct search_program *program, struct search_node *node)
-{
-    bool by_uid = node->kind != &kind_set;
-
-    if ((by_uid && !args_space(args)) || !args_seqset(args, &node->set))
-        return false;
-    if (!by_uid && !node->set.saved && !args_may_name_seqs(args))
-        return false;
-    program->has_seqs = program->has_seqs || (!by_uid && !node->set.saved);
-    program->bound[program->n_bound++] = node;
-    return true;
-}
-
-/* entry-name SP entry-type-req SP: we keep one mod-sequence for all entries. */
-static bool take_entry(struct args *args)
-{
-    struct slice name;
-
-    if (!args_string(args, &name))
-        return false;
-    if (!slice_starts(name, "/flags/") || name.len == 7)
-        return args_fail(args, "expected: an entry's name such as \"/flags/\\\\Seen\"");
-    if (!args_space(args))
-        return false;
-    if (!args_try_word(args, "priv") && !args_try_word(args, "shared") &&
-        !args_try_word(args, "all"))
-        return args_fail(args, "expected: priv, shared, all");
-    return args_space(args);
-}
-
-/* "MODSEQ" [SP entry-name SP entry-type-req] SP mod-sequence-valzer (RFC 7162 section 7) */
-static bool take_modseq(struct args *args, struct search_program *program, struct search_node *node)
-{
-    program->has_modseq = true;
-    return args_space(args) && (args_peek(args) != '"' || take_entry(args)) &&
-           args_number64(args, &node->number);
-}
-
-static bool take_keyword(struct args *args, struct search_program *program,
-                         struct search_node *node)
-{
-    program->bound[program->n_bound++] = node;
-    return args_space(args) && args_atom(args, &node->keyword);
-}
-
-static bool take_date(struct args *args, struct search_node *node)
-{
-    int64_t day;
-
-    if (!args_space(args) || !args_date(args, &day))
-        return false;
-    node->number = (uint64_t)day;
-    return true;
-}
-
-static bool take_number(struct args *args, struct search_node *node)
-{
-    uint32_t number;
-
-    if (!args_space(args) || !args_number(args, &number))
-        return false;
-    node->number = number;
-    return true;
-}
-
-static bool take_interval(struct args *args, struct search_program *program,
-                          struct search_node *node)
-{
-    uint32_t seconds;
-
-    if (!args_space(args) || !args_nz_number(args, &seconds))
-        return false;
-    node->seconds = seconds;
-    program->bound[program->n_bound++] = node;
-    return true;
-}
-
-static bool take_children(struct args *args, struct search_program *program, unsigned depth,
-                          struct search_node *node, unsigned count)
-{
-    struct search_node **last = &node->child;
-
-    for (unsigned i = 0; i < count; i++, last = &(*last)->next)
-        if (!args_space(args) || !take_key(args, program, depth + 1, last))
-            return false;
-    return true;
-}
-
-static bool take_argument(struct args *args, struct search_program *program, unsigned depth,
-                          struct search_node *node)
-{
-    switch (node->kind->argument) {
-    case ARG_NONE:
-        return true;
-    case ARG_DATE:
-        return take_date(args, node);
-    case ARG_NUMBER:
-        return take_number(args, node);
-    case ARG_INTERVAL:
-        return take_interval(args, program, node);
-    case ARG_KEYWORD:
-        return take_keyword(args, program, node);
-    case ARG_STRING:
-        return take_needle(args, program, node);
-    case ARG_HEADER:
-        return args_space(args) && args_astring(args, &node->field) &&
-               take_needle(args, program, node);
-    case ARG_MODSEQ:
-        return take_modseq(args, program, node);
-    case ARG_UIDS:
-        return take_uids(args, program, node);
-    case ARG_ONE_KEY:
-        return take_children(args, program, depth, node, 1);
-    case ARG_TWO_KEYS:
-        return take_children(args, program, depth, node, 2);
-    }
-    return false;
-}
-
-static const struct search_kind *kind_find(struct slice name)
-{
-    for (size_t i = 0; i < COUNT_OF(kinds); i++)
-        if (slice_is(name, kinds[i].name))
-            return &kinds[i];
-    return NULL;
-}
-
-/* search-key *(SP search-key) up to `end`: all must match. */
-static bool take_keys(struct args *args, struct search_program *program, unsigned depth,
-                      struct search_node *node)
-{
-    struct search_node **last = &node->child;
-
-    node->kind = &kind_and;
-    do {
-        if (!take_key(args, program, depth + 1, last))
-            return false;
-        last = &(*last)->next;
-    } while (args_try_byte(args, ' '));
-    return true;
-}
-
-static bool starts_set(char byte)
-{
-    return byte == '*' || byte == '$' || (byte >= '0' && byte <= '9');
-}
-
-static bool take_key(struct args *args, struct search_program *program, unsigned depth,
-                     struct search_node **node_out)
-{
-    struct search_node *node = ARENA_NEW(args->arena, struct search_node);
-    struct slice word;
-
-    *node_out = node;
-    if (depth > SEARCH_DEPTH_MAX || program->n_keys == SEARCH_KEYS_MAX)
-        return args_fail(args, "this search is too complex");
-    program->n_keys++;
-    if (args_try_byte(args, '('))
-        return take_keys(args, program, depth, node) && args_close(args);
-    node->kind = &kind_set;
-    if (!starts_set(args_peek(args))) {
-        if (!args_word(args, &word))
-            return false;
-        node->kind = kind_find(word);
-    }
-    if (node->kind == NULL)
-        return args_fail(args, "I don't know this search key");
-    node->number = node->kind->number;
-    program->needs |= node->kind->needs;
-    return take_argument(args, program, depth, node);
-}
-
-bool search_take_charset(struct args *args, struct search_program *program)
-{
-    if (!args_try_word(args, "CHARSET"))
-        return true;
-    if (args->utf8_accept) /* RFC 6855 section 3 */
-        return args_fail(args, "CHARSET has no place after ENABLE UTF8=ACCEPT");
-    if (!args_space(args) || !args_astring(args, &program->charset) || !args_space(args))
-        return false;
-    args->bad_charset = !charset_known(program->charset);
-    return !args->bad_charset;
-}
-
-bool search_parse(struct args *args, struct search_program *program)
-{
-    program->bound = ARENA_ARRAY(args->arena, struct search_node *, SEARCH_KEYS_MAX);
-    program->root = ARENA_NEW(args->arena, struct search_node);
-    return take_keys(args, program, 0, program->root) && args_end(args);
-}
-
 static bool bind_uids(struct search_node *node, const struct view *view)
 {
     uidset_free(&node->uids);
-    return view_resolve(view, &node->set, node->kind != &kind_set, &node->uids);
+    return view_resolve(view, &node->set, node->kind != &search_kind_set, &node->uids);
 }
 
 bool search_bind(struct search_program *program, const struct view *view,
