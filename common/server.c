@@ -94,50 +94,131 @@ void server_free(struct server **server_pointer)
     uv_close((uv_handle_t *)&server->resume, on_server_closed);
 }
 
-static void unfile_key(struct session *session)
-{
-    if (!session->keyed)
-        return;
-    *session->previous_keyed = session->next_keyed;
-    if (session->next_keyed != NULL)
-        session->next_keyed->previous_keyed = session->previous_keyed;
-    session->keyed = false;
-}
-
-static struct session **key_bucket(struct server *server, uint64_t key)
+static struct keyed **key_bucket(struct server *server, uint64_t key)
 {
     return &server->by_key[((key * 0x9E3779B97F4A7C15u) >> 32) % KEY_BUCKETS];
 }
 
-void server_file_key(struct session *session)
+static void file(struct keyed *place)
+{
+    struct keyed **bucket = key_bucket(place->session->server, place->key);
+
+    place->next = *bucket;
+    place->previous = bucket;
+    if (*bucket != NULL)
+        (*bucket)->previous = &place->next;
+    *bucket = place;
+}
+
+static void unfile(struct keyed *place)
+{
+    *place->previous = place->next;
+    if (place->next != NULL)
+        place->next->previous = place->previous;
+}
+
+static void unfile_own(struct session *session)
+{
+    if (session->keyed)
+        unfile(&session->own);
+    session->keyed = false;
+}
+
+static void unfile_watched(struct session *session)
+{
+    struct watch_list *list = session->watched;
+
+    for (size_t i = 0; list != NULL && i < list->count; i++)
+        unfile(&list->places[i]);
+    free(TAKE(session->watched));
+}
+
+static void file_watched(struct session *session)
+{
+    struct watch_list *list = session->call.watch;
+
+    if (list == session->watched)
+        return;
+    unfile_watched(session);
+    session->watched = list;
+    if (list != NULL)
+        list->filed = true;
+    for (size_t i = 0; list != NULL && i < list->count; i++) {
+        list->places[i].session = session;
+        file(&list->places[i]);
+    }
+}
+
+void server_file_keys(struct session *session)
 {
     uint64_t key = session->call.key;
 
-    if (key == session->table_key)
+    file_watched(session);
+    if (key == session->own.key)
         return;
-    unfile_key(session);
-    session->table_key = key;
+    unfile_own(session);
+    session->own.key = key;
     session->keyed = true;
-    struct session **bucket = key_bucket(session->server, key);
-    session->next_keyed = *bucket;
-    session->previous_keyed = bucket;
-    if (*bucket != NULL)
-        (*bucket)->previous_keyed = &session->next_keyed;
-    *bucket = session;
+    file(&session->own);
 }
 
-void server_notify(struct server *server, uint64_t key)
+static bool is_watched(const struct watch_list *list, uint64_t key)
 {
-    struct session *session = *key_bucket(server, key);
+    for (size_t i = 0; i < list->count; i++)
+        if (list->places[i].key == key)
+            return true;
+    return false;
+}
 
-    while (session != NULL) {
-        struct session *next = session->next_keyed;
+/* Runs on a worker. A list that is filed belongs to the loop thread, which frees it. */
+void call_watch(struct call *call, const uint64_t *keys, size_t count)
+{
+    struct watch_list *list = NULL;
 
-        if (session->table_key == key) {
-            session->noticed = true;
-            session_wake(session);
-        }
-        session = next;
+    if (count > CALL_WATCH_MAX)
+        abort();
+    if (count > 0)
+        list = mem_zero(sizeof(*list) + count * sizeof(list->places[0]));
+    for (size_t i = 0; i < count; i++)
+        if (keys[i] != 0 && keys[i] != call->key && !is_watched(list, keys[i]))
+            list->places[list->count++] = (struct keyed){ .key = keys[i] };
+    if (call->watch != NULL && !call->watch->filed)
+        free(call->watch);
+    call->watch = list;
+}
+
+static struct keyed *next_of_key(struct keyed *place, uint64_t key)
+{
+    while (place != NULL && place->key != key)
+        place = place->next;
+    return place;
+}
+
+/* Several notices become one. */
+static void note(struct session *session, struct notice_topic topic)
+{
+    struct notice_topic *known = &session->topic;
+
+    if (!session->noticed)
+        *known = topic;
+    else if (known->key != topic.key)
+        *known = (struct notice_topic){ 0 };
+    else if (known->detail != topic.detail)
+        known->detail = 0;
+    session->noticed = true;
+}
+
+/* Waking may free a session with all its places; it has one only of each key. */
+void server_notify(struct server *server, uint64_t key, uint64_t detail)
+{
+    struct keyed *place = next_of_key(*key_bucket(server, key), key);
+
+    while (place != NULL) {
+        struct keyed *next = next_of_key(place->next, key);
+
+        note(place->session, (struct notice_topic){ key, detail });
+        session_wake(place->session);
+        place = next;
     }
 }
 
@@ -152,7 +233,7 @@ static struct session *session_new(struct server *server, const struct protocol 
     session->id = ++server->last_id;
     session->started_ms = uv_now(server->options.loop);
     session->call.key = key != 0 ? key : session->id | OWN_KEY;
-    session->table_key = session->call.key;
+    session->own = (struct keyed){ .session = session, .key = session->call.key };
     session->call.idle_ms = server->options.idle_ms;
     session->call.log = server->options.log;
     session->call.log.session = session->id;
@@ -176,7 +257,10 @@ void server_forget(struct session *session)
 {
     struct server *server = session->server;
 
-    unfile_key(session);
+    unfile_own(session);
+    if (session->call.watch != session->watched)
+        free(session->call.watch);
+    unfile_watched(session);
     *session->previous_session = session->next_session;
     if (session->next_session != NULL)
         session->next_session->previous_session = session->previous_session;
@@ -319,7 +403,7 @@ void server_each(struct server *server, void (*each)(const struct session_info *
     for (struct session *s = server->sessions; s != NULL; s = s->next_session) {
         struct session_info info = {
             .id = s->id,
-            .key = s->table_key,
+            .key = s->own.key,
             .peer = &s->peer,
             .protocol = s->protocol->name,
             .secure = s->conn != NULL && conn_is_secure(s->conn),

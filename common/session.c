@@ -205,7 +205,7 @@ static bool wait_for_input(struct session *s, enum wait wait)
 /* run() is done and its reply may go out. */
 static bool reply(struct session *s)
 {
-    server_file_key(s);
+    server_file_keys(s);
     conn_send(s->conn, &s->call.out);
     if (s->last_run && s->next != NEXT_WAIT)
         return end(s, goodbye_reason(s));
@@ -263,8 +263,9 @@ static bool look_for_input(struct session *s)
         return run(s, WHY_STOP);
     if (input_is_enough(s))
         return run(s, WHY_INPUT);
-    if (s->wait == WAIT_NOTICE && s->noticed) {
+    if (s->noticed && (s->wait == WAIT_NOTICE || (s->next == NEXT_COMMAND && s->call.hears))) {
         s->noticed = false;
+        s->call.notice = s->topic;
         return run(s, WHY_NOTICE);
     }
     if (conn_ended(s->conn))

@@ -7,7 +7,7 @@
  *
  *     INPUT --bytes--> RUN --NEXT_INPUT--> INPUT         enough input, or its end
  *                       |  --NEXT_AGAIN--> SENT --> RUN  reply is out: more of the same
- *                       |  --NEXT_NOTICE-> NOTICE -> RUN input, or session_notify_key(): IDLE
+ *                       |  --NEXT_NOTICE-> NOTICE -> RUN input, or server_notify(): IDLE
  *                       |  --NEXT_SLOW---> RUN           again, in the slow lane
  *                       |  --NEXT_WAIT---> WAIT --> RUN  somebody calls call_resume()
  *                       |  --NEXT_TLS----> TLS --> RUN   handshake done, input dropped
@@ -42,7 +42,7 @@ enum next {
                      or, with need 0, when anything came; or at the end of input */
     NEXT_AGAIN,   /* send call->out, then run again, whether there is input or not */
     NEXT_NOTICE,  /* run again at new input (at once, if this run took some and there is more) or
-                     at a notice for call->key */
+                     at a notice for call->key or one of call_watch() */
     NEXT_SLOW,    /* run again in the slow lane (password hashing) */
     NEXT_WAIT,    /* run again after call_resume() */
     NEXT_TLS,   /* send call->out, drop the input, shake hands, run again with call->why_secured */
@@ -54,12 +54,18 @@ enum why {
     WHY_START,   /* first call: write the greeting */
     WHY_INPUT,   /* input, or the rest of it */
     WHY_AGAIN,   /* after NEXT_AGAIN, NEXT_SLOW or NEXT_WAIT */
-    WHY_NOTICE,  /* something changed for call->key */
+    WHY_NOTICE,  /* something changed: call->notice says what */
     WHY_SECURED, /* the TLS handshake is done */
     WHY_TIMEOUT, /* idle too long: say goodbye, return NEXT_CLOSE */
     WHY_STOP,    /* the daemon stops: say BYE/421, return NEXT_CLOSE */
     WHY_ENDED,   /* the client will send nothing more and call->in does not grow: finish. After
                     this one and the two above, anything but NEXT_WAIT means NEXT_CLOSE */
+};
+
+/* What a notice is about: `detail` is the sender's word, 0 for all there is under this key. Several
+ * notices that were waited with become one with key 0: anything may have changed. */
+struct notice_topic {
+    uint64_t key, detail;
 };
 
 struct call {
@@ -69,11 +75,13 @@ struct call {
     void *desk;         /* the worker's desk; NULL in the slow lane */
     struct arena arena; /* reset when run() returns NEXT_COMMAND */
     enum why why;
-    size_t need;         /* see NEXT_INPUT; at most the server's input_max; 0 before every run */
-    uint64_t key;        /* which worker; set it to the account's id after login. Before that it is
-                            a number of the session's own: an account may have the same by chance,
-                            which only means that they share a worker */
-    uint64_t delay_ms;   /* hold this reply back so long, once (wrong passwords) */
+    size_t need;  /* see NEXT_INPUT; at most the server's input_max; 0 before every run */
+    uint64_t key; /* which worker; set it to the account's id after login. Before that it is
+                     a number of the session's own: an account may have the same by chance,
+                     which only means that they share a worker */
+    struct notice_topic notice; /* with WHY_NOTICE */
+    bool hears;                 /* a notice wakes it after NEXT_COMMAND, too */
+    uint64_t delay_ms;          /* hold this reply back so long, once (wrong passwords) */
     uint64_t idle_ms;    /* how long the client may be silent from here on; preset by the server */
     bool must_hear;      /* what is waited for decides something: a stop comes after it */
     bool tls_offered;    /* NEXT_TLS will work: there is a certificate, and no TLS yet */
@@ -87,7 +95,13 @@ struct call {
     struct slice binding_exporter, binding_end_point; /* for SCRAM-PLUS; empty in clear text */
     struct log log;
     struct session *session;
+    struct watch_list *watch; /* call_watch()'s; freed by the session */
 };
+
+/* Beside call->key, notices for these keys wake the session: replaces those of the call before.
+ * Takes effect when run() returns. Zero, doubles and call->key itself are left out. */
+#define CALL_WATCH_MAX 64
+void call_watch(struct call *call, const uint64_t *keys, size_t count);
 
 struct protocol {
     const char *name; /* "imap": for logs and ALPN */
@@ -145,9 +159,9 @@ struct outgoing {
 };
 void server_connect_soon(struct server *server, struct outgoing *outgoing);
 
-/* Wakes every session that has set its call->key to this and waits for a notice. A notice that
- * comes while the session does something else is kept until it waits. Loop thread. */
-void server_notify(struct server *server, uint64_t key);
+/* Wakes every session that has set its call->key to this, or watches it, and waits for a notice. A
+ * notice that comes while the session does something else is kept until it waits. Loop thread. */
+void server_notify(struct server *server, uint64_t key, uint64_t detail);
 
 size_t server_sessions(const struct server *server);
 

@@ -24,6 +24,20 @@ enum wait {
     WAIT_FREE,   /* nothing: it is gone */
 };
 
+/* A place in the table of keys. */
+struct keyed {
+    struct session *session;
+    uint64_t key;
+    struct keyed *next, **previous;
+};
+
+/* First what call_watch() was told, then, on the loop thread, the same as places in the table. */
+struct watch_list {
+    bool filed;
+    size_t count;
+    struct keyed places[];
+};
+
 struct session {
     struct server *server;
     const struct protocol *protocol;
@@ -42,7 +56,7 @@ struct session {
     bool took;       /* the last run() took input */
     bool opened;     /* protocol->open() has run */
     bool last_run;   /* it was told to finish */
-    bool noticed;    /* a notice came that run() does not know of yet */
+    bool noticed;    /* a notice came that run() does not know of yet: `topic` */
     bool resumed;    /* call_resume() came */
 
     uint64_t id, started_ms;
@@ -53,9 +67,10 @@ struct session {
     struct buf exporter, end_point;
 
     struct session *next_session, **previous_session; /* all of the server */
-    bool keyed;                                       /* in the table, under this key: */
-    uint64_t table_key;
-    struct session *next_keyed, **previous_keyed;
+    bool keyed;                                       /* `own` is in the table */
+    struct keyed own;                                 /* call->key, as it was last filed */
+    struct watch_list *watched;                       /* the others in the table; NULL: none */
+    struct notice_topic topic;
     struct session *next_resumed;
 };
 
@@ -66,7 +81,7 @@ struct server {
     size_t n_sessions;
     uint64_t last_id;
     bool stopping;
-    struct session *by_key[KEY_BUCKETS];
+    struct keyed *by_key[KEY_BUCKETS];
 
     uv_async_t resume; /* from any thread */
     pthread_mutex_t resume_lock;
@@ -79,6 +94,6 @@ void session_wake(struct session *session);
 void session_on_conn(struct conn *conn, enum conn_event event, void *owner);
 
 /* server.c */
-void server_file_key(struct session *session); /* call->key may have changed */
-bool server_count(struct session *session);    /* for its address; false: over the limit */
-void server_forget(struct session *session);   /* the session is about to be freed */
+void server_file_keys(struct session *session); /* call->key or call->watch may have changed */
+bool server_count(struct session *session);     /* for its address; false: over the limit */
+void server_forget(struct session *session);    /* the session is about to be freed */

@@ -16,7 +16,7 @@
 static void on_notice(struct service *service, const struct notice *notice)
 {
     if (notice->kind == NOTICE_ACCOUNT)
-        server_notify(service->daemon.server, notice->id);
+        server_notify(service->daemon.server, notice->id, notice->mailbox);
 }
 
 struct keys {
@@ -39,7 +39,7 @@ static void look_again(struct daemon *daemon)
 
     server_each(daemon->server, note_key, &keys);
     for (size_t i = 0; i < keys.count; i++)
-        server_notify(daemon->server, keys.items[i]);
+        server_notify(daemon->server, keys.items[i], 0);
     free(keys.items);
 }
 

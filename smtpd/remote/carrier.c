@@ -332,7 +332,7 @@ void carrier_quit(struct carrier *carrier)
 {
     carrier->is_quitting = true;
     carrier->task.shipment = NULL;
-    server_notify(carrier->remote->options.server, carrier->number);
+    server_notify(carrier->remote->options.server, carrier->number, 0);
 }
 
 void carrier_offer(struct carrier *carrier)
@@ -355,7 +355,7 @@ void carrier_offer(struct carrier *carrier)
     if (atomic_load(&carrier->is_over))
         wake(carrier);
     else
-        server_notify(remote->options.server, carrier->number);
+        server_notify(remote->options.server, carrier->number, 0);
 }
 
 static void end_shipment(struct carrier *carrier)

@@ -250,17 +250,104 @@ static void test_notice(void **unused)
     client_say(&two, "KEY 6\r\nIDLE\r\n");
     client_expect(&one, "hello\r\nkeyed\r\nidling\r\n");
     client_expect(&two, "hello\r\nkeyed\r\nidling\r\n");
-    toy_notify(&toy, 5);
+    toy_notify(&toy, 5, 0);
     client_expect(&one, "notice\r\n");
     client_say(&two, "DONE\r\n");
     client_expect(&two, "done\r\n"); /* and no notice: the key is another one */
     client_say(&one, "DONE\r\n");
     client_expect(&one, "done\r\n");
-    toy_notify(&toy, 5); /* kept until it waits again */
+    toy_notify(&toy, 5, 0); /* kept until it waits again */
     client_say(&one, "ECHO x\r\nIDLE\r\n");
     client_expect(&one, "x\r\nidling\r\nnotice\r\n");
     client_close(&one);
     client_close(&two);
+    toy_end(&toy);
+}
+
+static void test_watch(void **unused)
+{
+    struct toy toy;
+    struct toy_options options = { 0 };
+    struct client one, two;
+
+    toy_start(&toy, &options);
+    client_open(&one, &toy);
+    client_open(&two, &toy);
+    client_say(&one, "KEY 5\r\nWATCH 6 1030 5 6\r\nIDLE\r\n"); /* doubles are left out */
+    client_say(&two, "KEY 6\r\nIDLE\r\n");
+    client_expect(&one, "hello\r\nkeyed\r\nwatching\r\nidling\r\n");
+    client_expect(&two, "hello\r\nkeyed\r\nidling\r\n");
+    toy_notify(&toy, 6, 9);
+    client_expect(&one, "notice 6 9\r\n");
+    client_expect(&two, "notice 6 9\r\n");
+    toy_notify(&toy, 5, 8);
+    client_expect(&one, "notice 5 8\r\n");
+    toy_notify(&toy, 1030, 7);
+    client_expect(&one, "notice 1030 7\r\n");
+    client_say(&one, "DONE\r\nWATCH 7\r\nIDLE\r\n"); /* in place of those before */
+    client_expect(&one, "done\r\nwatching\r\nidling\r\n");
+    toy_notify(&toy, 6, 1);
+    toy_notify(&toy, 7, 2);
+    client_expect(&one, "notice 7 2\r\n");
+    client_say(&one, "DONE\r\nWATCH\r\nIDLE\r\n");
+    client_expect(&one, "done\r\nwatching\r\nidling\r\n");
+    toy_notify(&toy, 7, 2);
+    toy_notify(&toy, 5, 3);
+    client_expect(&one, "notice 5 3\r\n");
+    client_say(&one, "DONE\r\nWATCH 7 8 9\r\n"); /* and the session ends with a list */
+    client_expect(&one, "done\r\nwatching\r\n");
+    client_close(&one);
+    client_close(&two);
+    toy_end(&toy);
+}
+
+/* What comes while the session does not wait is kept as one notice that covers all. */
+static void test_hears(void **unused)
+{
+    struct toy toy;
+    struct toy_options options = { 0 };
+    struct client client;
+
+    toy_start(&toy, &options);
+    client_open(&client, &toy);
+    client_say(&client, "KEY 5\r\nWATCH 6\r\nECHO x\r\n");
+    client_expect(&client, "hello\r\nkeyed\r\nwatching\r\nx\r\n");
+    toy_notify(&toy, 5, 3);
+    toy_notify(&toy, 5, 3);
+    client_say(&client, "EAR\r\n");
+    client_expect(&client, "all ears\r\nnotice 5 3\r\n");
+    toy_notify(&toy, 5, 4);
+    client_expect(&client, "notice 5 4\r\n");
+    client_say(&client, "ECHO x\r\nECH"); /* a command in hand: it is heard with its end */
+    client_expect(&client, "x\r\n");
+    toy_notify(&toy, 6, 4);
+    client_say(&client, "O y\r\n");
+    client_expect(&client, "y\r\nnotice 6 4\r\n");
+    client_close(&client);
+    toy_end(&toy);
+}
+
+static void test_notices_merge(void **unused)
+{
+    struct toy toy;
+    struct toy_options options = { 0 };
+    struct client client;
+
+    toy_start(&toy, &options);
+    client_open(&client, &toy);
+    client_say(&client, "KEY 5\r\nWATCH 6\r\n");
+    client_expect(&client, "hello\r\nkeyed\r\nwatching\r\n");
+    toy_notify(&toy, 5, 3);
+    toy_notify(&toy, 5, 4);
+    client_say(&client, "IDLE\r\n");
+    client_expect(&client, "idling\r\nnotice\r\n");
+    client_say(&client, "DONE\r\n");
+    client_expect(&client, "done\r\n");
+    toy_notify(&toy, 5, 3);
+    toy_notify(&toy, 6, 3);
+    client_say(&client, "IDLE\r\n");
+    client_expect(&client, "idling\r\nnotice\r\n");
+    client_close(&client);
     toy_end(&toy);
 }
 
@@ -501,6 +588,9 @@ int main(void)
         cmocka_unit_test(test_client_that_never_reads),
         cmocka_unit_test(test_silent_handshake),
         cmocka_unit_test(test_notice),
+        cmocka_unit_test(test_watch),
+        cmocka_unit_test(test_hears),
+        cmocka_unit_test(test_notices_merge),
         cmocka_unit_test(test_delay),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_stop),

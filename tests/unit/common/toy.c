@@ -78,6 +78,17 @@ static enum next describe(struct call *call)
     return NEXT_COMMAND;
 }
 
+static void watch(struct call *call, const char *numbers)
+{
+    uint64_t keys[8];
+    size_t count = 0;
+    char *end;
+
+    for (; *numbers != '\0'; numbers = end)
+        keys[count++] = strtoull(numbers, &end, 10);
+    call_watch(call, keys, count);
+}
+
 static enum next run_command(struct call *call, struct toy_state *state, const char *word,
                              const char *argument)
 {
@@ -88,6 +99,14 @@ static enum next run_command(struct call *call, struct toy_state *state, const c
     if (strcmp(word, "KEY") == 0) {
         call->key = strtoull(argument, NULL, 10);
         return say(call, "keyed");
+    }
+    if (strcmp(word, "WATCH") == 0) {
+        watch(call, argument);
+        return say(call, "watching");
+    }
+    if (strcmp(word, "EAR") == 0) {
+        call->hears = true;
+        return say(call, "all ears");
     }
     if (strcmp(word, "DELAY") == 0) {
         call->delay_ms = strtoull(argument, NULL, 10);
@@ -173,12 +192,22 @@ static enum next run_block(struct call *call, struct toy_state *state)
     return say(call, "got it");
 }
 
+static enum next say_notice(struct call *call)
+{
+    char line[64] = "notice";
+
+    if (call->notice.detail != 0)
+        snprintf(line, sizeof(line), "notice %d %d", (int)call->notice.key,
+                 (int)call->notice.detail);
+    return say(call, line);
+}
+
 static enum next run_idle(struct call *call, struct toy_state *state)
 {
     char line[512];
 
     if (call->why == WHY_NOTICE)
-        say(call, "notice");
+        say_notice(call);
     if (!take_line(call, line, sizeof(line)))
         return NEXT_NOTICE;
     state->phase = TOY_LINES;
@@ -195,7 +224,7 @@ static enum next run_phase(struct call *call, struct toy_state *state)
 {
     switch (state->phase) {
     case TOY_LINES:
-        return run_line(call, state);
+        return call->why == WHY_NOTICE ? say_notice(call) : run_line(call, state);
     case TOY_BIG:
         return run_big(call, state);
     case TOY_BLOCK:
@@ -405,12 +434,13 @@ void toy_end(struct toy *toy)
 
 static void notify_key(struct toy *toy)
 {
-    server_notify(toy->server, toy->ask_key);
+    server_notify(toy->server, toy->ask_key, toy->ask_detail);
 }
 
-void toy_notify(struct toy *toy, uint64_t key)
+void toy_notify(struct toy *toy, uint64_t key, uint64_t detail)
 {
     toy->ask_key = key;
+    toy->ask_detail = detail;
     ask(toy, notify_key);
 }
 

@@ -30,7 +30,7 @@ struct toy {
     uv_loop_t loop;
     uv_async_t asked; /* the test thread wants something done on the loop thread */
     void (*ask)(struct toy *toy);
-    uint64_t ask_key;
+    uint64_t ask_key, ask_detail;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t answered;
@@ -49,7 +49,7 @@ struct toy {
 void toy_start(struct toy *toy, const struct toy_options *options);
 void toy_end(struct toy *toy);  /* asks sessions to stop, waits for them */
 void toy_stop(struct toy *toy); /* only asks */
-void toy_notify(struct toy *toy, uint64_t key);
+void toy_notify(struct toy *toy, uint64_t key, uint64_t detail);
 void toy_reload(struct toy *toy);
 size_t toy_sessions(struct toy *toy);
 void toy_make_certificate(const char *folder, const char *file, const char *host_name);

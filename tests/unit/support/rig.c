@@ -159,6 +159,7 @@ void rig_stop(struct rig *rig)
 {
     rig->protocol.close(&rig->call);
     arena_free(&rig->call.arena);
+    call_watch(&rig->call, NULL, 0);
     buf_free(&rig->call.in);
     buf_free(&rig->call.out);
 }
