@@ -56,9 +56,12 @@ struct client {
 
     uint64_t account_id;
     struct account *account;  /* lent; set before every handler and resume() once logged in */
-    struct account *selected; /* its handle, lent like `account`; NULL when none is selected */
-    struct keywords keywords;
-    struct view view; /* in state SELECTED */
+    struct account *selected; /* whose mailbox is selected, lent like `account`; NULL for none */
+    uint64_t selected_id;     /* the account's id */
+    unsigned rights;          /* on the selected mailbox, asked anew at each run (storage/acl.h) */
+    bool rights_changed;      /* since PERMANENTFLAGS was told */
+    struct keywords keywords; /* of the account whose mailbox was selected last */
+    struct view view;         /* in state SELECTED */
 
     struct input input;
     const struct command *command; /* the command in hand; NULL between commands */

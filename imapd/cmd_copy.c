@@ -39,6 +39,10 @@ static bool take_args(struct call *call, struct args *args, struct uidset *uids,
             reply_error(call, &err);
         return false;
     }
+    if (target_out->account != client->selected) {
+        reply_no(call, "CANNOT", "Messages cannot go from one account to another");
+        return false;
+    }
     return true;
 }
 
@@ -104,6 +108,8 @@ enum next imap_move(struct call *call, struct args *args)
         return NEXT_COMMAND;
     if (client->view.read_only)
         return reply_no(call, "READ-ONLY", "The mailbox is open for reading only");
+    if (!rights_may_remove(client->rights))
+        return reply_no(call, "NOPERM", "The ACL does not allow to take messages away");
     if (!mailbox_copy(client->selected, client->view.mailbox, &uids, target.info.id, true, &result,
                       &err))
         return reply_error(call, &err);
@@ -127,6 +133,8 @@ enum next imap_expunge(struct call *call, struct args *args)
         return reply_syntax(call, args);
     if (client->view.read_only)
         return reply_no(call, "READ-ONLY", "The mailbox is open for reading only");
+    if ((client->rights & RIGHT_EXPUNGE) == 0)
+        return reply_no(call, "NOPERM", "The ACL does not allow to expunge messages");
     if (client->uid && !view_resolve(&client->view, &set, true, &uids))
         return reply_bad(call, "There is no such message");
     if (!mailbox_expunge(client->selected, client->view.mailbox, client->uid ? &uids : NULL, false,

@@ -2,6 +2,7 @@
  * (RFC 3501 section 6.3), NAMESPACE (RFC 2342). */
 #include "imapd/args.h"
 #include "imapd/command.h"
+#include "imapd/place.h"
 #include "imapd/reply.h"
 #include "imapd/special_use.h"
 
@@ -62,62 +63,91 @@ static bool take_create(struct args *args, struct create_args *create)
     return args_end(args);
 }
 
+/* The right to make `name` there. Who may not is told the same of accounts that there are not. */
+static bool may_create(struct call *call, struct slice name, struct place_name *where,
+                       struct error *err)
+{
+    unsigned rights;
+
+    if (!place_of(call, name, where, err))
+        return err->kind != ERROR_NOT_FOUND ? false
+                                            : error_set(err, ERROR_DENIED, "no such account");
+    if (where->before.len == 0 &&
+        (slice_starts(name, OTHER_USERS) || slice_is(name, "Other Users")))
+        return error_set(err, ERROR_INVALID, "this level is for other accounts");
+    return place_rights_above(call, where, &rights, err) &&
+           ((rights & RIGHT_CREATE) != 0 || error_set(err, ERROR_DENIED, "no right to create"));
+}
+
 enum next imap_create(struct call *call, struct args *args)
 {
+    struct place_name where;
     struct create_args create;
     struct error err;
     uint64_t id;
 
     if (!take_create(args, &create))
         return reply_syntax(call, args);
-    if (create.use_refused)
+    if (!may_create(call, create.name, &where, &err))
+        return reply_error(call, &err);
+    if (create.use_refused || (create.use != SPECIAL_NONE && where.before.len > 0))
         return reply_no(call, "USEATTR", "Mailbox cannot have this special use");
-    if (mailbox_create(client_of(call)->account, create.name, create.use, &id, &err))
+    if (mailbox_create(where.account, where.local, create.use, &id, &err))
         return reply_ok(call, "CREATE completed");
     if (err.kind == ERROR_DENIED && create.use != SPECIAL_NONE)
         return reply_no(call, "USEATTR", "Another mailbox has this special use");
     return reply_error(call, &err);
 }
 
-static bool is_selected(struct call *call, struct slice name)
-{
-    const struct client *client = client_of(call);
-    struct mailbox_info info;
-    struct error err;
-
-    return client->state == CLIENT_SELECTED &&
-           mailbox_by_name(client->account, &call->arena, name, &info, &err) &&
-           info.id == client->view.mailbox;
-}
-
 enum next imap_delete(struct call *call, struct args *args)
 {
     struct client *client = client_of(call);
+    struct place_name where;
+    struct place place;
     struct slice name;
     struct error err;
-    bool selected;
 
     if (!args_space(args) || !args_mailbox(args, &name) || !args_end(args))
         return reply_syntax(call, args);
-    selected = is_selected(call, name);
-    if (!mailbox_delete(client->account, name, &err))
+    if (!place_find(call, name, RIGHT_DELETE_MAILBOX, &place, &err) ||
+        !place_of(call, name, &where, &err) || !mailbox_delete(where.account, where.local, &err))
         return reply_error(call, &err);
-    if (selected) {
+    if (client->state == CLIENT_SELECTED && client->selected == place.account &&
+        client->view.mailbox == place.info.id) {
         client_unselect(client);
         reply_untagged(call, "OK [CLOSED] Selected mailbox is deleted");
     }
     return reply_ok(call, "DELETE completed");
 }
 
+/* One's own may exist by its inferiors only; what another shares is a mailbox. */
+static bool find_source(struct call *call, struct slice name, struct place_name *where,
+                        struct error *err)
+{
+    struct place place;
+
+    return place_of(call, name, where, err) &&
+           (where->before.len == 0 || place_find(call, name, RIGHT_DELETE_MAILBOX, &place, err));
+}
+
+/* Messages of INBOX are what moves when it is renamed, so another's is no mailbox to rename. */
 enum next imap_rename(struct call *call, struct args *args)
 {
+    struct place_name source, target;
     struct slice from, to;
     struct error err;
 
     if (!args_space(args) || !args_mailbox(args, &from) || !args_space(args) ||
         !args_mailbox(args, &to) || !args_end(args))
         return reply_syntax(call, args);
-    if (!mailbox_rename(client_of(call)->account, from, without_delimiter(to), &err))
+    to = without_delimiter(to);
+    if (!find_source(call, from, &source, &err) || !may_create(call, to, &target, &err))
+        return reply_error(call, &err);
+    if (source.account != target.account)
+        return reply_no(call, "CANNOT", "A mailbox cannot be renamed into another account");
+    if (source.before.len > 0 && slice_is(source.local, "INBOX"))
+        return reply_no(call, "NOPERM", "Another user's INBOX cannot be renamed");
+    if (!mailbox_rename(source.account, source.local, target.local, &err))
         return reply_error(call, &err);
     return reply_ok(call, "RENAME completed");
 }
@@ -148,6 +178,7 @@ enum next imap_namespace(struct call *call, struct args *args)
 {
     if (!args_end(args))
         return reply_syntax(call, args);
-    reply_untagged(call, "NAMESPACE ((\"\" \"/\")) NIL NIL");
+    reply_untagged(call, "NAMESPACE ((\"\" \"/\")) ((\"" OTHER_USERS "\" \"/\")) ((\"" SHARED
+                         "\" \"/\"))");
     return reply_ok(call, "NAMESPACE completed");
 }

@@ -5,9 +5,6 @@
 #include "imapd/reply.h"
 #include "imapd/special_use.h"
 
-/* Who may read or write annotations has "l" and one of these (section 3.3). */
-#define ANY_OF (RIGHT_READ | RIGHT_SEEN | RIGHT_WRITE | RIGHT_INSERT | RIGHT_POST)
-
 static bool find_where(struct call *call, struct slice name, unsigned needs,
                        struct metadata_where *where, struct error *err)
 {
@@ -18,7 +15,7 @@ static bool find_where(struct call *call, struct slice name, unsigned needs,
         return true;
     if (!place_find(call, name, RIGHT_LOOKUP | needs, place, err))
         return false;
-    if ((place->rights & ANY_OF) == 0)
+    if ((place->rights & METADATA_RIGHTS) == 0)
         return error_set(err, ERROR_DENIED, "no right to its annotations");
     where->account = place->account;
     where->mailbox = place->info.id;

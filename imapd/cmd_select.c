@@ -71,23 +71,11 @@ static bool open_view(struct client *client, const struct place *place, bool rea
     if (first < view->uidnext && !client->rev2)
         uidset_add(&view->recent, MAX(first, 1), view->uidnext - 1);
     client->selected = place->account;
+    client->selected_id = account_id(place->account);
+    client->rights = place->rights;
+    client->rights_changed = false;
     client->state = CLIENT_SELECTED;
     return true;
-}
-
-static void tell_permanent_flags(struct call *call)
-{
-    const struct client *client = client_of(call);
-    struct buf *out = &call->out;
-
-    if (client->view.read_only) {
-        reply_untagged(call, "OK [PERMANENTFLAGS ()] Read-only");
-        return;
-    }
-    buf_add_text(out, "* OK [PERMANENTFLAGS ");
-    flags_print(&client->keywords, MAIL_SYSTEM_FLAGS | client->keywords.known, false, out);
-    buf_truncate(out, out->len - 1);
-    buf_add_text(out, " \\*)] Keywords can be made\r\n");
 }
 
 /* What only IMAP4rev1 has: RFC 3501 section 6.3.1. A number of a message is nothing for UIDONLY. */
@@ -112,7 +100,7 @@ static void tell_view(struct call *call, const struct place *place, struct slice
     const struct view *view = &client_of(call)->view;
 
     reply_flags(call);
-    tell_permanent_flags(call);
+    reply_permanent_flags(call);
     reply_untagged(call, "%zu EXISTS", view->count);
     tell_recent_and_unseen(call);
     if (client_of(call)->rev2)
@@ -122,9 +110,16 @@ static void tell_view(struct call *call, const struct place *place, struct slice
     reply_untagged(call, "OK [HIGHESTMODSEQ %llu] Highest", (unsigned long long)view->modseq);
 }
 
+/* RFC 4314 section 5.2. */
+#define WRITES (RIGHT_INSERT | RIGHT_EXPUNGE | RIGHT_SEEN | RIGHT_WRITE | RIGHT_DELETE_MESSAGES)
+
 static enum next finish_select(struct call *call)
 {
-    if (client_of(call)->view.read_only)
+    const struct client *client = client_of(call);
+
+    if (!client->view.read_only && (client->rights & WRITES) == 0)
+        return reply_ok_code(call, "READ-ONLY", "SELECT completed");
+    if (client->view.read_only)
         return reply_ok_code(call, "READ-ONLY", "EXAMINE completed");
     return reply_ok_code(call, "READ-WRITE", "SELECT completed");
 }
@@ -190,7 +185,7 @@ enum next imap_close(struct call *call, struct args *args)
 
     if (!args_end(args))
         return reply_syntax(call, args);
-    if (!client->view.read_only &&
+    if (!client->view.read_only && (client->rights & RIGHT_EXPUNGE) != 0 &&
         !mailbox_expunge(client->selected, client->view.mailbox, NULL, false, &expunged, &modseq,
                          &err) &&
         err.kind != ERROR_NOT_FOUND)

@@ -7,6 +7,7 @@
 #include "imapd/args.h"
 #include "imapd/command.h"
 #include "imapd/condstore.h"
+#include "imapd/place.h"
 #include "imapd/reply.h"
 
 #include <stdlib.h>
@@ -68,11 +69,11 @@ static uint64_t changed_flags(uint64_t flags, const struct flag_change *change)
 {
     switch (change->op) {
     case FLAGS_REPLACE:
-        return change->flags;
+        return (flags & change->kept) | (change->flags & ~change->kept);
     case FLAGS_ADD:
-        return flags | change->flags;
+        return flags | (change->flags & ~change->kept);
     case FLAGS_REMOVE:
-        return flags & ~change->flags;
+        return flags & (~change->flags | change->kept);
     }
     abort();
 }
@@ -115,6 +116,23 @@ static enum next reply_modified(struct call *call, const struct uidset *refused)
     return reply_ok_code(call, buf_text(&code), "Some messages were changed by others");
 }
 
+/* Section 4 of RFC 4314: refused only if none of the flags may be changed. A keyword is not even
+ * made by who may not set it. */
+static bool check_rights(const struct client *client, struct store_args *store)
+{
+    uint64_t mine = rights_flags(client->rights);
+    bool named = store->flags.system != 0 || store->flags.n_keywords > 0;
+    bool may = (store->flags.system & mine) != 0 ||
+               (store->flags.n_keywords > 0 && (client->rights & RIGHT_WRITE) != 0);
+
+    store->change.kept = ~mine;
+    if ((client->rights & RIGHT_WRITE) == 0)
+        store->flags.n_keywords = 0;
+    if (store->change.op == FLAGS_REPLACE || !named)
+        return mine != 0;
+    return may;
+}
+
 enum next imap_store(struct call *call, struct args *args)
 {
     AUTO(uidset_free) struct uidset uids = { 0 };
@@ -127,6 +145,8 @@ enum next imap_store(struct call *call, struct args *args)
         return reply_syntax(call, args);
     if (client->view.read_only)
         return reply_no(call, "READ-ONLY", "The mailbox is open for reading only");
+    if (!check_rights(client, &store))
+        return reply_no(call, "NOPERM", "The ACL does not allow to change these flags");
     if (!view_resolve(&client->view, &store.set, client->uid, &uids))
         return reply_bad(call, "There is no message with such a number");
     if (store.change.guarded)

@@ -88,6 +88,12 @@ enum next imap_setquota(struct call *call, struct args *args);
 enum next imap_getmetadata(struct call *call, struct args *args);
 enum next imap_setmetadata(struct call *call, struct args *args);
 enum next imap_language(struct call *call, struct args *args);
+/* cmd_acl.c */
+enum next imap_setacl(struct call *call, struct args *args);
+enum next imap_deleteacl(struct call *call, struct args *args);
+enum next imap_getacl(struct call *call, struct args *args);
+enum next imap_listrights(struct call *call, struct args *args);
+enum next imap_myrights(struct call *call, struct args *args);
 /* cmd_select.c */
 enum next imap_select(struct call *call, struct args *args);
 enum next imap_examine(struct call *call, struct args *args);

@@ -14,6 +14,7 @@
 #include "imapd/condstore.h"
 #include "imapd/fetch_item.h"
 #include "imapd/reply.h"
+#include "storage/acl.h"
 
 #define REPLY_BYTES (128 * 1024)      /* of one call; a message's line may go beyond it */
 #define READ_BYTES  (4 * 1024 * 1024) /* of one call; then others get their turn */
@@ -334,7 +335,7 @@ static bool prepare(struct fetch *fetch, const struct seqset *set, struct error 
     if (has_item(fetch, "MODSEQ"))
         condstore_enable(fetch->call);
     if ((fetch->needs & FETCH_SETS_SEEN) != 0 && !fetch->client->view.read_only &&
-        !set_seen(fetch, err))
+        (fetch->client->rights & RIGHT_SEEN) != 0 && !set_seen(fetch, err))
         return false;
     return !fetch->vanished || tell_vanished(fetch, set, err);
 }

@@ -44,6 +44,9 @@ bool keywords_load(struct keywords *keywords, struct account *account, struct er
     AUTO(arena_free) struct arena arena = { 0 };
     struct keyword_list list = { 0 };
 
+    if (keywords->account != account_id(account))
+        keywords_free(keywords);
+    keywords->account = account_id(account);
     if (!keyword_all(account, &arena, &list, err))
         return false;
     for (unsigned bit = MAIL_KEYWORD_FIRST; bit <= MAIL_KEYWORD_LAST; bit++) {

@@ -21,8 +21,9 @@ struct flag_list {
 };
 
 struct keywords {
-    char *names[64]; /* NULL: not known */
-    uint64_t known;  /* bits with a name */
+    uint64_t account; /* whose; 0: none yet */
+    char *names[64];  /* NULL: not known */
+    uint64_t known;   /* bits with a name */
 };
 
 /* One flag by its name, added to the list. False: not a flag a client may name. */
@@ -31,7 +32,7 @@ bool flag_list_add(struct flag_list *list, struct arena *arena, struct slice nam
 /* Makes sure that every bit of `flags` has its name. */
 bool keywords_learn(struct keywords *keywords, struct account *account, uint64_t flags,
                     struct error *err) MUST_CHECK;
-/* Reads the whole table again (SELECT). */
+/* Reads the whole table again, or that of another account (SELECT). */
 bool keywords_load(struct keywords *keywords, struct account *account,
                    struct error *err) MUST_CHECK;
 /* Bit mask of a keyword that exists; 0 if there is none (SEARCH). Case does not matter. */

@@ -35,17 +35,28 @@ static void match_byte(bool *reach, struct slice name, char byte)
     reach[0] = false;
 }
 
-bool list_match(struct slice pattern, struct slice name)
+/* Stops as soon as `until_reached`, or at the pattern's end; is all of the name matched then? */
+static bool match(struct slice pattern, struct slice name, bool until_reached)
 {
     bool reach[MAILBOX_NAME_MAX + 1] = { true };
 
     if (name.len > MAILBOX_NAME_MAX)
         return false;
-    for (size_t i = 0; i < pattern.len; i++) {
+    for (size_t i = 0; i < pattern.len && !(until_reached && reach[name.len]); i++) {
         if (pattern.data[i] == '*' || pattern.data[i] == '%')
             match_wildcard(reach, name, pattern.data[i] == '*');
         else
             match_byte(reach, name, pattern.data[i]);
     }
     return reach[name.len];
+}
+
+bool list_match(struct slice pattern, struct slice name)
+{
+    return match(pattern, name, false);
+}
+
+bool list_match_below(struct slice pattern, struct slice prefix)
+{
+    return match(pattern, prefix, true);
 }

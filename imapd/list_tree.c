@@ -1,7 +1,12 @@
 /* list_tree.c - see list_tree.h. */
 #include "imapd/list_tree.h"
 
+#include "imapd/list_match.h"
+#include "imapd/place.h"
+
 #include <stdlib.h>
+
+#define OTHERS_A_TURN 32 /* accounts that are opened before others have their turn */
 
 /* "/" is less than any byte a name may have. */
 static int order_of(char byte)
@@ -20,19 +25,27 @@ static int compare(const void *a, const void *b)
     return x.len == y.len ? 0 : x.len < y.len ? -1 : 1;
 }
 
-static void add(struct list_tree *tree, size_t *room, struct list_entry entry)
+static void add(struct arena *arena, struct list_tree *tree, struct list_entry entry)
 {
-    tree->entries = mem_grow(tree->entries, room, tree->count + 1, sizeof(*tree->entries));
+    if (tree->count == tree->room) {
+        size_t room = MAX(64, tree->room * 2);
+        struct list_entry *larger = ARENA_ARRAY(arena, struct list_entry, room);
+
+        if (tree->count > 0)
+            memcpy(larger, tree->entries, tree->count * sizeof(*larger));
+        tree->entries = larger;
+        tree->room = room;
+    }
     tree->entries[tree->count++] = entry;
 }
 
 /* The name and all its superiors, without looking whether they are there already. */
-static void add_with_superiors(struct list_tree *tree, size_t *room, struct list_entry entry)
+static void add_with_superiors(struct arena *arena, struct list_tree *tree, struct list_entry entry)
 {
-    add(tree, room, entry);
+    add(arena, tree, entry);
     for (size_t i = 1; i < entry.name.len; i++)
         if (entry.name.data[i] == '/')
-            add(tree, room, (struct list_entry){ .name = slice_part(entry.name, 0, i) });
+            add(arena, tree, (struct list_entry){ .name = slice_part(entry.name, 0, i) });
 }
 
 /* The same name several times becomes one entry with all that is known. */
@@ -47,7 +60,12 @@ static void merge_doubles(struct list_tree *tree)
             struct list_entry *kept = &tree->entries[to - 1];
 
             kept->subscribed |= entry->subscribed;
-            kept->info = kept->info != NULL ? kept->info : entry->info;
+            kept->has_children |= entry->has_children;
+            if (kept->info == NULL && entry->info != NULL) {
+                kept->info = entry->info;
+                kept->owner = entry->owner;
+                kept->rights = entry->rights;
+            }
             continue;
         }
         tree->entries[to++] = *entry;
@@ -91,33 +109,107 @@ static void tell_superiors(struct list_tree *tree)
     }
 }
 
-bool list_tree_build(struct call *call, struct list_tree *tree_out, struct error *err)
+bool list_tree_start(struct call *call, struct list_tree *tree_out, struct error *err)
 {
     struct account *account = client_of(call)->account;
+    struct account_list others;
     struct mailbox_list mailboxes;
     struct name_list names;
-    struct list_tree tree = { 0 };
-    size_t room = 0;
 
+    *tree_out = (struct list_tree){ 0 };
     if (!mailbox_all(account, &call->arena, &mailboxes, err) ||
-        !mailbox_subscriptions(account, &call->arena, &names, err))
+        !mailbox_subscriptions(account, &call->arena, &names, err) ||
+        !share_owners(call->desk, client_of(call)->account_id, &call->arena, &others, err))
         return false;
+    tree_out->others = others.items;
+    tree_out->n_others = others.count;
     for (size_t i = 0; i < mailboxes.count; i++)
-        add_with_superiors(
-            &tree, &room,
-            (struct list_entry){ .name = mailboxes.items[i].name, .info = &mailboxes.items[i] });
+        add_with_superiors(&call->arena, tree_out,
+                           (struct list_entry){ .name = mailboxes.items[i].name,
+                                                .info = &mailboxes.items[i],
+                                                .rights = RIGHTS_ALL });
     for (size_t i = 0; i < names.count; i++)
-        add_with_superiors(&tree, &room,
+        add_with_superiors(&call->arena, tree_out,
                            (struct list_entry){ .name = names.items[i], .subscribed = true });
-    if (tree.count > 0)
-        qsort(tree.entries, tree.count, sizeof(*tree.entries), compare);
-    merge_doubles(&tree);
-    find_superiors(&tree);
-    tell_superiors(&tree);
-    tree_out->count = tree.count;
-    tree_out->entries = ARENA_ARRAY(&call->arena, struct list_entry, tree.count + 1);
-    for (size_t i = 0; i < tree.count; i++)
-        tree_out->entries[i] = tree.entries[i];
-    free(tree.entries);
     return true;
+}
+
+/* What others share. */
+
+static bool add_shared(struct call *call, struct list_tree *tree, struct account *account,
+                       struct slice prefix, const struct mailbox_rights *rights, struct error *err)
+{
+    struct mailbox_info *info = ARENA_NEW(&call->arena, struct mailbox_info);
+    AUTO(buf_free) struct buf name = { 0 };
+
+    if ((rights->rights & RIGHT_LOOKUP) == 0)
+        return true;
+    if (!mailbox_by_id(account, &call->arena, rights->mailbox, info, err))
+        return err->kind == ERROR_NOT_FOUND; /* deleted just now */
+    buf_add_slice(&name, prefix);
+    buf_add_slice(&name, info->name);
+    info->name = slice_copy(&call->arena, buf_slice(&name));
+    info->special_use = SPECIAL_NONE; /* that is its owner's use of it */
+    add_with_superiors(&call->arena, tree,
+                       (struct list_entry){ .name = info->name,
+                                            .info = info,
+                                            .owner = account_id(account),
+                                            .rights = rights->rights });
+    return true;
+}
+
+static bool add_other(struct call *call, struct list_tree *tree, uint64_t owner,
+                      struct slice prefix, struct error *err)
+{
+    struct account *account;
+    struct rights_list rights;
+
+    if (!place_account(call, owner, &account, err) ||
+        !acl_rights_all(account, client_of(call)->account_id, &call->arena, &rights, err))
+        return false;
+    for (size_t i = 0; i < rights.count; i++)
+        if (!add_shared(call, tree, account, prefix, &rights.items[i], err))
+            return false;
+    return true;
+}
+
+static bool reaches_into(const struct slice *patterns, size_t n_patterns, struct slice prefix)
+{
+    for (size_t i = 0; i < n_patterns; i++)
+        if (list_match_below(patterns[i], prefix))
+            return true;
+    return false;
+}
+
+bool list_tree_others(struct call *call, struct list_tree *tree, const struct slice *patterns,
+                      size_t n_patterns, bool *more_out, struct error *err)
+{
+    for (size_t opened = 0; opened < OTHERS_A_TURN && tree->next_other < tree->n_others;) {
+        const struct account_info *owner = &tree->others[tree->next_other++];
+        struct slice prefix = place_prefix(&call->arena, owner);
+
+        if (!reaches_into(patterns, n_patterns, prefix)) {
+            add_with_superiors(&call->arena, tree,
+                               (struct list_entry){ .name = slice_part(prefix, 0, prefix.len - 1),
+                                                    .has_children = true });
+            continue;
+        }
+        opened++;
+        if (add_other(call, tree, owner->id, prefix, err))
+            continue;
+        if (err->kind == ERROR_TEMPORARY)
+            return false;
+        log_failure(&call->log, err); /* somebody else's damage does not stop this user */
+    }
+    *more_out = tree->next_other < tree->n_others;
+    return true;
+}
+
+void list_tree_finish(struct list_tree *tree)
+{
+    if (tree->count > 0)
+        qsort(tree->entries, tree->count, sizeof(*tree->entries), compare);
+    merge_doubles(tree);
+    find_superiors(tree);
+    tell_superiors(tree);
 }

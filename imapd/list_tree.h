@@ -1,7 +1,15 @@
-/* list_tree.h - all names of an account that LIST and LSUB may have to tell, in order: mailboxes,
- * subscribed names, and superiors that exist only by what lies below them.
+/* list_tree.h - all names that LIST and LSUB may have to tell, in order: mailboxes, subscribed
+ * names, superiors that exist only by what lies below them, and what others share.
  *
- * Order is by name with "/" before all other bytes, so what lies below a name follows it at once.
+ *     list_tree_start()    one's own mailboxes and subscriptions
+ *     list_tree_others()   again until it says that there are no more, a turn of the session each:
+ *                          looks into the accounts that share something, if a pattern asks for it
+ *     list_tree_finish()   sorts
+ *
+ * Of accounts that no pattern reaches into, the names of the levels above are told, because
+ * postane.db knows these. Order is by name with "/" before all other bytes, so what lies below a
+ * name follows it at once.
+ *
  * Lifetime: all in the arena of the call.
  */
 #pragma once
@@ -13,6 +21,8 @@
 struct list_entry {
     struct slice name;
     const struct mailbox_info *info; /* NULL: no such mailbox */
+    uint64_t owner;                  /* whose it is; 0: the user's own */
+    unsigned rights;                 /* enum acl_right bits, where there is a mailbox */
     bool subscribed;
     bool has_children;     /* mailboxes below it */
     bool child_subscribed; /* subscribed names below it, at any depth */
@@ -22,7 +32,12 @@ struct list_entry {
 
 struct list_tree {
     struct list_entry *entries;
-    size_t count;
+    size_t count, room;
+    struct account_info *others; /* who shares something, and how many are done */
+    size_t n_others, next_other;
 };
 
-bool list_tree_build(struct call *call, struct list_tree *tree_out, struct error *err) MUST_CHECK;
+bool list_tree_start(struct call *call, struct list_tree *tree_out, struct error *err) MUST_CHECK;
+bool list_tree_others(struct call *call, struct list_tree *tree, const struct slice *patterns,
+                      size_t n_patterns, bool *more_out, struct error *err) MUST_CHECK;
+void list_tree_finish(struct list_tree *tree);

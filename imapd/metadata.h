@@ -11,6 +11,9 @@
 
 struct args;
 
+/* Who may read or write annotations has "l" and one of these (section 3.3). */
+#define METADATA_RIGHTS (RIGHT_READ | RIGHT_SEEN | RIGHT_WRITE | RIGHT_INSERT | RIGHT_POST)
+
 #define METADATA_ASKED_MAX 100 /* entries of one command */
 
 /* The names one command asks for, in lower case, in the call's arena. */

@@ -4,6 +4,7 @@
  * EXPUNGE first, then EXISTS and RECENT, then FETCH with the numbers that hold by then.
  */
 #include "imapd/command.h"
+#include "imapd/place.h"
 #include "imapd/reply.h"
 
 bool reply_may_expunge(const struct client *client)
@@ -23,6 +24,27 @@ void reply_flags(struct call *call)
     flags_print(&client->keywords, MAIL_SYSTEM_FLAGS | client->keywords.known, false, &call->out);
     buf_add_text(&call->out, "\r\n");
     client->view.keywords_told = client->keywords.known;
+}
+
+void reply_permanent_flags(struct call *call)
+{
+    struct client *client = client_of(call);
+    uint64_t flags = rights_flags(client->rights) & (MAIL_SYSTEM_FLAGS | client->keywords.known);
+    struct buf *out = &call->out;
+
+    client->rights_changed = false;
+    if (client->view.read_only) {
+        reply_untagged(call, "OK [PERMANENTFLAGS ()] Read-only");
+        return;
+    }
+    buf_add_text(out, "* OK [PERMANENTFLAGS ");
+    flags_print(&client->keywords, flags, false, out);
+    if ((client->rights & RIGHT_WRITE) == 0) {
+        buf_add_text(out, "] These can be changed\r\n");
+        return;
+    }
+    buf_truncate(out, out->len - 1);
+    buf_add_text(out, " \\*)] Keywords can be made\r\n");
 }
 
 /* A keyword that came up since FLAGS was told is told before it is used. */
@@ -154,6 +176,8 @@ bool reply_sync(struct call *call, bool may_expunge, struct error *err)
     struct view *view = &client->view;
     bool was_held = view->gone.count > 0;
 
+    if (client->rights_changed) /* RFC 4314 section 5.1.1 */
+        reply_permanent_flags(call);
     if (!mailbox_changes(client->selected, view->mailbox, view->modseq, NULL, &changes, err) ||
         !learn_keywords(client, &changes, err))
         return false;

@@ -4,6 +4,7 @@
 #include "imapd/args.h"
 #include "imapd/command.h"
 #include "imapd/metadata.h"
+#include "storage/acl.h"
 
 #define ERRORS_MAX 50 /* bad commands in a row after which a client is sent away */
 #define QUOTED_MAX 1000
@@ -235,4 +236,14 @@ void reply_mailbox(const struct client *client, struct buf *out, struct slice na
     }
     utf7_encode(name, &encoded);
     add_string(out, buf_slice(&encoded), false);
+}
+
+void reply_rights(struct call *call, struct slice mailbox, unsigned rights)
+{
+    char text[RIGHTS_TEXT_MAX];
+
+    rights_print(rights, text);
+    buf_add_text(&call->out, "* MYRIGHTS ");
+    reply_mailbox(client_of(call), &call->out, mailbox);
+    buf_fmt(&call->out, " \"%s\"\r\n", text);
 }

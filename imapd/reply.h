@@ -39,6 +39,9 @@ void reply_mailbox(const struct client *client, struct buf *out, struct slice na
 
 /* "* n FETCH (", or "* u UIDFETCH (" with UIDONLY (RFC 9586 section 3.3). */
 void reply_fetch_begin(struct call *call, size_t index);
+/* "* MYRIGHTS name rights" */
+void reply_rights(struct call *call, struct slice mailbox, unsigned rights);
+
 /* "* n FETCH (UID u FLAGS (...) MODSEQ (m))": UID with UID commands and IMAP4rev2, UID and MODSEQ
  * once CONDSTORE is enabled. */
 void reply_fetch_flags(struct call *call, size_t index);
@@ -48,6 +51,8 @@ void reply_news(struct call *call, const struct view_news *news);
 
 /* The FLAGS response: all there are. Sent by itself when a keyword is new. */
 void reply_flags(struct call *call);
+/* OK [PERMANENTFLAGS ...]: what this user may change there. */
+void reply_permanent_flags(struct call *call);
 
 /* Asks the store for news and tells them. False when it could not be asked. */
 bool reply_sync(struct call *call, bool may_expunge, struct error *err) MUST_CHECK;

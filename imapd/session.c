@@ -4,9 +4,24 @@
 #include "imapd/capability.h"
 #include "imapd/client.h"
 #include "imapd/command.h"
+#include "imapd/place.h"
 #include "imapd/reply.h"
 
 #include <stdlib.h>
+
+/* Of another's mailbox the rights may have changed since the last command. */
+static bool lend_anothers(struct call *call, struct error *err)
+{
+    struct client *client = client_of(call);
+    unsigned rights;
+
+    if (!place_account(call, client->selected_id, &client->selected, err) ||
+        !acl_rights(client->selected, client->view.mailbox, client->account_id, &rights, err))
+        return false;
+    client->rights_changed = client->rights_changed || rights != client->rights;
+    client->rights = rights;
+    return true;
+}
 
 bool client_lend_account(struct call *call, struct error *err)
 {
@@ -15,9 +30,18 @@ bool client_lend_account(struct call *call, struct error *err)
     client->selected = NULL;
     if (!desk_account(call->desk, client->account_id, &client->account, err))
         return false;
-    if (client->state == CLIENT_SELECTED)
-        client->selected = client->account;
-    return true;
+    if (client->state != CLIENT_SELECTED)
+        return true;
+    client->selected = client->account;
+    return client->selected_id == client->account_id || lend_anothers(call, err);
+}
+
+/* The selected mailbox is another's, and its account is gone or it may not be read any more: that
+ * ends the session (RFC 4314 section 5.1.1 allows it), as the deletion of the mailbox does. */
+static bool may_go_on(const struct client *client)
+{
+    return client->state != CLIENT_SELECTED ||
+           (client->selected != NULL && (client->rights & RIGHT_READ) != 0);
 }
 
 void client_unselect(struct client *client)
@@ -99,6 +123,8 @@ static enum next take_command(struct call *call)
 static enum next lose_account(struct call *call, const struct error *err)
 {
     log_failure(&call->log, err);
+    if (err->kind == ERROR_NOT_FOUND && client_of(call)->selected_id != client_of(call)->account_id)
+        return reply_bye(call, "NONEXISTENT", "Selected mailbox was deleted");
     if (err->kind == ERROR_NOT_FOUND)
         return reply_bye(call, NULL, "Account was removed");
     return reply_bye(call, reply_error_code(err->kind), "Account cannot be opened");
@@ -112,6 +138,8 @@ static enum next go_on(struct call *call)
 
     if (client->account_id != 0 && !client_lend_account(call, &err))
         return lose_account(call, &err);
+    if (!may_go_on(client))
+        return reply_bye(call, "NOPERM", "Selected mailbox is not shared any more");
     next = client->resume != NULL ? client->resume(call) : take_command(call);
     client->account = client->selected = NULL;
     return client->state == CLIENT_LOGOUT ? NEXT_CLOSE : next;

@@ -104,7 +104,8 @@ enum flag_op { FLAGS_REPLACE, FLAGS_ADD, FLAGS_REMOVE };
 struct flag_change {
     enum flag_op op;
     uint64_t flags;
-    bool guarded; /* only messages with modseq <= unchanged_since (RFC 7162) */
+    uint64_t kept; /* bits it leaves as they are, whatever `op` says */
+    bool guarded;  /* only messages with modseq <= unchanged_since (RFC 7162) */
     uint64_t unchanged_since;
 };
 struct flags_result {

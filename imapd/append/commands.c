@@ -17,7 +17,7 @@ static struct append *make_items(struct call *call, const struct place *target, 
 
     for (const struct append_message *m = client->append->messages; m != NULL; m = m->next, n++) {
         items[n] = (struct append){ .body = append_body(m), .received_ms = m->received_ms };
-        if (keywords_bits(&client->keywords, target->account, &m->flags, &items[n].flags, err))
+        if (place_flags(target, &m->flags, &items[n].flags, err))
             continue;
         free(items);
         return NULL;

@@ -23,6 +23,8 @@ bool append_find_replaced(struct call *call)
         return true;
     if (client->view.read_only)
         return refuse(call, "READ-ONLY", "The mailbox is open for reading only");
+    if (!rights_may_remove(client->rights))
+        return refuse(call, "NOPERM", "The ACL does not allow to take messages away");
     if (client->uid && !view_find(&client->view, appending->number, &index))
         return refuse(call, NULL, "There is no such message");
     if (index >= client->view.count) {
@@ -80,7 +82,7 @@ static enum next store(struct call *call)
 
     if (!append_find_target(call, &target))
         return NEXT_COMMAND;
-    if (!keywords_bits(&client->keywords, target.account, &message->flags, &item.flags, &err))
+    if (!place_flags(&target, &message->flags, &item.flags, &err))
         return reply_error(call, &err);
     if (replace(client, &target, &item, &replaced, &uidvalidity, &err))
         return reply_replaced(call, uidvalidity, item.uid_out, replaced.modseq);

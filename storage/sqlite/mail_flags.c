@@ -16,14 +16,15 @@ static void set_masks(struct flag_job *job, const struct flag_change *change)
 {
     switch (change->op) {
     case FLAGS_REPLACE:
-        job->add = change->flags;
+        job->keep = change->kept;
+        job->add = change->flags & ~change->kept;
         return;
     case FLAGS_ADD:
         job->keep = ~0ull;
-        job->add = change->flags;
+        job->add = change->flags & ~change->kept;
         return;
     case FLAGS_REMOVE:
-        job->keep = ~change->flags;
+        job->keep = ~change->flags | change->kept;
         return;
     }
     abort();

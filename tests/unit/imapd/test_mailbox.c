@@ -155,7 +155,8 @@ static void test_change(void **state)
         { "a CREATE x2 (USE (\\Sent \\Junk))\r\n", "a NO [USEATTR] *\n" },
         { "a CREATE x3 (USE (Sent))\r\n", "a BAD *\n" },
         { "a CREATE x4 (NOPE)\r\n", "a BAD *\n" },
-        { "a NAMESPACE\r\n", "* NAMESPACE ((\"\" \"/\")) NIL NIL\na OK *\n" },
+        { "a NAMESPACE\r\n", "* NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) "
+                             "((\"Shared/\" \"/\"))\na OK *\n" },
     };
 
     play(steps, COUNT_OF(steps));

@@ -1,0 +1,373 @@
+/* test_acl.c - two users: who sees and may do what in whose mailboxes (RFC 4314, RFC 2342). */
+#include "tests/unit/imapd/dialogue.h"
+#include "tests/unit/support/check.h"
+
+#include <stdio.h>
+
+#define BOBS "\"Other Users/bob@example.test/INBOX\""
+
+/* Session a is bob, the owner; session b is eve. */
+static void open_both(struct dialogue *dialogue)
+{
+    dialogue_open(dialogue);
+    dialogue_login(dialogue, &dialogue->a);
+    rig_start(&dialogue->b, &imap_protocol, &dialogue->imap);
+    EXPECT(&dialogue->b, "0 LOGIN eve@example.test secret\r\n", "0 OK *\n");
+}
+
+static void close_both(struct dialogue *dialogue)
+{
+    rig_stop(&dialogue->a);
+    rig_stop(&dialogue->b);
+    dialogue_close(dialogue);
+}
+
+static void grant(struct dialogue *dialogue, const char *mailbox, const char *rights)
+{
+    char line[200];
+
+    snprintf(line, sizeof(line), "s SETACL %s eve@example.test %s\r\n", mailbox, rights);
+    EXPECT(&dialogue->a, line, "...\ns OK *\n");
+}
+
+static void test_acl_commands(void **state)
+{
+    static const struct {
+        const char *input, *answer;
+    } cases[] = {
+        { "a GETACL INBOX\r\n",
+          "* ACL \"INBOX\" \"bob@example.test\" \"lrswipkxteacd\"\na OK *\n" },
+        { "a SETACL INBOX eve lrswikda\r\n", "a OK *\n" },
+        { "a SETACL INBOX -anyone w\r\n", "a OK *\n" },
+        { "a GETACL INBOX\r\n", "* ACL \"INBOX\" \"bob@example.test\" \"lrswipkxteacd\" "
+                                "\"-anyone\" \"w\" \"eve@example.test\" \"lrswikteacd\"\n"
+                                "a OK *\n" },
+        { "a SETACL INBOX eve@example.test -ad\r\n", "a OK *\n" },
+        { "a SETACL INBOX eve@example.test +x\r\n", "a OK *\n" },
+        { "a DELETEACL INBOX -anyone\r\n", "a OK *\n" },
+        { "a GETACL INBOX\r\n", "* ACL \"INBOX\" \"bob@example.test\" \"lrswipkxteacd\" "
+                                "\"eve@example.test\" \"lrswikxc\"\na OK *\n" },
+        { "a SETACL INBOX eve \"\"\r\n", "a OK *\n" },
+        { "a GETACL INBOX\r\n",
+          "* ACL \"INBOX\" \"bob@example.test\" \"lrswipkxteacd\"\na OK *\n" },
+        { "a SETACL INBOX eve lrQswicda\r\n", "a BAD *\n" },
+        { "a SETACL INBOX eve lrqswicda\r\n", "a BAD *\n" },
+        { "a SETACL INBOX eve\r\n", "a BAD *\n" },
+        { "a SETACL INBOX \"\" lr\r\n", "a BAD *\n" },
+        { "a SETACL INBOX - lr\r\n", "a BAD *\n" },
+        { "a SETACL INBOX nobody lr\r\n", "a NO *\n" },
+        { "a SETACL INBOX Anyone lr\r\n", "a NO *\n" },
+        { "a SETACL nothing eve lr\r\n", "a NO [NONEXISTENT] *\n" },
+        { "a SETACL INBOX bob lr\r\n", "a NO [CANNOT] *\n" },
+        { "a SETACL INBOX bob +lr\r\n", "a OK *\n" },
+        { "a SETACL INBOX -bob lr\r\n", "a NO [CANNOT] *\n" },
+        { "a DELETEACL INBOX bob\r\n", "a NO [CANNOT] *\n" },
+        { "a DELETEACL INBOX eve\r\n", "a OK *\n" },
+        { "a LISTRIGHTS INBOX eve\r\n",
+          "* LISTRIGHTS \"INBOX\" \"eve\" \"\" l r s w i p k x t e a c d\na OK *\n" },
+        { "a LISTRIGHTS INBOX -anyone\r\n",
+          "* LISTRIGHTS \"INBOX\" \"-anyone\" \"\" l r s w i p k x t e a c d\na OK *\n" },
+        { "a LISTRIGHTS INBOX bob\r\n", "* LISTRIGHTS \"INBOX\" \"bob\" lrswipkxteacd\na OK *\n" },
+        { "a LISTRIGHTS INBOX\r\n", "a BAD *\n" },
+        { "a MYRIGHTS INBOX\r\n", "* MYRIGHTS \"INBOX\" \"lrswipkxteacd\"\na OK *\n" },
+        { "a MYRIGHTS\r\n", "a BAD *\n" },
+        { "a MYRIGHTS nothing\r\n", "a NO [NONEXISTENT] *\n" },
+    };
+    struct dialogue dialogue;
+
+    (void)state;
+    for (int bytewise = 0; bytewise < 2; bytewise++) {
+        open_both(&dialogue);
+        for (size_t i = 0; i < COUNT_OF(cases); i++)
+            dialogue_expect(&dialogue.a, cases[i].input, cases[i].answer, bytewise != 0, __FILE__,
+                            (int)i);
+        close_both(&dialogue);
+    }
+}
+
+/* Every command that names a mailbox, and the right it needs: with all but this it is refused, with
+ * this and nothing but "l" beside it is done. */
+static void test_rights_by_name(void **state)
+{
+    static const struct {
+        const char *needs, *command, *done, *refused;
+    } cases[] = {
+        { "r", "b SELECT " BOBS "\r\n", "...\nb OK *\n", "b NO [NOPERM] *\n" },
+        { "r", "b EXAMINE " BOBS "\r\n", "...\nb OK *\n", "b NO [NOPERM] *\n" },
+        { "r", "b STATUS " BOBS " (MESSAGES)\r\n", "* STATUS *\nb OK *\n", "b NO [NOPERM] *\n" },
+        { "i", "b APPEND " BOBS " {3+}\r\nx: \r\n", "b OK [APPENDUID *\n", "b NO [NOPERM] *\n" },
+        { "k", "b CREATE \"Other Users/bob@example.test/INBOX/new\"\r\n", "b OK *\n",
+          "b NO [NOPERM] *\n" },
+        { "x", "b DELETE \"Other Users/bob@example.test/INBOX/old\"\r\n", "b OK *\n",
+          "b NO [NOPERM] *\n" },
+        { "kx",
+          "b RENAME \"Other Users/bob@example.test/INBOX/old\""
+          " \"Other Users/bob@example.test/INBOX/moved\"\r\n",
+          "b OK *\n", "b NO [NOPERM] *\n" },
+        { "a", "b SETACL " BOBS " anyone p\r\n", "b OK *\n", "b NO [NOPERM] *\n" },
+        { "a", "b DELETEACL " BOBS " anyone\r\n", "b OK *\n", "b NO [NOPERM] *\n" },
+        { "a", "b GETACL " BOBS "\r\n", "* ACL *\nb OK *\n", "b NO [NOPERM] *\n" },
+        { "a", "b LISTRIGHTS " BOBS " anyone\r\n", "* LISTRIGHTS *\nb OK *\n",
+          "b NO [NOPERM] *\n" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct dialogue dialogue;
+        char rights[20];
+
+        open_both(&dialogue);
+        EXPECT(&dialogue.a, "a CREATE INBOX/old\r\n", "a OK *\n");
+        for (const char *needed = cases[i].needs; *needed != '\0'; needed++) {
+            char *at = rights;
+
+            for (const char *all = "lrswipkxtea"; *all != '\0'; all++)
+                if (*all != *needed)
+                    *at++ = *all;
+            *at = '\0';
+            grant(&dialogue, "INBOX", rights);
+            grant(&dialogue, "INBOX/old", rights);
+            dialogue_expect(&dialogue.b, cases[i].command, cases[i].refused, false, __FILE__,
+                            (int)i);
+        }
+        snprintf(rights, sizeof(rights), "l%s", cases[i].needs);
+        grant(&dialogue, "INBOX", rights);
+        grant(&dialogue, "INBOX/old", rights);
+        dialogue_expect(&dialogue.b, cases[i].command, cases[i].done, false, __FILE__, (int)i);
+        close_both(&dialogue);
+    }
+}
+
+/* The account in place of "@@". */
+static void say_about(struct rig *rig, const char *command, const char *account)
+{
+    const char *at = strstr(command, "@@");
+    char line[200];
+
+    snprintf(line, sizeof(line), "%.*s%s%s", (int)(at - command), command, account, at + 2);
+    rig_say(rig, line);
+}
+
+/* Nobody learns of what is not shared: the answers are those for what is not there. */
+static void test_hidden(void **state)
+{
+    static const char *const commands[] = {
+        "b SELECT \"Other Users/@@/INBOX\"\r\n",
+        "b STATUS \"Other Users/@@/INBOX\" (MESSAGES)\r\n",
+        "b CREATE \"Other Users/@@/INBOX/a\"\r\n",
+        "b CREATE \"Other Users/@@/a\"\r\n",
+        "b DELETE \"Other Users/@@/INBOX\"\r\n",
+        "b RENAME \"Other Users/@@/INBOX\" mine\r\n",
+        "b RENAME Sent \"Other Users/@@/Sent\"\r\n",
+        "b APPEND \"Other Users/@@/INBOX\" {3+}\r\nx: \r\n",
+        "b GETACL \"Other Users/@@/INBOX\"\r\n",
+        "b MYRIGHTS \"Other Users/@@/INBOX\"\r\n",
+        "b SETACL \"Other Users/@@/INBOX\" eve lr\r\n",
+        "b SELECT \"Shared/@@/INBOX\"\r\n",
+    };
+    struct dialogue dialogue;
+
+    (void)state;
+    open_both(&dialogue);
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        AUTO(buf_free) struct buf answer = { 0 };
+
+        say_about(&dialogue.b, commands[i], "bob@example.test");
+        buf_add_text(&answer, rig_text(&dialogue.b));
+        say_about(&dialogue.b, commands[i], "no@example.test");
+        assert_string_equal(buf_text(&answer), rig_text(&dialogue.b));
+        assert_true(strncmp(buf_text(&answer), "b NO ", 5) == 0);
+    }
+    EXPECT(&dialogue.b, "b LIST \"\" \"Other Users*\"\r\n", "b OK *\n");
+    grant(&dialogue, "INBOX", "r"); /* may be read by who knows its name, but is not listed */
+    EXPECT(&dialogue.b, "b LIST \"\" \"Other Users*\"\r\n", "b OK *\n");
+    EXPECT(&dialogue.b, "b GETACL " BOBS "\r\n", "b NO [NONEXISTENT] *\n");
+    EXPECT(&dialogue.b, "b MYRIGHTS " BOBS "\r\n", "* MYRIGHTS " BOBS " \"r\"\nb OK *\n");
+    close_both(&dialogue);
+}
+
+static void test_list(void **state)
+{
+    static const struct {
+        const char *input, *answer;
+    } cases[] = {
+        { "b NAMESPACE\r\n",
+          "* NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) ((\"Shared/\" \"/\"))\nb OK *\n" },
+        { "b LIST \"\" Other*\r\n",
+          "* LIST (\\Noselect \\HasChildren) \"/\" \"Other Users\"\n"
+          "* LIST (\\Noselect \\HasChildren) \"/\" \"Other Users/bob@example.test\"\n"
+          "* LIST (\\HasChildren) \"/\" " BOBS "\n"
+          "* LIST (\\HasNoChildren) \"/\" \"Other Users/bob@example.test/INBOX/a\"\n"
+          "* LIST (\\HasNoChildren) \"/\" \"Other Users/bob@example.test/Sent\"\nb OK *\n" },
+        { "b LIST \"\" Other%\r\n",
+          "* LIST (\\Noselect \\HasChildren) \"/\" \"Other Users\"\nb OK *\n" },
+        { "b LIST \"Other Users/\" %\r\n",
+          "* LIST (\\Noselect \\HasChildren) \"/\" \"Other Users/bob@example.test\"\nb OK *\n" },
+        { "b LIST \"Other Users/bob@example.test/\" %\r\n",
+          "* LIST (\\HasChildren) \"/\" " BOBS "\n"
+          "* LIST (\\HasNoChildren) \"/\" \"Other Users/bob@example.test/Sent\"\nb OK *\n" },
+        { "b LIST \"\" \"Other%/bob@*/a\"\r\n",
+          "* LIST (\\HasNoChildren) \"/\" \"Other Users/bob@example.test/INBOX/a\"\nb OK *\n" },
+        { "b LIST \"\" " BOBS " RETURN (MYRIGHTS STATUS (MESSAGES))\r\n",
+          "* LIST (\\HasChildren) \"/\" " BOBS "\n* MYRIGHTS " BOBS " \"lr\"\n"
+          "* STATUS " BOBS " (MESSAGES 1)\nb OK *\n" },
+        /* no "r": no STATUS */
+        { "b LIST \"\" \"*/Sent\" RETURN (MYRIGHTS STATUS (MESSAGES))\r\n",
+          "* LIST (\\HasNoChildren) \"/\" \"Other Users/bob@example.test/Sent\"\n"
+          "* MYRIGHTS \"Other Users/bob@example.test/Sent\" \"lxc\"\nb OK *\n" },
+        { "b LIST \"\" INBOX RETURN (MYRIGHTS)\r\n",
+          "* LIST (\\HasNoChildren) \"/\" \"INBOX\"\n* MYRIGHTS \"INBOX\" \"lrswipkxteacd\"\n"
+          "b OK *\n" },
+        { "b SUBSCRIBE " BOBS "\r\n", "b OK *\n" },
+        { "b LSUB \"\" \"Other*\"\r\n", "* LSUB () \"/\" " BOBS "\nb OK *\n" },
+        { "b LIST (SUBSCRIBED) \"\" \"Other*\"\r\n",
+          "* LIST (\\HasChildren \\Subscribed) \"/\" " BOBS "\nb OK *\n" },
+        { "b UNSUBSCRIBE " BOBS "\r\n", "b OK *\n" },
+        { "b LSUB \"\" \"Other*\"\r\n", "b OK *\n" },
+        { "b CREATE \"Other Users\"\r\n", "b NO [CANNOT] *\n" },
+        { "b CREATE \"Other Users/x\"\r\n", "b NO [CANNOT] *\n" },
+        { "b CREATE Shared/x\r\n", "b OK *\n" }, /* a folder of one's own */
+        { "b LIST \"\" Shared*\r\n", "* LIST (\\HasChildren) \"/\" \"Shared\"\n"
+                                     "* LIST (\\HasNoChildren) \"/\" \"Shared/x\"\nb OK *\n" },
+    };
+    struct dialogue dialogue;
+
+    (void)state;
+    open_both(&dialogue);
+    rig_append(&dialogue.a, dialogue.a.bob, "INBOX", "Subject: x\r\n\r\nx\r\n");
+    grant(&dialogue, "INBOX", "lr");
+    EXPECT(&dialogue.a, "a CREATE INBOX/a\r\n", "a OK *\n"); /* inherits */
+    grant(&dialogue, "Sent", "lx");
+    grant(&dialogue, "Junk", "r");
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        dialogue_expect(&dialogue.b, cases[i].input, cases[i].answer, false, __FILE__, (int)i);
+    close_both(&dialogue);
+}
+
+/* What may be done in the selected mailbox. */
+static void test_rights_in_selected(void **state)
+{
+    static const struct {
+        const char *rights, *command, *answer;
+    } cases[] = {
+        { "lr", "b STORE 1 +FLAGS (\\Flagged)\r\n", "b NO [NOPERM] *\n" },
+        { "lrs", "b STORE 1 +FLAGS (\\Flagged)\r\n", "b NO [NOPERM] *\n" },
+        { "lrs", "b STORE 1 +FLAGS (\\Seen \\Flagged kw)\r\n",
+          "* 1 FETCH (FLAGS (\\Seen))\nb OK *\n" },
+        { "lrt", "b STORE 1 +FLAGS (\\Deleted \\Seen)\r\n",
+          "* 1 FETCH (FLAGS (\\Deleted))\nb OK *\n" },
+        { "lrw", "b STORE 1 +FLAGS (\\Deleted \\Seen \\Draft)\r\n",
+          "* 1 FETCH (FLAGS (\\Draft))\nb OK *\n" },
+        { "lrw", "b STORE 1 FLAGS ()\r\n", "* 1 FETCH (FLAGS ())\nb OK *\n" },
+        { "lrs", "b STORE 1 FLAGS (\\Flagged)\r\n", "* 1 FETCH (FLAGS ())\nb OK *\n" },
+        { "lrst", "b STORE 1 -FLAGS (\\Draft)\r\n", "b NO [NOPERM] *\n" },
+        { "lrst", "b EXPUNGE\r\n", "b NO [NOPERM] *\n" },
+        { "lrst", "b UID EXPUNGE 1\r\n", "b NO [NOPERM] *\n" },
+        { "lre", "b EXPUNGE\r\n", "b OK *\n" },
+        { "lr", "b FETCH 1 BODY[]<0.1>\r\n", "* 1 FETCH (BODY[]<0> {1}\nS)\nb OK *\n" },
+        { "lrs", "b FETCH 1 BODY[]<0.1>\r\n",
+          "* 1 FETCH (BODY[]<0> {1}\nS FLAGS (\\Seen))\nb OK *\n" },
+        { "lrit", "b MOVE 1 " BOBS "\r\n", "b NO [NOPERM] *\n" },
+        { "lrie", "b MOVE 1 " BOBS "\r\n", "b NO [NOPERM] *\n" },
+        { "lrte", "b MOVE 1 " BOBS "\r\n", "b NO [NOPERM] *\n" },
+        { "lr", "b COPY 1 " BOBS "\r\n", "b NO [NOPERM] *\n" },
+        { "lri", "b COPY 1 " BOBS "\r\n", "* 2 EXISTS\n* 1 RECENT\nb OK [COPYUID *\n" },
+        { "lr", "b CLOSE\r\n", "b OK *\n" },
+        { "lr", "b SEARCH ALL\r\n", "* SEARCH 1\nb OK *\n" },
+        { "l", "b NOOP\r\n", "* BYE [NOPERM] *\n" },
+        { "l", "b FETCH 1 FLAGS\r\n", "* BYE [NOPERM] *\n" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct dialogue dialogue;
+
+        open_both(&dialogue);
+        rig_append(&dialogue.a, dialogue.a.bob, "INBOX", "Subject: x\r\n\r\nx\r\n");
+        EXPECT(&dialogue.a, "a SELECT INBOX\r\n", "...\na OK *\n"); /* takes \Recent */
+        grant(&dialogue, "INBOX", "lrswipkxte");
+        EXPECT(&dialogue.b, "b SELECT " BOBS "\r\n", "...\nb OK [READ-WRITE] *\n");
+        grant(&dialogue, "INBOX", cases[i].rights);
+        EXPECT(&dialogue.b, "b NOOP\r\n",
+               strchr(cases[i].rights, 'r') != NULL ? "* OK [PERMANENTFLAGS *\nb OK *\n"
+                                                    : "* BYE [NOPERM] *\n");
+        if (strchr(cases[i].rights, 'r') != NULL)
+            dialogue_expect(&dialogue.b, cases[i].command, cases[i].answer, false, __FILE__,
+                            (int)i);
+        close_both(&dialogue);
+    }
+}
+
+/* RFC 4314 section 5.1.1 and 5.2. */
+static void test_permanent_flags(void **state)
+{
+    static const struct {
+        const char *rights, *flags, *code;
+    } cases[] = {
+        { "lr", "()", "READ-ONLY" },
+        { "lrpkxa", "()", "READ-ONLY" },
+        { "lri", "()", "READ-WRITE" },
+        { "lre", "()", "READ-WRITE" },
+        { "lrs", "(\\Seen)", "READ-WRITE" },
+        { "lrt", "(\\Deleted)", "READ-WRITE" },
+        { "lrw", "(\\Answered \\Flagged \\Draft \\*)", "READ-WRITE" },
+        { "lrwst", "(\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)", "READ-WRITE" },
+    };
+    struct dialogue dialogue;
+
+    (void)state;
+    open_both(&dialogue);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char answer[200];
+
+        grant(&dialogue, "INBOX", cases[i].rights);
+        snprintf(answer, sizeof(answer), "...\n* OK [PERMANENTFLAGS %s] *\n...\nb OK [%s] *\n",
+                 cases[i].flags, cases[i].code);
+        dialogue_expect(&dialogue.b, "b SELECT " BOBS "\r\n", answer, false, __FILE__, (int)i);
+        EXPECT(&dialogue.b, "b UNSELECT\r\n", "b OK *\n");
+    }
+    close_both(&dialogue);
+}
+
+/* Each sees what the other does, in one mailbox. */
+static void test_two_sessions(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    open_both(&dialogue);
+    rig_append(&dialogue.a, dialogue.a.bob, "INBOX", "Subject: x\r\n\r\nx\r\n");
+    grant(&dialogue, "INBOX", "lrswite");
+    EXPECT(&dialogue.a, "a SELECT INBOX\r\n", "...\na OK *\n");
+    EXPECT(&dialogue.b, "b SELECT " BOBS "\r\n", "...\nb OK *\n");
+    EXPECT(&dialogue.b, "b STORE 1 +FLAGS.SILENT (kw)\r\n", "* FLAGS *\nb OK *\n");
+    EXPECT(&dialogue.a, "a NOOP\r\n", "* FLAGS *\n* 1 FETCH (FLAGS (\\Recent kw))\na OK *\n");
+    EXPECT(&dialogue.b, "b APPEND " BOBS " (own) {3+}\r\nx: \r\n", "...\nb OK *\n");
+    EXPECT(&dialogue.a, "a FETCH 1 FLAGS\r\n", "...\na OK *\n");
+    EXPECT(&dialogue.a, "a STORE 1 +FLAGS.SILENT (\\Deleted)\r\n", "...\na OK *\n");
+    EXPECT(&dialogue.a, "a EXPUNGE\r\n", "* 1 EXPUNGE\na OK *\n");
+    EXPECT(&dialogue.b, "b FETCH 1 FLAGS\r\n", "...\nb OK *\n");
+    EXPECT(&dialogue.b, "b NOOP\r\n", "* 1 EXPUNGE\nb OK *\n");
+    /* keywords of the two accounts have nothing to do with each other */
+    EXPECT(&dialogue.b, "b APPEND INBOX (first second) {3+}\r\nx: \r\n", "b OK *\n");
+    EXPECT(&dialogue.b, "b FETCH 1 FLAGS\r\n", "* 1 FETCH (FLAGS (\\Recent own*\nb OK *\n");
+    EXPECT(&dialogue.b, "b SELECT INBOX\r\n", "...\nb OK *\n");
+    EXPECT(&dialogue.b, "b FETCH 1 FLAGS\r\n",
+           "* 1 FETCH (FLAGS (\\Recent first second))\nb OK *\n");
+    close_both(&dialogue);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_acl_commands),
+        cmocka_unit_test(test_rights_by_name),
+        cmocka_unit_test(test_hidden),
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_rights_in_selected),
+        cmocka_unit_test(test_permanent_flags),
+        cmocka_unit_test(test_two_sessions),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
