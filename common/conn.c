@@ -29,7 +29,9 @@ void conn_wake(struct conn *conn)
 static void conn_free(struct conn *conn)
 {
     conn_tls_free(conn);
+    inflater_free(&conn->inflater);
     buf_free(&conn->sealed);
+    buf_free(&conn->packed);
     buf_free(&conn->input);
     buf_free(&conn->output);
     buf_free(&conn->wire);
@@ -97,6 +99,7 @@ void conn_close(struct conn *conn, const char *reason)
     conn->phase = CONN_FLUSHING;
     conn->reason = reason;
     buf_free(&conn->input);
+    buf_free(&conn->packed);
     buf_free(&conn->sealed);
     conn_time_stall(conn, conn->stall_ms);
     conn_flush(conn);
@@ -215,7 +218,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *space)
     struct conn *conn = CONTAINER_OF(handle, struct conn, socket.handle);
     size_t size = sizeof(conn->net->scratch);
 
-    if (conn->phase == CONN_OPEN && conn->session == NULL)
+    if (conn->phase == CONN_OPEN && conn->session == NULL && conn->inflater == NULL)
         size = MIN(size, conn->room - conn->input.len);
     *space = uv_buf_init(conn->net->scratch, (unsigned)size);
 }
@@ -248,6 +251,12 @@ static void take_sealed(struct conn *conn, struct slice bytes)
     conn_flush(conn);
 }
 
+void conn_add_input(struct conn *conn, const char *bytes, size_t len)
+{
+    buf_add(conn->inflater != NULL ? &conn->packed : &conn->input, bytes, len);
+    conn_inflate(conn);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *space)
 {
     struct conn *conn = CONTAINER_OF(stream, struct conn, socket.stream);
@@ -264,7 +273,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *space)
     if (conn->session != NULL) {
         take_sealed(conn, slice_make(space->base, (size_t)count));
     } else {
-        buf_add(&conn->input, space->base, (size_t)count);
+        conn_add_input(conn, space->base, (size_t)count);
         conn->last_input_at = uv_now(conn->net->loop);
     }
     conn_update_reading(conn);
@@ -280,7 +289,7 @@ static bool wants_input(const struct conn *conn)
     case CONN_GONE:
         return false;
     case CONN_OPEN:
-        return conn->input.len < conn->room && conn->sealed.len == 0;
+        return conn_takes_input(conn) && conn->sealed.len == 0;
     case CONN_SHAKING:
     case CONN_FLUSHING:
     case CONN_LINGERING:
@@ -302,10 +311,12 @@ void conn_update_reading(struct conn *conn)
         conn_abort(conn, uv_strerror(result));
 }
 
-/* The TLS layer may still hold records that there was no room for. */
+/* There may be compressed input, and the TLS layer may still hold records that there was no room
+ * for. */
 void conn_set_room(struct conn *conn, size_t room)
 {
     conn->room = room;
+    conn_inflate(conn);
     if (conn->phase == CONN_OPEN && conn->session != NULL && conn->sealed.len > 0) {
         conn_tls_decrypt(conn);
         conn_flush(conn);
@@ -330,7 +341,9 @@ bool conn_is_secure(const struct conn *conn)
 
 bool conn_ended(const struct conn *conn)
 {
-    return conn->saw_end && conn->sealed.len == 0;
+    bool all_inflated = conn->packed.len == 0 || conn->input.len == 0; /* or cannot be */
+
+    return conn->saw_end && conn->sealed.len == 0 && all_inflated;
 }
 
 const struct conn_peer *conn_peer(const struct conn *conn)

@@ -94,6 +94,12 @@ void conn_set_idle(struct conn *conn, uint64_t idle_ms); /* from now on; 0: none
 void conn_set_alarm(struct conn *conn, uint64_t ms);     /* CONN_WAKE once, then */
 bool conn_alarm_due(const struct conn *conn);            /* the alarm has passed, or none was set */
 
+/* From here on what comes is raw DEFLATE, `early` and unread input too. Adds to the input without a
+ * wake-up, as conn_set_room() does. */
+void conn_start_inflate(struct conn *conn, struct buf *early);
+/* What is not inflated yet is input as it came. Not with conn_start_tls(). */
+void conn_stop_inflate(struct conn *conn);
+
 /* Drops unread input in clear text. `check`: as a client; NULL takes any certificate. */
 void conn_start_tls(struct conn *conn, struct tls_check *check);
 

@@ -7,12 +7,14 @@
  * Bytes on their way:
  *
  *     socket --read--> fresh|sealed --decrypt--> input --> owner          (clear text: straight on)
+ *                                           '--> packed --inflate--> input              (COMPRESS)
  *     owner --> output --encrypt--> wire --uv_try_write--> socket
  *                                     '--what the socket does not take--> struct write_request
  */
 #pragma once
 
 #include "common/conn.h"
+#include "common/deflate.h"
 #include "common/tls_private.h"
 
 #include <uv.h>
@@ -70,6 +72,8 @@ struct conn {
 
     struct slice fresh; /* what the socket just gave, not yet decrypted: lies in net->scratch */
     struct buf sealed;  /* the same, kept for later */
+    struct inflater *inflater; /* NULL: what comes is not compressed */
+    struct buf packed;         /* compressed, for later */
     struct buf input;
     size_t room; /* for input */
     struct buf output;
@@ -89,6 +93,7 @@ struct conn {
 /* conn.c */
 void conn_flush(struct conn *conn);
 void conn_wake(struct conn *conn);
+void conn_add_input(struct conn *conn, const char *bytes, size_t len);
 void conn_update_reading(struct conn *conn); /* after any change of what it depends on */
 
 /* conn_tls.c. All do nothing harmful on a connection that is GONE. */
@@ -98,6 +103,10 @@ void conn_tls_decrypt(struct conn *conn); /* fresh and sealed to input, as far a
 void conn_tls_encrypt(struct conn *conn); /* output to wire, while the wire is short */
 void conn_tls_bye(struct conn *conn);
 void conn_tls_free(struct conn *conn);
+
+/* conn_deflate.c */
+void conn_inflate(struct conn *conn); /* packed to input, if that is empty */
+bool conn_takes_input(const struct conn *conn);
 
 /* conn_time.c */
 void conn_time_start(struct conn *conn);

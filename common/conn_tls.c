@@ -195,7 +195,7 @@ static bool decrypt_record(struct conn *conn, unsigned *warnings)
     if (len > 0) {
         *warnings = 0;
         conn->last_input_at = uv_now(conn->net->loop); /* parts of a record are no input */
-        buf_add(&conn->input, conn->net->record, (size_t)len);
+        conn_add_input(conn, conn->net->record, (size_t)len);
         return true;
     }
     if (len == 0) { /* close_notify */
@@ -219,7 +219,7 @@ void conn_tls_decrypt(struct conn *conn)
 {
     unsigned warnings = 0;
 
-    while (conn->input.len < conn->room && decrypt_record(conn, &warnings))
+    while (conn->phase == CONN_OPEN && conn_takes_input(conn) && decrypt_record(conn, &warnings))
         continue;
     if (conn->sealed.len == 0)
         buf_free(&conn->sealed);

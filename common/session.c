@@ -29,6 +29,7 @@ static void session_free(struct session *s)
     arena_free(&s->call.arena);
     buf_free(&s->exporter);
     buf_free(&s->end_point);
+    deflater_free(&s->deflater);
     free(s->tls_name);
     free(s);
 }
@@ -77,10 +78,12 @@ static void work(struct job *job, void *desk) /* on a worker */
         call->why = WHY_INPUT;
         run_once(s);
     }
-    if (s->next == NEXT_COMMAND)
+    if (s->next == NEXT_COMMAND || s->next == NEXT_COMPRESS || s->next == NEXT_UNCOMPRESS)
         arena_free(&call->arena); /* not only reset: the client may be silent for hours */
     if (call->in.len == 0)
         buf_free(&call->in);
+    if (s->deflater != NULL)
+        deflater_run(s->deflater, &call->out);
 }
 
 static void work_close(struct job *job, void *desk) /* on a worker */
@@ -190,6 +193,22 @@ static bool start_tls(struct session *s)
     return wait_for(s, WAIT_TLS);
 }
 
+static void start_compression(struct session *s)
+{
+    s->next = NEXT_COMMAND;
+    s->deflater = deflater_new();
+    s->call.compressed = true;
+    conn_start_inflate(s->conn, &s->call.in);
+}
+
+static void stop_compression(struct session *s)
+{
+    s->next = NEXT_COMMAND;
+    deflater_free(&s->deflater);
+    s->call.compressed = false;
+    conn_stop_inflate(s->conn);
+}
+
 static bool wait_for_input(struct session *s, enum wait wait)
 {
     size_t max = s->server->options.input_max;
@@ -212,6 +231,12 @@ static bool reply(struct session *s)
     switch (s->next) {
     case NEXT_COMMAND:
     case NEXT_INPUT:
+        return wait_for_input(s, WAIT_INPUT);
+    case NEXT_COMPRESS:
+        start_compression(s);
+        return wait_for_input(s, WAIT_INPUT);
+    case NEXT_UNCOMPRESS:
+        stop_compression(s);
         return wait_for_input(s, WAIT_INPUT);
     case NEXT_NOTICE:
         return wait_for_input(s, WAIT_NOTICE);
@@ -249,7 +274,7 @@ static bool input_is_enough(const struct session *s)
 
     if (s->next == NEXT_COMMAND || (s->next == NEXT_NOTICE && s->took))
         return s->held + fresh > 0;
-    if (s->call.need > s->held)
+    if (s->call.need > s->held && s->deflater == NULL) /* which gives some only when all is taken */
         return s->held + fresh >= s->call.need;
     return fresh > 0;
 }

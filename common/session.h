@@ -10,6 +10,7 @@
  *                       |  --NEXT_NOTICE-> NOTICE -> RUN input, or server_notify(): IDLE
  *                       |  --NEXT_SLOW---> RUN           again, in the slow lane
  *                       |  --NEXT_WAIT---> WAIT --> RUN  somebody calls call_resume()
+ *                       |  --NEXT_COMPRESS, _UNCOMPRESS--> INPUT
  *                       |  --NEXT_TLS----> TLS --> RUN   handshake done, input dropped
  *                       '  --NEXT_CLOSE--> END
  *
@@ -37,14 +38,17 @@ struct session;
 struct call;
 
 enum next {
-    NEXT_COMMAND, /* done with a command: run again when there is input (at once if there is) */
-    NEXT_INPUT,   /* what is in call->in is not enough: run again when call->need bytes are there
-                     or, with need 0, when anything came; or at the end of input */
-    NEXT_AGAIN,   /* send call->out, then run again, whether there is input or not */
-    NEXT_NOTICE,  /* run again at new input (at once, if this run took some and there is more) or
-                     at a notice for call->key or one of call_watch() */
-    NEXT_SLOW,    /* run again in the slow lane (password hashing) */
-    NEXT_WAIT,    /* run again after call_resume() */
+    NEXT_COMMAND,    /* done with a command: run again when there is input (at once if there is) */
+    NEXT_INPUT,      /* what is in call->in is not enough: run again when call->need bytes are there
+                        or, with need 0, when anything came; or at the end of input */
+    NEXT_AGAIN,      /* send call->out, then run again, whether there is input or not */
+    NEXT_NOTICE,     /* run again at new input (at once, if this run took some and there is more) or
+                        at a notice for call->key or one of call_watch() */
+    NEXT_SLOW,       /* run again in the slow lane (password hashing) */
+    NEXT_WAIT,       /* run again after call_resume() */
+    NEXT_COMPRESS,   /* send call->out; from there on DEFLATE in both directions (RFC 4978), for
+                        what is in call->in already too; then as NEXT_COMMAND */
+    NEXT_UNCOMPRESS, /* send call->out, and no DEFLATE from there on; then as NEXT_COMMAND */
     NEXT_TLS,   /* send call->out, drop the input, shake hands, run again with call->why_secured */
     NEXT_CLOSE, /* send call->out, close */
 };
@@ -86,6 +90,7 @@ struct call {
     bool must_hear;      /* what is waited for decides something: a stop comes after it */
     bool tls_offered;    /* NEXT_TLS will work: there is a certificate, and no TLS yet */
     bool secure;         /* TLS is up */
+    bool compressed;     /* both directions are */
     atomic_bool closing; /* the connection is gone: what you write is lost, stop early */
     const char *reason;  /* in close(): why the session ended, in words */
     struct tls_check *tls_check; /* for NEXT_TLS as a client; may be NULL. When it fails, close()

@@ -1,6 +1,7 @@
 /* session_private.h - the inside of server and session, shared by server.c and session.c. */
 #pragma once
 
+#include "common/deflate.h"
 #include "common/origins.h"
 #include "common/session.h"
 
@@ -63,6 +64,7 @@ struct session {
     const char *lost_reason; /* why the connection is gone, once it is */
     size_t held;             /* bytes left in call.in by the last run */
     struct conn_peer peer, local;
+    struct deflater *deflater; /* for what goes out; NULL when it is not compressed */
     char *tls_name;
     struct buf exporter, end_point;
 

@@ -40,6 +40,7 @@ static const struct {
     { "I18NLEVEL=2", false },
     { "UTF8=ACCEPT", false },
     { "UIDONLY", false },
+    { "COMPRESS=DEFLATE", false },
     { "QUOTA", false },
     { "QUOTA=RES-STORAGE", false },
     { "QUOTA=RES-MESSAGE", false },

@@ -49,6 +49,7 @@ static const struct command commands[] = {
     { "AUTHENTICATE", imap_authenticate, STRANGER, 0, NULL },
     { "LOGIN", imap_login, STRANGER, 0, NULL },
     { "ENABLE", imap_enable, KNOWN, 0, NULL },
+    { "COMPRESS", imap_compress, KNOWN, 0, NULL },
     { "SELECT", imap_select, KNOWN, NO_SYNC, NULL },
     { "EXAMINE", imap_examine, KNOWN, NO_SYNC, NULL },
     { "CREATE", imap_create, KNOWN, 0, NULL },

@@ -9,6 +9,8 @@ A dialogue is a text file. Blank lines and lines starting with # are left out.
     S: text            the next line is exactly this
     S~ regex           the next line matches this in full
     S* regex           skip lines until one matches
+    DEFLATE            from here both directions are compressed (COMPRESS of IMAP)
+    CLEAR              from here they are not
     END                the server hangs up
     WHOLE              not to be played byte by byte: what comes in one packet matters
 
@@ -20,6 +22,7 @@ import re
 import socket
 import ssl
 import time
+import zlib
 
 PATIENCE = 30
 
@@ -30,7 +33,7 @@ def parse(path):
     for line in path.read_text().splitlines():
         if not line or line.startswith("#"):
             continue
-        match = re.fullmatch(r"(C:|C\||S:|S~|S\*|ON|TLS|END|WHOLE) ?(.*)", line)
+        match = re.fullmatch(r"(C:|C\||S:|S~|S\*|ON|TLS|DEFLATE|CLEAR|END|WHOLE) ?(.*)", line)
         assert match, f"{path.name}: what is this? {line}"
         steps.append(match.groups())
     return steps
@@ -50,6 +53,8 @@ class Player:
         plain = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
         self.words = {"{user}": user, "{pass}": password, "{plain}": plain}
         self.socket = self.stream = None
+        self.packer = self.unpacker = None
+        self.unpacked = b""
 
     def fill_in(self, text, quote=lambda value: value):
         for word, value in self.words.items():
@@ -71,6 +76,8 @@ class Player:
         self.stream = self.socket.makefile("rb")
 
     def send(self, data):
+        if self.packer is not None:
+            data = self.packer.compress(data) + self.packer.flush(zlib.Z_SYNC_FLUSH)
         if not self.split:
             self.socket.sendall(data)
             return
@@ -78,8 +85,27 @@ class Player:
             self.socket.sendall(data[i:i + 1])
             time.sleep(0.0002)
 
+    def deflate(self):
+        self.packer = zlib.compressobj(wbits=-15)
+        self.unpacker = zlib.decompressobj(-15)
+
+    def clear(self):
+        assert self.unpacked == b"", f"more than expected: {self.unpacked}"
+        self.packer = self.unpacker = None
+
+    def read_line(self):
+        if self.unpacker is None:
+            return self.stream.readline()
+        while b"\n" not in self.unpacked:
+            packed = self.stream.read1(65536)
+            if not packed:
+                return b""
+            self.unpacked += self.unpacker.decompress(packed)
+        line, _, self.unpacked = self.unpacked.partition(b"\n")
+        return line + b"\n"
+
     def line(self):
-        line = self.stream.readline()
+        line = self.read_line()
         assert line, "the server hung up"
         assert line.endswith(b"\r\n"), f"a line without CRLF: {line!r}"
         return line[:-2].decode("utf-8", "backslashreplace")
@@ -96,6 +122,10 @@ class Player:
             self.open(*text.split())
         elif keyword == "TLS":
             self.start_tls()
+        elif keyword == "DEFLATE":
+            self.deflate()
+        elif keyword == "CLEAR":
+            self.clear()
         elif keyword == "C:":
             self.send(self.fill_in(text).encode() + b"\r\n")
         elif keyword == "C|":

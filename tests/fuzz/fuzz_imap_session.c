@@ -58,6 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     world.sessions++;
     rig_start(&world.rig, &imap_protocol, &world.imap);
     rig_say(&world.rig, "0 LOGIN bob secret\r\n1 SELECT INBOX\r\n");
+    if ((data[0] & 1) != 0)
+        rig_say(&world.rig, "2 COMPRESS DEFLATE\r\n");
     rig_say_bytes(&world.rig, slice_make(data + 1, first > 0 ? first - 1 : 0));
     rig_say_bytes(&world.rig, slice_make(data + MAX(first, 1), size - MAX(first, 1)));
     rig_event(&world.rig, WHY_NOTICE);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define PACKED_PIECE 4096 /* inflated at once */
+
 static const struct password_cost cheap = { .memory_bytes = 8192,
                                             .passes = 1,
                                             .scram_iterations = 4096 };
@@ -66,6 +68,18 @@ void rig_close(struct rig *rig)
     buf_free(&rig->answer);
 }
 
+static void set_compression(struct rig *rig, bool on)
+{
+    rig->call.compressed = on;
+    if (on) {
+        rig->inflater = inflater_new();
+        buf_move(&rig->packed, &rig->call.in);
+    } else {
+        inflater_free(&rig->inflater);
+        buf_move(&rig->call.in, &rig->packed);
+    }
+}
+
 /* Runs the protocol until it waits for something that has not happened. */
 static void run(struct rig *rig, enum why why)
 {
@@ -90,6 +104,14 @@ static void run(struct rig *rig, enum why why)
         case NEXT_SLOW:
             call->why = WHY_AGAIN;
             call->desk = next == NEXT_SLOW ? NULL : rig->desk;
+            break;
+        case NEXT_COMPRESS:
+        case NEXT_UNCOMPRESS:
+            set_compression(rig, next == NEXT_COMPRESS);
+            arena_reset(&call->arena);
+            if (call->in.len == 0)
+                return;
+            call->why = WHY_INPUT;
             break;
         case NEXT_TLS:
             rig->wants_tls = true;
@@ -123,11 +145,31 @@ void rig_start(struct rig *rig, const struct protocol *protocol, void *context)
     run(rig, WHY_START);
 }
 
+static void say_packed(struct rig *rig)
+{
+    while (rig->inflater != NULL && rig->packed.len > 0 && !rig->closed) {
+        switch (inflater_run(rig->inflater, &rig->packed, &rig->call.in, PACKED_PIECE)) {
+        case PARSE_OK:
+            run(rig, WHY_INPUT);
+            break;
+        case PARSE_MORE:
+            return;
+        case PARSE_BAD:
+            rig->closed = true;
+        }
+    }
+}
+
 void rig_say_bytes(struct rig *rig, struct slice bytes)
 {
     buf_clear(&rig->answer);
-    buf_add_slice(&rig->call.in, bytes);
-    run(rig, WHY_INPUT);
+    if (rig->inflater != NULL) {
+        buf_add_slice(&rig->packed, bytes);
+    } else {
+        buf_add_slice(&rig->call.in, bytes);
+        run(rig, WHY_INPUT);
+    }
+    say_packed(rig);
 }
 
 void rig_say(struct rig *rig, const char *text)
@@ -162,6 +204,8 @@ void rig_stop(struct rig *rig)
     call_watch(&rig->call, NULL, 0);
     buf_free(&rig->call.in);
     buf_free(&rig->call.out);
+    inflater_free(&rig->inflater);
+    buf_free(&rig->packed);
 }
 
 uint32_t rig_append(struct rig *rig, uint64_t id, const char *mailbox, const char *message)

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "common/deflate.h"
 #include "common/session.h"
 #include "storage/login.h"
 #include "storage/mail.h"
@@ -26,6 +27,8 @@ struct rig {
     struct call call;
     struct conn_peer peer, local;
     struct buf answer;
+    struct inflater *inflater; /* after NEXT_COMPRESS: what is said is DEFLATE, answers are clear */
+    struct buf packed;
     bool closed, wants_tls, waits_notice, waits_resume;
 };
 
