@@ -1,20 +1,12 @@
-/* text.c - the text of a message, decoded, folded, searched.
- *
- * Folding a character as in RFC 5051: title case, then its decomposition, canonical or not, and so
- * on with each part of that. ASCII, which is most of what there is, only gets upper case.
- */
+/* text.c - the text of a message, decoded and searched (folded in fold.c). */
 #include "message/text.h"
 
 #include "message/decode.h"
 #include "message/header.h"
+#include "message/html.h"
 
-#include <unicase.h>
-#include <uninorm.h>
-#include <unistr.h>
-
-#define WINDOW          8192 /* bytes folded at a time when searching, or more for a long needle */
-#define DECOMPOSE_DEPTH 8    /* Unicode has chains of 3 */
-#define SHORT_NEEDLE    64   /* bounds the time of a search that looks at bytes twice */
+#define WINDOW       8192 /* bytes folded at a time when searching, or more for a long needle */
+#define SHORT_NEEDLE 64   /* bounds the time of a search that looks at bytes twice */
 
 void text_walk_start(struct text_walk *walk, struct slice message, const struct mime_part *root)
 {
@@ -35,6 +27,7 @@ static const struct mime_part *part_after(const struct mime_part *part,
 static void decode_text(struct slice message, const struct mime_part *part, struct buf *out)
 {
     AUTO(buf_free) struct buf bytes = { 0 };
+    AUTO(buf_free) struct buf utf8 = { 0 };
     struct slice body = slice_part(message, part->body_at, MIN(part->body_len, TEXT_PART_MAX));
     bool encoded =
         slice_is(part->encoding, "base64") || slice_is(part->encoding, "quoted-printable");
@@ -43,7 +36,32 @@ static void decode_text(struct slice message, const struct mime_part *part, stru
         transfer_decode(part->encoding, body, &bytes);
         body = buf_slice(&bytes);
     }
-    text_to_utf8(mime_param(part, "charset"), body, out);
+    if (!slice_is(part->subtype, "html")) {
+        text_to_utf8(mime_param(part, "charset"), body, out);
+        return;
+    }
+    text_to_utf8(mime_param(part, "charset"), body, &utf8);
+    html_to_text(buf_slice(&utf8), out);
+}
+
+/* The names that a part has as an attachment, each with a line end. */
+static void add_names(const struct mime_part *part, struct buf *out)
+{
+    struct slice name = mime_param(part, "name");
+
+    for (size_t i = 0; i < part->n_disposition_params; i++) {
+        const struct mime_param *param = &part->disposition_params[i];
+
+        if (slice_is(param->name, "filename")) {
+            buf_add_slice(out, param->value);
+            buf_add_text(out, "\r\n");
+            break;
+        }
+    }
+    if (name.len > 0) {
+        buf_add_slice(out, name);
+        buf_add_text(out, "\r\n");
+    }
 }
 
 bool text_walk_next(struct text_walk *walk, struct buf *text_out)
@@ -60,9 +78,10 @@ bool text_walk_next(struct text_walk *walk, struct buf *text_out)
             text_of_header(
                 slice_part(walk->message, part->header_at, MIN(part->header_len, TEXT_PART_MAX)),
                 text_out);
+        add_names(part, text_out);
         if (text)
             decode_text(walk->message, part, text_out);
-        if (inner || text)
+        if (text_out->len > 0)
             return true;
     }
     return false;
@@ -83,66 +102,6 @@ void text_of_header(struct slice header, struct buf *out)
 static char ascii_upper(char c)
 {
     return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-}
-
-/* Room for one character at *to is 4 bytes; a decomposition has at most UC_DECOMPOSITION_MAX_LENGTH
- * of them. */
-static void add_character(ucs4_t character, struct buf *out)
-{
-    uint8_t *to = (uint8_t *)buf_reserve(out, 4);
-    int len = u8_uctomb(to, character, 4);
-
-    buf_wrote(out, len > 0 ? (size_t)len : 0);
-}
-
-static void fold_character(ucs4_t character, size_t depth, struct buf *out)
-{
-    ucs4_t parts[UC_DECOMPOSITION_MAX_LENGTH];
-    ucs4_t title = uc_totitle(character);
-    int tag;
-    int count = depth < DECOMPOSE_DEPTH ? uc_decomposition(title, &tag, parts) : -1;
-
-    if (count <= 0) {
-        add_character(title, out);
-        return;
-    }
-    for (int i = 0; i < count; i++)
-        fold_character(parts[i], depth + 1, out);
-}
-
-/* Returns how many bytes the character had. */
-static size_t fold_next(struct slice text, struct buf *out)
-{
-    ucs4_t character;
-    int len = u8_mbtoucr(&character, (const uint8_t *)text.data, text.len);
-
-    if (len <= 0) {
-        buf_add_byte(out, text.data[0]);
-        return 1;
-    }
-    fold_character(character, 0, out);
-    return (size_t)len;
-}
-
-static void fold_ascii(struct slice text, struct buf *out)
-{
-    char *to = buf_reserve(out, text.len);
-
-    for (size_t i = 0; i < text.len; i++)
-        to[i] = ascii_upper(text.data[i]);
-    buf_wrote(out, text.len);
-}
-
-void text_fold(struct slice text, struct buf *out)
-{
-    while (text.len > 0) {
-        size_t ascii = slice_ascii_length(text);
-
-        fold_ascii(slice_part(text, 0, ascii), out);
-        text = slice_from(text, ascii);
-        if (text.len > 0)
-            text = slice_from(text, fold_next(text, out));
-    }
 }
 
 /* The first bytes of the text to fold at once, not ending inside a character. */

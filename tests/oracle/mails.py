@@ -7,6 +7,7 @@ import base64
 import pathlib
 import quopri
 import re
+import urllib.parse
 
 SAMPLES = pathlib.Path(__file__).resolve().parent.parent / "data/mime"
 NO_MESSAGE = re.compile(r"LICENSE|COPYING|README|SOURCES|exceptions\.txt$|\.xml$|\.out$|\.json$|\.md$")
@@ -127,8 +128,12 @@ def text_lines(random, language):
 
 
 def html_of(random, text):
-    lines = text.replace("&", "&amp;").replace("<", "&lt;").split("\r\n")
-    body = "".join("<p>%s</p>\r\n" % line for line in lines if line)
+    lines = text.replace("&", "&amp;").replace("<", "&lt;").replace("é", "&eacute;").split("\r\n")
+    if random.random() < 0.5:
+        lines = [re.sub(r"\b(\w)", r"<b>\1</b>", line) for line in lines]
+    body = random.choice(["", "<!-- <p>secret</p> -->", "<script>var secret = 1 < 2;</script>"])
+    body += "".join(random.choice(["<p>%s</p>\r\n", "%s<br>", "<a title='1 > 0'>%s</a> &#8211;&nbsp;"]) % line
+                    for line in lines if line)
     return ("<html><head><title>%s</title><style>p { color: red }</style></head>\r\n"
             "<body class=\"letter\">%s</body></html>\r\n" % (random.choice(WORDS["en"]), body))
 
@@ -148,8 +153,12 @@ def text_part(random, language, subtype="plain"):
 
 def binary_part(random):
     data = random.choice(WORDS["en"]).encode() + random.randbytes(random.randint(1, 300))
-    return (b"Content-Type: application/octet-stream; name=\"blob.bin\"\r\n"
-            b"Content-Transfer-Encoding: base64\r\n\r\n"
+    name = random.choice(WORDS[random.choice(list(WORDS))])
+    head = random.choice([
+        'application/octet-stream; name="%s.bin"' % encoded_word(random, name, "utf-8"),
+        "image/png\r\nContent-Disposition: attachment;\r\n filename*=utf-8''%s.png"
+        % urllib.parse.quote(name), "application/pdf"])
+    return (b"Content-Type: " + head.encode() + b"\r\nContent-Transfer-Encoding: base64\r\n\r\n"
             + base64.encodebytes(data).replace(b"\n", b"\r\n"))
 
 

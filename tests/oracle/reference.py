@@ -7,6 +7,7 @@ import datetime
 import email
 import email.utils
 import functools
+import html.entities
 import quopri
 import re
 import unicodedata
@@ -129,19 +130,79 @@ def content_of(part):
     return to_text(data, charset)
 
 
+# Tags that only change how letters look; any other one parts words.
+INLINE = set("a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark nobr q s "
+             "samp small span strike strong sub sup time tt u var wbr".split())
+TAG = re.compile(r"""</?([A-Za-z][^ \t\r\n\f/>]*)(?:=[ \t\r\n\f]*(?:"[^"]*"|'[^']*')|[^>])*(?:>|\Z)""")
+ENTITY = re.compile(r"&(?:#[xX]([0-9A-Fa-f]+);?|#([0-9]+);?|([A-Za-z0-9]+);)")
+
+
+def entity(match):
+    if match[3]:
+        if match[3] == "apos":
+            return "'"
+        code = html.entities.name2codepoint.get(match[3])
+        return match[0] if code is None else chr(code)
+    code = int(match[1], 16) if match[1] else int(match[2])
+    if 0x80 <= code < 0xa0:
+        text = bytes([code]).decode("windows-1252", "ignore")
+        return text or chr(code)
+    return chr(code) if 0 < code < 0xd800 or 0xe000 <= code <= 0x10ffff else "\ufffd"
+
+
+def html_text(source):
+    """What a reader sees, blanks as single spaces."""
+    out, at = "", 0
+    while at < len(source):
+        less = source.find("<", at)
+        less = len(source) if less < 0 else less
+        out += ENTITY.sub(entity, source[at:less])
+        at = less
+        if source.startswith("<!--", at):
+            end = source.find("-->", at + 2)
+            at = len(source) if end < 0 else end + 3
+        elif source[at:at + 2] in ("<!", "<?"):
+            end = source.find(">", at)
+            at = len(source) if end < 0 else end + 1
+        elif match := TAG.match(source, at):
+            name = match[1].lower()
+            out += "" if name in INLINE else " "
+            at = match.end()
+            if name in ("script", "style") and match[0][1] != "/":
+                end = re.compile("</" + name, re.I).search(source, at)
+                at = end.start() if end else len(source)
+        elif at < len(source):
+            out += "<"
+            at += 1
+    return re.sub("[ \t\r\n\f]+", " ", out).strip(" ")
+
+
+def names_of(part):
+    """The names of an attachment, each on a line of its own."""
+    text = ""
+    for param, field in (("filename", "content-disposition"), ("name", "content-type")):
+        value = part.get_param(param, header=field)
+        if value is not None and field in part:
+            value = email.utils.collapse_rfc2231_value(value)
+            text += header_text(value.encode("utf-8", "surrogateescape")) + "\r\n"
+    return text
+
+
 def texts_of(part, inside=False):
-    """Text parts in order; the header of a message inside belongs to the first."""
+    """Of each part that has any: the header of a message inside, names, content if it is text."""
     kind, payload = part.get_content_type(), part.get_payload()
-    text = header_lines(part) if inside else None
+    text = (header_lines(part) if inside else "") + names_of(part)
     if isinstance(payload, list):
-        if text is not None:
+        if text:
             yield text
         for child in payload:
             yield from texts_of(child, kind == "message/rfc822")
         return
-    if kind.startswith("text/") or kind.startswith("message/"):
-        text = (text or "") + content_of(part)
-    if text is not None:
+    if kind == "text/html":
+        text += html_text(content_of(part))
+    elif kind.startswith("text/") or kind.startswith("message/"):
+        text += content_of(part)
+    if text:
         yield text
 
 

@@ -3,6 +3,8 @@
 
 #include "tests/unit/message/exact.h"
 
+#include <unistr.h>
+
 static void test_walk(void **state)
 {
     AUTO(arena_free) struct arena arena = { NULL };
@@ -23,8 +25,32 @@ static void test_walk(void **state)
         buf_add_slice(&all, buf_slice(&text));
         buf_add_byte(&all, '|');
     }
-    check_text("walk", &all, "caf\xc3\xa9|<b>b|Subject: \xc3\xa4\r\ninside|");
+    check_text("walk", &all, "caf\xc3\xa9|b|Subject: \xc3\xa4\r\ninside|");
     assert_false(text_walk_next(&walk, &text));
+}
+
+/* Attachments are found by their names. */
+static void test_names(void **state)
+{
+    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(buf_free) struct buf text = { 0 };
+    AUTO(buf_free) struct buf all = { 0 };
+    struct slice message =
+        SLICE("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+              "Content-Type: image/png; name=\"=?utf-8?q?=C3=A4.png?=\"\r\n"
+              "Content-Disposition: attachment; filename*0*=utf-8''%C3%B6;\r\n"
+              " filename*1=\"-two.png\"\r\n\r\nnot this\r\n--b\r\n"
+              "Content-Disposition: inline; filename=a.txt\r\n\r\ntext\r\n--b\r\n"
+              "Content-Type: image/png\r\nContent-Disposition: inline; size=3\r\n\r\nnot this\r\n"
+              "--b--\r\n");
+    struct text_walk walk;
+
+    text_walk_start(&walk, message, mime_parse(&arena, message));
+    while (text_walk_next(&walk, &text)) {
+        buf_add_slice(&all, buf_slice(&text));
+        buf_add_byte(&all, '|');
+    }
+    check_text("names", &all, "\xc3\xb6-two.png\r\n\xc3\xa4.png\r\n|a.txt\r\ntext|");
 }
 
 static void test_header(void **state)
@@ -121,12 +147,34 @@ static void test_everywhere(void **state)
     }
 }
 
+/* Folding again changes nothing, which a wrong page would; and all of Unicode fits. */
+static void test_fold_pages(void **state)
+{
+    for (uint32_t character = 0x80; character < 0x30000; character++) {
+        AUTO(buf_free) struct buf text = { 0 };
+        AUTO(buf_free) struct buf once = { 0 };
+        AUTO(buf_free) struct buf twice = { 0 };
+        uint8_t bytes[4];
+        int len = u8_uctomb(bytes, character, sizeof(bytes));
+
+        if (len <= 0)
+            continue;
+        buf_add(&text, bytes, (size_t)len);
+        text_fold(buf_slice(&text), &once);
+        text_fold(buf_slice(&once), &twice);
+        assert_true(once.len > 0);
+        if (!slice_equal(buf_slice(&once), buf_slice(&twice)))
+            fail_msg("U+%04X", character);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_walk),       cmocka_unit_test(test_header),
         cmocka_unit_test(test_contains),   cmocka_unit_test(test_long),
-        cmocka_unit_test(test_everywhere),
+        cmocka_unit_test(test_everywhere), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_fold_pages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
