@@ -80,6 +80,8 @@ static const struct command commands[] = {
     { "UNSELECT", imap_unselect, SELECTED, NO_SYNC, NULL },
     { "EXPUNGE", imap_expunge, SELECTED, HAS_UID, NULL },
     { "SEARCH", imap_search, SELECTED, HAS_UID | KEEPS_SEQ | NAMES_SEQ, NULL },
+    { "SORT", imap_sort, SELECTED, HAS_UID | KEEPS_SEQ | NAMES_SEQ, NULL },
+    { "THREAD", imap_thread, SELECTED, HAS_UID | KEEPS_SEQ | NAMES_SEQ, NULL },
     { "FETCH", imap_fetch, SELECTED, HAS_UID | KEEPS_SEQ | NAMES_SEQ, NULL },
     { "STORE", imap_store, SELECTED, HAS_UID | KEEPS_SEQ | NAMES_SEQ, NULL },
     { "COPY", imap_copy, SELECTED, HAS_UID | NAMES_SEQ, NULL },

@@ -112,6 +112,9 @@ extern const struct literal_sink append_sink;                 /* append/sink.c *
 enum next imap_fetch(struct call *call, struct args *args);
 enum next imap_search(struct call *call, struct args *args);
 enum next imap_comparator(struct call *call, struct args *args);
+/* sort/ */
+enum next imap_sort(struct call *call, struct args *args);
+enum next imap_thread(struct call *call, struct args *args);
 enum next imap_store(struct call *call, struct args *args);
 enum next imap_copy(struct call *call, struct args *args);
 enum next imap_move(struct call *call, struct args *args);

@@ -2,7 +2,8 @@
  *
  * One pass over the message gives the text of ENVELOPE, BODY and BODYSTRUCTURE exactly as they go
  * over the wire (RFC 3501 section 7.4.2; strings quoted, or as literals where they must be), so
- * that FETCH copies bytes. Raise SUMMARY_VERSION when the text changes: the store then rebuilds.
+ * that FETCH copies bytes, and the keys by which it is sorted. Raise SUMMARY_VERSION when something
+ * of it changes: the store then rebuilds.
  *
  * Pure: the message must have CRLF line ends for the line counts to be IMAP's.
  */
@@ -10,12 +11,13 @@
 
 #include "common/buf.h"
 
-#define SUMMARY_VERSION 1
+#define SUMMARY_VERSION 2
 
 struct summary {
     struct buf envelope;       /* "(...)": date subject from sender reply-to to cc bcc ... */
     struct buf body_structure; /* "(...)": with extension data */
     struct buf body;           /* "(...)": without */
+    struct buf sort_keys;      /* sort_key.h */
     int64_t sent_ms;           /* the Date field, 0 if there is none */
     size_t header_len;         /* with the empty line */
 };

@@ -140,12 +140,23 @@ bool mailbox_expunge(struct account *account, uint64_t mailbox, const struct uid
 
 /* Stored summaries (message/summary.h), in the order asked; a msg that is gone has empty slices.
  * `each` may not call the store. Ascending order is fastest. */
+enum cached_part {
+    CACHED_ENVELOPE = 1,  /* envelope, sent_ms, header_len */
+    CACHED_STRUCTURE = 2, /* body_structure, body */
+    CACHED_SORT_KEYS = 4, /* sort_keys, for message/sort_key.h */
+    CACHED_ALL = 7,
+};
 struct cached {
     uint64_t msg;
-    struct slice envelope, body_structure, body; /* valid during the call */
+    struct slice envelope, body_structure, body, sort_keys; /* valid during the call */
     int64_t sent_ms;
     uint64_t header_len;
 };
+/* `parts`: enum cached_part bits; what was not asked for may be empty. */
+bool account_summaries(struct account *account, unsigned parts, const uint64_t *msgs, size_t count,
+                       void (*each)(const struct cached *cached, void *context), void *context,
+                       struct error *err) MUST_CHECK;
+/* All parts. */
 bool account_cached(struct account *account, const uint64_t *msgs, size_t count,
                     void (*each)(const struct cached *cached, void *context), void *context,
                     struct error *err) MUST_CHECK;
@@ -156,7 +167,7 @@ bool account_read(struct account *account, uint64_t msg, uint64_t offset, size_t
                   struct buf *out, struct error *err) MUST_CHECK;
 
 /* Between the two, all reads of this handle share one snapshot, which saves the locks that each
- * takes otherwise. Only account_read() and account_cached() may be called meanwhile, and whoever
+ * takes otherwise. Only account_read() and account_summaries() may be called meanwhile, and whoever
  * holds must release before it waits for anything, since no checkpoint gets past a snapshot. */
 bool account_hold_reads(struct account *account, struct error *err) MUST_CHECK;
 void account_release_reads(struct account *account);

@@ -4,13 +4,13 @@
  *     account.c       open, lock, transactions        mail_append.c   new messages
  *     mailbox.c       names, tree, subscriptions      mail_flags.c    flags, keywords, \Recent
  *     changes.c       what is new since a modseq      mail_copy.c     copy and move
- *     mail_read.c     bytes and summaries             mail_expunge.c  expunge
- *     collect.c       removes what nobody needs       check.c         looks for damage
+ *     mail_read.c     bytes                           mail_expunge.c  expunge
+ *     mail_summary.c  summaries                       check.c         looks for damage
+ *     collect.c       removes what nobody needs
  *     metadata.c      annotations                     acl.c           who may do what
  *
  * Every write takes flock(<account>/lock) first, so that processes queue fairly, then BEGIN
  * IMMEDIATE. Reads need no lock: WAL gives each a snapshot.
- *
  * Threads and ownership: as in account.h.
  */
 #pragma once
@@ -90,6 +90,8 @@ enum account_slot {
     SQL_BODY_INSERT,
     SQL_CACHE_PUT,
     SQL_CACHE_RANGE,
+    SQL_CACHE_ENVELOPES,
+    SQL_CACHE_SORT_KEYS,
     SQL_DEAD,
     SQL_MSG_DELETE,
     SQL_BODY_DELETE,

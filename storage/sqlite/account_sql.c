@@ -70,7 +70,9 @@ static const char schema_3[] =
     "  mailbox INTEGER NOT NULL, who INTEGER NOT NULL, negative INTEGER NOT NULL,"
     "  rights INTEGER NOT NULL, PRIMARY KEY(mailbox, who, negative)) WITHOUT ROWID;";
 
-const char *const account_schema[] = { schema_1, schema_2, schema_3 };
+static const char schema_4[] = "ALTER TABLE cache ADD COLUMN sort_keys BLOB NOT NULL DEFAULT x''";
+
+const char *const account_schema[] = { schema_1, schema_2, schema_3, schema_4 };
 const size_t account_schema_version = COUNT_OF(account_schema);
 
 #define MAILBOX_INFO                                                                               \
@@ -194,10 +196,14 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
                      " WHERE id = ?",
     [SQL_BODY_INSERT] = "INSERT INTO body VALUES(?, ?)",
     [SQL_CACHE_PUT] = "INSERT OR REPLACE INTO cache(msg, v, sent_ms, header_len, envelope,"
-                      " structure, body) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7"
+                      " structure, body, sort_keys) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8"
                       " WHERE EXISTS(SELECT 1 FROM msg WHERE id = ?1)",
-    [SQL_CACHE_RANGE] = "SELECT msg, v, sent_ms, header_len, envelope, structure, body FROM cache"
-                        " WHERE msg BETWEEN ? AND ? ORDER BY msg",
+    [SQL_CACHE_RANGE] = "SELECT msg, v, sent_ms, header_len, envelope, structure, body, sort_keys"
+                        " FROM cache WHERE msg BETWEEN ? AND ? ORDER BY msg",
+    [SQL_CACHE_ENVELOPES] = "SELECT msg, v, sent_ms, header_len, envelope, NULL, NULL, NULL"
+                            " FROM cache WHERE msg BETWEEN ? AND ? ORDER BY msg",
+    [SQL_CACHE_SORT_KEYS] = "SELECT msg, v, 0, 0, NULL, NULL, NULL, sort_keys"
+                            " FROM cache WHERE msg BETWEEN ? AND ? ORDER BY msg",
 
     [SQL_DEAD] = "SELECT id, inline_bytes < size FROM msg WHERE refs = 0 AND dead_ms <= ?"
                  " ORDER BY dead_ms LIMIT ?",

@@ -5,9 +5,7 @@
  * row commits: see the crash states in body.h. A file left by a crash has the id of no row; when
  * that id is given again, the file is replaced.
  */
-#include "storage/sqlite/account_private.h"
-
-#include "message/summary.h"
+#include "storage/sqlite/cache_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -148,16 +146,6 @@ static bool link_body(struct account *account, struct ready *ready, const struct
     return true;
 }
 
-static bool put_summary(struct account *account, const struct ready *ready, struct error *err)
-{
-    const struct summary *summary = &ready->summary;
-
-    return sql_run(&account->db, SQL_CACHE_PUT, NULL, err, "uuiubbb", ready->msg,
-                   (uint64_t)SUMMARY_VERSION, summary->sent_ms, (uint64_t)summary->header_len,
-                   buf_slice(&summary->envelope), buf_slice(&summary->body_structure),
-                   buf_slice(&summary->body));
-}
-
 static struct slice delivery_id(const struct append *item)
 {
     static const unsigned char none[sizeof(item->delivery_id)];
@@ -183,7 +171,7 @@ static bool insert_msg(struct account *account, struct ready *ready, const struc
     if (ready->stored.len > 0 &&
         !sql_run(&account->db, SQL_BODY_INSERT, NULL, err, "ub", ready->msg, ready->stored))
         return false;
-    return put_summary(account, ready, err) &&
+    return summary_put(account, ready->msg, &ready->summary, err) &&
            (!body_is_large(item->body) || link_body(account, ready, item, err));
 }
 

@@ -105,7 +105,7 @@ static void test_damage(void **state)
         { "INSERT INTO expunged VALUES(1, 2, 1, 1, 0)", "cannot be", true },
         { "INSERT INTO expunged VALUES(1, 2, 90, 99, 0)", "cannot be", true },
         { "INSERT INTO expunged VALUES(1, 2000, 5, 5, 0)", "cannot be", true },
-        { "INSERT INTO cache SELECT 777, v, 0, 0, '', '', '' FROM cache LIMIT 1", "summaries",
+        { "INSERT INTO cache SELECT 777, v, 0, 0, '', '', '', '' FROM cache LIMIT 1", "summaries",
           true },
         { "DELETE FROM msg WHERE id = 8; DELETE FROM cache WHERE msg = 8",
           "message 8 does not exist", false },

@@ -363,7 +363,7 @@ static void test_cached(void **state)
     /* Missing ones and those of another version are made again, from large ones too. */
     run_sql(f, "DELETE FROM cache WHERE msg % 2 = 0; UPDATE cache SET v = 0, envelope = 'old'");
     assert_cached(f, asked, COUNT_OF(asked), subjects);
-    assert_int_equal(count_rows(f, "SELECT count(*) FROM cache WHERE v = 1"), 4);
+    assert_int_equal(count_rows(f, "SELECT count(*) FROM cache WHERE v > 0"), 4);
     assert_cached(f, asked, COUNT_OF(asked), subjects);
     must(account_cached(f->account, asked, 0, see, NULL, &f->err));
 }

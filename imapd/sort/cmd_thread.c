@@ -1,0 +1,114 @@
+/* cmd_thread.c - THREAD and UID THREAD (RFC 5256). */
+#include "imapd/command.h"
+#include "imapd/reply.h"
+#include "imapd/sort/run.h"
+#include "imapd/sort/thread.h"
+
+#define REPLY_BYTES (128 * 1024) /* of one turn; a thread may go beyond it */
+
+struct thread_command {
+    struct sort_run run; /* first: a struct sort_run is a struct thread_command */
+    enum thread_algorithm algorithm;
+    struct threads threads;
+    bool uid, too_many, begun;
+};
+
+static const struct {
+    const char *name;
+    enum thread_algorithm algorithm;
+} algorithms[] = {
+    { "ORDEREDSUBJECT", THREAD_ORDEREDSUBJECT },
+    { "REFERENCES", THREAD_REFERENCES },
+};
+
+static struct thread_command *thread_of(struct sort_run *run)
+{
+    return CONTAINER_OF(run, struct thread_command, run);
+}
+
+static bool take_algorithm(struct args *args, enum thread_algorithm *algorithm_out)
+{
+    for (size_t i = 0; i < COUNT_OF(algorithms); i++) {
+        *algorithm_out = algorithms[i].algorithm;
+        if (args_try_word(args, algorithms[i].name))
+            return true;
+    }
+    return args_fail(args, "expected: ORDEREDSUBJECT or REFERENCES");
+}
+
+static void add(struct sort_run *run, size_t i, const struct sort_keys *keys, int64_t sent_ms)
+{
+    struct thread_command *command = thread_of(run);
+    uint64_t references[SORT_REFERENCES_MAX];
+    size_t n_references = MIN(keys->n_references, SORT_REFERENCES_MAX);
+
+    for (size_t k = 0; k < n_references; k++)
+        references[k] = sort_reference(keys, k);
+    if (i == 0)
+        thread_start(&command->threads, command->algorithm, run->search.n_found);
+    command->too_many |= !thread_add(&command->threads, &(struct thread_input){
+                                                            .id = keys->id,
+                                                            .references = references,
+                                                            .n_references = n_references,
+                                                            .subject = keys->texts[SORT_SUBJECT],
+                                                            .is_reply = keys->is_reply,
+                                                            .sent_ms = sent_ms,
+                                                        });
+}
+
+static bool work(struct sort_run *run)
+{
+    struct thread_command *command = thread_of(run);
+
+    return command->too_many || run->search.n_found == 0 || thread_work(&command->threads);
+}
+
+static uint32_t number_of(const void *context, uint32_t n)
+{
+    const struct thread_command *command = context;
+    uint32_t index = command->run.search.found[n];
+
+    return command->uid ? view_uid(command->run.search.where.view, index) : index + 1;
+}
+
+static enum next tell(struct call *call, struct sort_run *run)
+{
+    struct thread_command *command = thread_of(run);
+
+    if (command->too_many)
+        return reply_no(call, "LIMIT", "The messages name too many others");
+    if (!command->begun)
+        buf_add_text(&call->out, run->search.n_found > 0 ? "* THREAD " : "* THREAD");
+    command->begun = true;
+    if (!thread_print(&command->threads, REPLY_BYTES, number_of, command, &call->out))
+        return NEXT_AGAIN;
+    buf_add_text(&call->out, "\r\n");
+    return reply_ok(call, "THREAD completed");
+}
+
+static enum next fail(struct call *call, struct sort_run *run, const struct error *err)
+{
+    return reply_error(call, err);
+}
+
+static void release(struct sort_run *run)
+{
+    thread_free(&thread_of(run)->threads);
+}
+
+static const struct sort_kind thread_kind = { add, work, tell, fail, release };
+
+/* thread = ["UID" SP] "THREAD" SP thread-alg SP search-criteria */
+enum next imap_thread(struct call *call, struct args *args)
+{
+    struct client *client = client_of(call);
+    struct thread_command *command = ARENA_NEW(&call->arena, struct thread_command);
+
+    command->run.kind = &thread_kind;
+    command->run.wants_keys = true;
+    command->uid = client->uid;
+    if (!args_space(args) || !take_algorithm(args, &command->algorithm) ||
+        !sort_run_take(args, &command->run))
+        return sort_run_refuse(call, &command->run, args);
+    return sort_run_start(call, &command->run);
+}

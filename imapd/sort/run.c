@@ -1,0 +1,137 @@
+/* run.c - see run.h. */
+#include "imapd/sort/run.h"
+
+#include "imapd/condstore.h"
+#include "imapd/reply.h"
+#include "message/decode.h"
+
+bool sort_run_take(struct args *args, struct sort_run *run)
+{
+    struct search_program *program = &run->search.program;
+
+    if (!args_space(args) || !args_astring(args, &program->charset) || !args_space(args))
+        return false;
+    args->bad_charset = !charset_known(program->charset);
+    return !args->bad_charset && search_parse(args, program);
+}
+
+static void release(struct client *client, struct sort_run *run)
+{
+    client->work = NULL;
+    client->abandon = NULL;
+    run->kind->release(run);
+    search_run_free(&run->search);
+}
+
+static void abandon(struct call *call)
+{
+    release(client_of(call), client_of(call)->work);
+}
+
+enum next sort_run_refuse(struct call *call, struct sort_run *run, const struct args *args)
+{
+    release(client_of(call), run);
+    if (!args->bad_charset)
+        return reply_syntax(call, args);
+    return reply_no(call, "BADCHARSET (US-ASCII UTF-8)", "I don't know this charset");
+}
+
+static void add(struct sort_run *run, const struct sort_keys *keys)
+{
+    size_t i = run->n_added++;
+    int64_t received_ms = view_received_ms(run->search.where.view, run->search.found[i]);
+
+    run->kind->add(run, i, keys, keys->has_date ? keys->sent_ms : received_ms);
+}
+
+/* A message that is gone meanwhile has empty keys. */
+static void add_stored(const struct cached *cached, void *context)
+{
+    struct sort_keys keys;
+
+    if (!sort_keys_read(cached->sort_keys, &keys))
+        keys = (struct sort_keys){ 0 };
+    add(context, &keys);
+}
+
+static bool add_slice(struct sort_run *run, struct account *account, struct error *err)
+{
+    const struct search_run *search = &run->search;
+    size_t count = MIN(search->where.settings->search_slice, search->n_found - run->n_added);
+
+    if (!run->wants_keys) {
+        for (size_t end = run->n_added + count; run->n_added < end;)
+            add(run, &(struct sort_keys){ 0 });
+        return true;
+    }
+    for (size_t i = 0; i < count; i++)
+        search->msgs[i] = view_msg(search->where.view, search->found[run->n_added + i]);
+    return account_summaries(account, CACHED_SORT_KEYS, search->msgs, count, add_stored, run, err);
+}
+
+static enum search_step step(struct sort_run *run, struct account *account, struct error *err)
+{
+    enum search_step step;
+
+    if (!run->found) {
+        step = search_run_step(&run->search, account, err);
+        run->found = step == SEARCH_STEP_DONE;
+        return step == SEARCH_STEP_FAILED ? step : SEARCH_STEP_MORE;
+    }
+    if (run->n_added < run->search.n_found)
+        return add_slice(run, account, err) ? SEARCH_STEP_MORE : SEARCH_STEP_FAILED;
+    return run->kind->work(run) ? SEARCH_STEP_DONE : SEARCH_STEP_MORE;
+}
+
+static enum next finish(struct call *call, struct sort_run *run, const struct error *err)
+{
+    enum next next = err != NULL ? run->kind->fail(call, run, err) : run->kind->tell(call, run);
+
+    run->telling = next == NEXT_AGAIN;
+    if (!run->telling)
+        release(client_of(call), run);
+    return next;
+}
+
+static enum next go_on(struct call *call)
+{
+    struct client *client = client_of(call);
+    struct sort_run *run = client->work;
+    enum next next = NEXT_AGAIN;
+    struct error err;
+
+    switch (run->telling ? SEARCH_STEP_DONE : step(run, client->selected, &err)) {
+    case SEARCH_STEP_MORE:
+        break;
+    case SEARCH_STEP_DONE:
+        next = finish(call, run, NULL);
+        break;
+    case SEARCH_STEP_FAILED:
+        next = finish(call, run, &err);
+        break;
+    }
+    if (next == NEXT_AGAIN)
+        client->resume = go_on;
+    return next;
+}
+
+enum next sort_run_start(struct call *call, struct sort_run *run)
+{
+    struct client *client = client_of(call);
+    struct search_program *program = &run->search.program;
+    struct search_where where = { .view = &client->view,
+                                  .keywords = &client->keywords,
+                                  .settings = client->imap->settings };
+
+    if (!search_bind(program, where.view, where.keywords)) {
+        release(client, run);
+        return reply_bad(call, "There is no message with such a number");
+    }
+    client->keeps_seq = program->has_seqs; /* RFC 7162 section 3.2.10.2 */
+    if (program->has_modseq)
+        condstore_enable(call);
+    search_run_start(&run->search, &where);
+    client->work = run;
+    client->abandon = abandon;
+    return go_on(call);
+}
