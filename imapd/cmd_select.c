@@ -7,6 +7,7 @@
 #include "imapd/place.h"
 #include "imapd/reply.h"
 #include "imapd/resync.h"
+#include "imapd/view/snapshot.h"
 
 struct select_args {
     struct slice name;
@@ -50,24 +51,25 @@ static bool take_select(struct args *args, struct select_args *select, bool qres
     return args_end(args);
 }
 
-/* Reads the whole mailbox into the view; `recent` is claimed unless we only look. */
-static bool open_view(struct client *client, const struct place *place, bool read_only,
+/* `recent` is claimed unless we only look. */
+static bool open_view(struct call *call, const struct place *place, bool read_only,
                       struct error *err)
 {
-    AUTO(changes_free) struct changes changes = { 0 };
-    AUTO(view_news_free) struct view_news news = { 0 };
+    struct client *client = client_of(call);
     struct view *view = &client->view;
     uint64_t mailbox = place->info.id;
     uint32_t first;
 
-    if (!mailbox_changes(place->account, mailbox, 0, NULL, &changes, err) ||
-        !mailbox_recent(place->account, mailbox, !read_only, &first, err) ||
-        !keywords_load(&client->keywords, place->account, err))
+    if (!mailbox_recent(place->account, mailbox, !read_only, &first, err))
         return false;
     *view = (struct view){ .mailbox = mailbox,
                            .read_only = read_only,
                            .tells_modseq = client->condstore };
-    view_apply(view, &changes, false, &news);
+    if (!view_open(view, call->desk, place->account, client->imap->settings->snapshots, err) ||
+        !keywords_load(&client->keywords, place->account, err)) {
+        view_free(view);
+        return false;
+    }
     if (first < view->uidnext && !client->rev2)
         uidset_add(&view->recent, MAX(first, 1), view->uidnext - 1);
     client->selected = place->account;
@@ -148,7 +150,7 @@ static enum next select_mailbox(struct call *call, struct args *args, bool read_
     if (select->condstore)
         condstore_enable(call);
     if (!place_find(call, select->name, RIGHT_READ, &place, &err) ||
-        !open_view(client, &place, read_only, &err))
+        !open_view(call, &place, read_only, &err))
         return reply_error(call, &err);
     tell_view(call, &place, args->folded_name);
     if (!select->has_resync || select->resync.uidvalidity != client->view.uidvalidity)

@@ -6,6 +6,7 @@
 #include "imapd/command.h"
 #include "imapd/place.h"
 #include "imapd/reply.h"
+#include "imapd/view/snapshot.h"
 
 bool reply_may_expunge(const struct client *client)
 {
@@ -145,15 +146,6 @@ static bool claim_recent(struct call *call, struct error *err)
     return true;
 }
 
-static bool learn_keywords(struct client *client, const struct changes *changes, struct error *err)
-{
-    uint64_t flags = 0;
-
-    for (size_t i = 0; i < changes->count; i++)
-        flags |= changes->mails[i].flags;
-    return keywords_learn(&client->keywords, client->selected, flags, err);
-}
-
 /* While expunges are held back, modseqs beyond theirs may have been told: a client that kept those
  * would never hear of the expunges, should the connection break (RFC 7162 section 3.2). */
 static void tell_held_modseq(struct call *call, bool was_held)
@@ -170,7 +162,7 @@ static void tell_held_modseq(struct call *call, bool was_held)
 
 bool reply_sync(struct call *call, bool may_expunge, struct error *err)
 {
-    AUTO(changes_free) struct changes changes = { 0 };
+    AUTO(view_changes_free) struct view_changes changes = { 0 };
     AUTO(view_news_free) struct view_news news = { 0 };
     struct client *client = client_of(call);
     struct view *view = &client->view;
@@ -178,10 +170,11 @@ bool reply_sync(struct call *call, bool may_expunge, struct error *err)
 
     if (client->rights_changed) /* RFC 4314 section 5.1.1 */
         reply_permanent_flags(call);
-    if (!mailbox_changes(client->selected, view->mailbox, view->modseq, NULL, &changes, err) ||
-        !learn_keywords(client, &changes, err))
+    if (!view_changes_read(client->selected, view->mailbox, view->modseq, &changes, err) ||
+        !keywords_learn(&client->keywords, client->selected, changes.flags, err))
         return false;
     view_apply(view, &changes, may_expunge, &news);
+    view_offer(view, call->desk, client->selected, client->imap->settings->snapshots);
     if (news.grown && !claim_recent(call, err))
         return false;
     reply_news(call, &news);

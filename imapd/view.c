@@ -4,30 +4,36 @@
 
 #include <stdlib.h>
 
+void view_changes_take(void *changes, const struct mail *mails, size_t count)
+{
+    struct view_changes *all = changes;
+
+    table_append(&all->mails, mails, count);
+    for (size_t i = 0; i < count; i++)
+        all->flags |= mails[i].flags;
+}
+
+void view_changes_free(struct view_changes *changes)
+{
+    changes_free(&changes->head);
+    table_free(&changes->mails);
+    *changes = (struct view_changes){ 0 };
+}
+
 size_t view_lower(const struct view *view, uint32_t uid)
 {
-    size_t lo = 0, hi = view->count;
-
-    while (lo < hi) {
-        size_t middle = lo + (hi - lo) / 2;
-
-        if (view->uids[middle] < uid)
-            lo = middle + 1;
-        else
-            hi = middle;
-    }
-    return lo;
+    return table_lower(&view->table, uid);
 }
 
 bool view_find(const struct view *view, uint32_t uid, size_t *index_out)
 {
     *index_out = view_lower(view, uid);
-    return *index_out < view->count && view->uids[*index_out] == uid;
+    return *index_out < view->count && view_uid(view, *index_out) == uid;
 }
 
 bool view_is_recent(const struct view *view, size_t index)
 {
-    return view->recent.count > 0 && uidset_has(&view->recent, view->uids[index]);
+    return view->recent.count > 0 && uidset_has(&view->recent, view_uid(view, index));
 }
 
 /* Index of the first UID over `uid`. */
@@ -48,74 +54,38 @@ size_t view_count_recent(const struct view *view)
 
 size_t view_first_unseen(const struct view *view)
 {
-    size_t i = 0;
-
-    while (i < view->count && (view->flags[i] & MAIL_SEEN) != 0)
-        i++;
-    return i;
+    return table_first_lacking(&view->table, MAIL_SEEN);
 }
 
 void view_set(struct view *view, size_t index, uint64_t flags, uint64_t modseq)
 {
-    view->flags[index] = flags;
-    view->modseqs[index] = modseq;
+    if (view_flags(view, index) != flags || view_modseq(view, index) != modseq)
+        table_set(&view->table, index, flags, modseq);
 }
 
-/* Exactly `room` places in every array: a quiet mailbox wastes nothing. */
-static void resize(struct view *view, size_t room)
+static void take_out(struct view *view, const uint32_t *indexes, size_t count)
 {
-    view->room = room;
-    view->uids = mem_resize(view->uids, room * sizeof(*view->uids));
-    view->sizes = mem_resize(view->sizes, room * sizeof(*view->sizes));
-    view->flags = mem_resize(view->flags, room * sizeof(*view->flags));
-    view->modseqs = mem_resize(view->modseqs, room * sizeof(*view->modseqs));
-    view->msgs = mem_resize(view->msgs, room * sizeof(*view->msgs));
-    view->received_ms = mem_resize(view->received_ms, room * sizeof(*view->received_ms));
+    table_remove(&view->table, indexes, count);
+    view->count = view->table.count;
 }
 
-static void move_row(struct view *view, size_t to, size_t from)
-{
-    view->uids[to] = view->uids[from];
-    view->sizes[to] = view->sizes[from];
-    view->flags[to] = view->flags[from];
-    view->modseqs[to] = view->modseqs[from];
-    view->msgs[to] = view->msgs[from];
-    view->received_ms[to] = view->received_ms[from];
-}
-
-static void put_row(struct view *view, size_t to, const struct mail *mail)
-{
-    view->uids[to] = mail->uid;
-    view->sizes[to] = mail->size;
-    view->flags[to] = mail->flags;
-    view->modseqs[to] = mail->modseq;
-    view->msgs[to] = mail->msg;
-    view->received_ms[to] = mail->received_ms;
-}
-
-/* The arrays are moved together once, however many messages go. */
+/* The rows are moved together once, however many messages go. */
 static void remove_rows(struct view *view, const struct uidset *uids, struct view_news *news)
 {
     struct view_walk walk = { 0 };
-    size_t index, to = 0, from = 0;
-    size_t room = 0;
+    size_t index, room = 0;
 
     while (view_next(view, uids, &walk, &index)) {
-        if (news->n_expunged == 0)
-            from = to = index;
-        while (from < index)
-            move_row(view, to++, from++);
-        from++;
+        uint32_t uid = view_uid(view, index);
+
         news->expunged_seqs = mem_grow(news->expunged_seqs, &room, news->n_expunged + 1,
                                        sizeof(*news->expunged_seqs));
-        news->expunged_seqs[news->n_expunged++] = (uint32_t)index + 1;
-        uidset_add(&news->expunged, view->uids[index], view->uids[index]);
+        news->expunged_seqs[news->n_expunged++] = (uint32_t)index;
+        uidset_add(&news->expunged, uid, uid);
     }
-    if (news->n_expunged == 0)
-        return;
-    while (from < view->count)
-        move_row(view, to++, from++);
-    view->count = to;
+    take_out(view, news->expunged_seqs, news->n_expunged);
+    for (size_t i = 0; i < news->n_expunged; i++)
+        news->expunged_seqs[i]++;
 }
 
 static void reverse(uint32_t *items, size_t count)
@@ -146,14 +116,14 @@ static void note_vanished(struct view *view, const struct uidset *vanished)
     size_t index;
 
     while (view_next(view, vanished, &walk, &index))
-        uidset_add(&view->gone, view->uids[index], view->uids[index]);
+        uidset_add(&view->gone, view_uid(view, index), view_uid(view, index));
 }
 
 static void note_changed(struct view *view, size_t index, const struct mail *mail,
                          struct view_news *news)
 {
-    bool tell = view->flags[index] != mail->flags ||
-                (view->tells_modseq && view->modseqs[index] != mail->modseq);
+    bool tell = view_flags(view, index) != mail->flags ||
+                (view->tells_modseq && view_modseq(view, index) != mail->modseq);
 
     view_set(view, index, mail->flags, mail->modseq);
     if (!tell)
@@ -163,29 +133,55 @@ static void note_changed(struct view *view, size_t index, const struct mail *mai
     news->changed[news->n_changed++] = (uint32_t)index;
 }
 
-void view_apply(struct view *view, const struct changes *changes, bool may_expunge,
+/* Rows of known messages; returns how many of the changes these are. */
+static size_t apply_known(struct view *view, const struct view_changes *changes,
+                          struct view_news *news)
+{
+    uint32_t last = view->count > 0 ? view_uid(view, view->count - 1) : 0;
+    struct mail mail;
+    size_t i = 0, index;
+
+    for (; i < changes->mails.count; i++) {
+        table_row(&changes->mails, i, &mail);
+        if (mail.uid > last)
+            break;
+        if (view_find(view, mail.uid, &index))
+            note_changed(view, index, &mail, news);
+    }
+    return i;
+}
+
+static void apply_new(struct view *view, struct view_changes *changes, size_t first)
+{
+    struct table *mails = &changes->mails;
+
+    if (view->table.count == 0 && first == 0) {
+        table_free(&view->table);
+        view->table = *mails;
+        *mails = (struct table){ 0 };
+    } else {
+        table_append_from(&view->table, mails, first);
+    }
+    view->count = view->table.count;
+}
+
+void view_apply(struct view *view, struct view_changes *changes, bool may_expunge,
                 struct view_news *news)
 {
-    uint32_t last = view->count > 0 ? view->uids[view->count - 1] : 0;
-    size_t i = 0, index;
     bool was_held = view->gone.count > 0;
+    size_t n_known;
 
-    note_vanished(view, &changes->vanished);
+    note_vanished(view, &changes->head.vanished);
     if (!was_held)
         view->held_modseq = view->modseq;
     if (may_expunge && view->gone.count > 0)
         view_remove(view, NULL, news);
-    for (; i < changes->count && changes->mails[i].uid <= last; i++)
-        if (view_find(view, changes->mails[i].uid, &index))
-            note_changed(view, index, &changes->mails[i], news);
-    news->grown = i < changes->count;
-    if (view->count + changes->count - i > view->room)
-        resize(view, view->count + changes->count - i);
-    for (; i < changes->count; i++)
-        put_row(view, view->count++, &changes->mails[i]);
-    view->uidvalidity = changes->uidvalidity;
-    view->uidnext = changes->uidnext;
-    view->modseq = changes->modseq;
+    n_known = apply_known(view, changes, news);
+    news->grown = n_known < changes->mails.count;
+    apply_new(view, changes, n_known);
+    view->uidvalidity = changes->head.uidvalidity;
+    view->uidnext = changes->head.uidnext;
+    view->modseq = changes->head.modseq;
 }
 
 void view_news_free(struct view_news *news)
@@ -208,13 +204,13 @@ static bool resolve_seqs(const struct view *view, struct seq_range range, struct
         range.hi = (uint32_t)view->count;
     if (range.lo == SEQSET_STAR || range.lo > range.hi)
         range.lo = range.hi;
-    uidset_add(uids_out, view->uids[range.lo - 1], view->uids[range.hi - 1]);
+    uidset_add(uids_out, view_uid(view, range.lo - 1), view_uid(view, range.hi - 1));
     return true;
 }
 
 static void resolve_uids(const struct view *view, struct seq_range range, struct uidset *uids_out)
 {
-    uint32_t last = view->count > 0 ? view->uids[view->count - 1] : 0;
+    uint32_t last = view->count > 0 ? view_uid(view, view->count - 1) : 0;
 
     if (last == 0)
         return;
@@ -250,9 +246,9 @@ bool view_next(const struct view *view, const struct uidset *uids, struct view_w
     for (; walk->range < uids->count; walk->range++) {
         const struct uid_range *range = &uids->ranges[walk->range];
 
-        if (walk->index < view->count && view->uids[walk->index] < range->lo)
+        if (walk->index < view->count && view_uid(view, walk->index) < range->lo)
             walk->index = view_lower(view, range->lo);
-        if (walk->index < view->count && view->uids[walk->index] <= range->hi) {
+        if (walk->index < view->count && view_uid(view, walk->index) <= range->hi) {
             *index_out = walk->index++;
             return true;
         }
@@ -268,17 +264,12 @@ void view_subtract(const struct view *view, struct uidset *uids)
 
     uidset_copy(&all, uids);
     while (view_next(view, &all, &walk, &index))
-        uidset_remove(uids, view->uids[index], view->uids[index]);
+        uidset_remove(uids, view_uid(view, index), view_uid(view, index));
 }
 
 void view_free(struct view *view)
 {
-    free(view->uids);
-    free(view->sizes);
-    free(view->flags);
-    free(view->modseqs);
-    free(view->msgs);
-    free(view->received_ms);
+    table_free(&view->table);
     uidset_free(&view->gone);
     uidset_free(&view->recent);
     uidset_free(&view->saved);

@@ -1,37 +1,44 @@
 /* view.h - the selected mailbox as this session has told its client.
  *
- * Sequence number n is index n - 1. The arrays say what the client knows: whoever changes flags and
+ * Sequence number n is index n - 1. The rows say what the client knows: whoever changes flags and
  * tells the client (STORE, FETCH that sets \Seen) puts the new values in with view_set(), and the
  * next view_apply() finds nothing new. A message that somebody expunged stays, in `gone`, until the
  * client may hear of it (RFC 3501 section 7.4.1: never during FETCH, STORE, SEARCH).
  *
- * Compact on purpose: 40 bytes a message, in arrays of one kind, so that SEARCH and FETCH run
- * through what they need only. Pure: knows no store and no wire.
+ * Compact on purpose: about 12 bytes a message, in chunks that the sessions of a worker share as
+ * far as they know the same (view/table.h, view/snapshot.h). Pure: knows no store and no wire.
  */
 #pragma once
 
 #include "imapd/seqset.h"
-#include "storage/mail.h"
+#include "imapd/view/table.h"
 
 struct view {
     uint64_t mailbox;
     bool read_only;    /* EXAMINE */
     bool tells_modseq; /* CONDSTORE is enabled: a new modseq is news, too */
     uint32_t uidvalidity, uidnext;
-    uint64_t modseq;        /* the store's state that the arrays reflect */
+    uint64_t modseq;        /* the store's state that the rows reflect */
     uint64_t keywords_told; /* bits of keywords named in FLAGS */
 
-    size_t count, room;
-    uint32_t *uids; /* ascending */
-    uint32_t *sizes;
-    uint64_t *flags, *modseqs, *msgs;
-    int64_t *received_ms;
+    size_t count;
+    struct table table; /* `count` rows; look at them with the functions below */
 
-    struct uidset gone;   /* expunged, the client does not know yet; all are still in `uids` */
+    struct uidset gone;   /* expunged, the client does not know yet; all are still in the table */
     uint64_t held_modseq; /* the client may know all up to here, but not `gone` */
     struct uidset recent; /* \Recent; may name UIDs that are not there */
     struct uidset saved;  /* "$", RFC 5182 */
 };
+
+/* What changed in the store since view->modseq. */
+struct view_changes {
+    struct changes head; /* without its mails */
+    struct table mails;
+    uint64_t flags; /* those that any of them has */
+};
+/* Adds mails; a mail_sink with the changes as context. */
+void view_changes_take(void *changes, const struct mail *mails, size_t count);
+void view_changes_free(struct view_changes *changes);
 
 /* What view_apply() changed, to be told to the client in this order: expunges, size, flags. */
 struct view_news {
@@ -44,41 +51,68 @@ struct view_news {
     size_t n_changed, changed_room;
 };
 
-/* Takes over what changed in the store since view->modseq. With `may_expunge` removes what is
- * gone, else keeps it. `news` starts as { 0 }. */
-void view_apply(struct view *view, const struct changes *changes, bool may_expunge,
+/* Takes over what changed in the store since view->modseq; takes the rows out of `changes` where
+ * the view has none. With `may_expunge` removes what is gone, else keeps it. `news` starts as
+ * { 0 }. */
+void view_apply(struct view *view, struct view_changes *changes, bool may_expunge,
                 struct view_news *news);
 void view_news_free(struct view_news *news);
 
-/* What the client knows of the message at an index; only view.c looks at the arrays themselves. */
+/* What the client knows of the message at an index. */
 static inline uint32_t view_uid(const struct view *view, size_t index)
 {
-    return view->uids[index];
+    size_t row;
+    const struct chunk *chunk = table_at(&view->table, index, &row);
+
+    return chunk_uid(chunk, row);
 }
 
 static inline uint32_t view_size(const struct view *view, size_t index)
 {
-    return view->sizes[index];
+    size_t row;
+    const struct chunk *chunk = table_at(&view->table, index, &row);
+
+    return (uint32_t)chunk_value(chunk, CHUNK_SIZE, row);
 }
 
 static inline uint64_t view_flags(const struct view *view, size_t index)
 {
-    return view->flags[index];
+    size_t row;
+    const struct chunk *chunk = table_at(&view->table, index, &row);
+
+    return chunk_flags(chunk, row);
 }
 
 static inline uint64_t view_modseq(const struct view *view, size_t index)
 {
-    return view->modseqs[index];
+    size_t row;
+    const struct chunk *chunk = table_at(&view->table, index, &row);
+
+    return (uint64_t)chunk_value(chunk, CHUNK_MODSEQ, row);
 }
 
 static inline uint64_t view_msg(const struct view *view, size_t index)
 {
-    return view->msgs[index];
+    size_t row;
+    const struct chunk *chunk = table_at(&view->table, index, &row);
+
+    return chunk_msg(chunk, row);
 }
 
 static inline int64_t view_received_ms(const struct view *view, size_t index)
 {
-    return view->received_ms[index];
+    size_t row;
+    const struct chunk *chunk = table_at(&view->table, index, &row);
+
+    return chunk_value(chunk, CHUNK_RECEIVED, row);
+}
+
+static inline int64_t view_saved_ms(const struct view *view, size_t index)
+{
+    size_t row;
+    const struct chunk *chunk = table_at(&view->table, index, &row);
+
+    return chunk_saved_ms(chunk, row);
 }
 
 /* Index of a UID; false when it is not there. */

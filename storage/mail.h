@@ -69,6 +69,17 @@ bool mailbox_changes(struct account *account, uint64_t mailbox, uint64_t since,
                      struct error *err) MUST_CHECK;
 void changes_free(struct changes *changes);
 
+/* The same for mailboxes of any size: the mails go to `sink` in slices, ascending, and
+ * changes_out->mails stays empty. A sink may not call the store; after an error it may have had
+ * some. NULL: what vanished, and the counters. */
+struct mail_sink {
+    void (*take)(void *context, const struct mail *mails, size_t count);
+    void *context;
+};
+bool mailbox_changes_each(struct account *account, uint64_t mailbox, uint64_t since,
+                          const struct uidset *which, const struct mail_sink *sink,
+                          struct changes *changes_out, struct error *err) MUST_CHECK;
+
 /* UIDs from *first_out on are \Recent to the caller; with `claim` to nobody after it. */
 bool mailbox_recent(struct account *account, uint64_t mailbox, bool claim, uint32_t *first_out,
                     struct error *err) MUST_CHECK;

@@ -259,6 +259,9 @@ static const struct config_key keys[] = {
            "Messages a SEARCH looks at before others get their turn."),
     BOOL("imap", "relaxed_flags", relaxed_flags, "no",
          "Answer flag changes before they are synced to disk."),
+    SIZE("imap", "snapshots", snapshots, "48M", 0, 1 * GB,
+         "Memory of each worker for what it knows of mailboxes (about 12 bytes a message), so that "
+         "SELECT of one again need not read it again. 0: none is kept."),
     SIZE("imap", "annotation", annotation, "64K", 1 * KB, 16 * MB,
          "Longest value of an annotation (METADATA)."),
     TEXT("imap", "admin", admin, "",

@@ -61,7 +61,7 @@ struct settings {
     char *report_sender;
     uint64_t report_delay;
     /* [imap] */
-    uint64_t literal, command_size, search_slice, annotation;
+    uint64_t literal, command_size, search_slice, snapshots, annotation;
     bool relaxed_flags;
     char *admin, *comment, *operators;
     /* [pop3] */

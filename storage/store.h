@@ -58,3 +58,11 @@ bool desk_open(struct store *store, struct desk **desk_out, struct error *err) M
  */
 uint64_t desk_idle(struct desk *desk);
 void desk_close(struct desk **desk);
+
+/* What a daemon keeps beside the handles of a desk, on the same thread. Whoever asks first makes
+ * it. */
+struct desk_guest {
+    uint64_t (*idle)(struct desk_guest *guest); /* as desk_idle(); 0: no need to be called again */
+    void (*close)(struct desk_guest *guest);    /* with the desk; frees it */
+};
+struct desk_guest **desk_guest(struct desk *desk); /* points to NULL before there is one */

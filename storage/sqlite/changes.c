@@ -8,6 +8,8 @@
 /* Up to one changed row in so many, the modseq index is faster than reading all rows in order. */
 #define INDEX_SHARE 8
 
+#define FEED_ROWS 2048 /* given to a sink at once */
+
 static bool changed_are_few(struct account *account, uint64_t mailbox, uint64_t since,
                             uint64_t n_total, bool *few_out, struct error *err)
 {
@@ -23,46 +25,74 @@ static bool changed_are_few(struct account *account, uint64_t mailbox, uint64_t 
     return true;
 }
 
-static bool load_by_index(struct account *account, uint64_t mailbox, uint64_t since,
-                          const struct uidset *which, struct mail_list *list, struct error *err)
+/* A slice on its way to whom the changes are for. */
+struct feed {
+    struct account *account;
+    uint64_t mailbox, since;
+    const struct uidset *which;
+    const struct mail_sink *sink;
+    uint64_t modseq; /* of the mailbox */
+    struct mail_list list;
+};
+
+/* A long change may have written rows already under the modseq it will give the mailbox at its end
+ * (mail_scan.c). Nobody may see it before: who takes it for the mailbox's would miss the rest. */
+static void flush(struct feed *feed)
 {
+    for (size_t i = 0; i < feed->list.count; i++)
+        feed->list.items[i].modseq = MIN(feed->list.items[i].modseq, feed->modseq);
+    if (feed->list.count > 0)
+        feed->sink->take(feed->sink->context, feed->list.items, feed->list.count);
+    feed->list.count = 0;
+}
+
+static bool feed_by_index(struct feed *feed, struct error *err)
+{
+    struct mail_list *list = &feed->list;
     struct sql_row row;
 
-    if (!sql_query(&account->db, SQL_CHANGED, &row, err, "uu", mailbox, since))
+    if (!sql_query(&feed->account->db, SQL_CHANGED, &row, err, "uu", feed->mailbox, feed->since))
         return false;
     while (sql_next(&row, err)) {
-        if (which != NULL && !uidset_has(which, (uint32_t)sql_u64(&row, 0)))
+        if (feed->which != NULL && !uidset_has(feed->which, (uint32_t)sql_u64(&row, 0)))
             continue;
         if (list->count == list->room)
             list->items =
                 mem_grow(list->items, &list->room, list->count + 1, sizeof(list->items[0]));
         mail_from_row(&row, &list->items[list->count++]);
+        if (list->count == FEED_ROWS)
+            flush(feed);
     }
+    flush(feed);
     return !row.failed;
 }
 
-static bool load_mails(struct account *account, uint64_t mailbox, uint64_t since,
-                       const struct uidset *which, const struct changes *changes,
-                       struct mail_list *list, struct error *err)
+static bool feed_in_order(struct feed *feed, struct error *err)
 {
-    struct mail_scan scan = { .mailbox = mailbox, .which = which, .since = since };
-    bool few = false;
+    struct mail_scan scan = {
+        .mailbox = feed->mailbox, .which = feed->which, .since = feed->since, .max = FEED_ROWS
+    };
 
-    if (since > 0 && !changed_are_few(account, mailbox, since, changes->n_total, &few, err))
-        return false;
-    if (few)
-        return load_by_index(account, mailbox, since, which, list, err);
-    if (since == 0 && which == NULL)
-        list->items = mem_grow(NULL, &list->room, changes->n_total + 1, sizeof(list->items[0]));
-    return mail_scan(account, &scan, list, NULL, err);
+    for (bool end = false; !end;) {
+        if (!mail_scan(feed->account, &scan, &feed->list, &end, err))
+            return false;
+        if (feed->list.count > 0)
+            scan.after = feed->list.items[feed->list.count - 1].uid;
+        flush(feed);
+    }
+    return true;
 }
 
-/* A long change may have written rows already under the modseq it will give the mailbox at its end
- * (mail_scan.c). Nobody may see it before: who takes it for the mailbox's would miss the rest. */
-static void hide_unpublished(struct changes *changes)
+static bool feed_mails(struct feed *feed, uint64_t n_total, struct error *err)
 {
-    for (size_t i = 0; i < changes->count; i++)
-        changes->mails[i].modseq = MIN(changes->mails[i].modseq, changes->modseq);
+    bool few = false;
+
+    if (feed->since > 0 &&
+        !changed_are_few(feed->account, feed->mailbox, feed->since, n_total, &few, err))
+        return false;
+    bool ok = few ? feed_by_index(feed, err) : feed_in_order(feed, err);
+    mail_list_free(&feed->list);
+    return ok;
 }
 
 static void add_within(struct uidset *set, uint32_t lo, uint32_t hi, const struct uidset *which)
@@ -131,23 +161,23 @@ static void from_row(const struct mailbox_row *row, struct changes *changes_out)
 
 /* Within a read transaction. */
 static bool load(struct account *account, uint64_t mailbox, uint64_t since,
-                 const struct uidset *which, struct changes *changes, struct error *err)
+                 const struct uidset *which, const struct mail_sink *sink, struct changes *changes,
+                 struct error *err)
 {
-    struct mail_list list = { 0 };
+    struct feed feed = { account, mailbox, since, which, sink, 0, { 0 } };
     struct mailbox_row row;
 
     if (!mailbox_row(account, mailbox, &row, err))
         return false;
     from_row(&row, changes);
-    bool ok = load_mails(account, mailbox, since, which, changes, &list, err);
-    changes->mails = list.items;
-    changes->count = list.count;
-    hide_unpublished(changes);
-    return ok && load_vanished(account, mailbox, since, row.vanished_floor, which, changes, err);
+    feed.modseq = row.modseq;
+    return (sink == NULL || feed_mails(&feed, row.n_total, err)) &&
+           load_vanished(account, mailbox, since, row.vanished_floor, which, changes, err);
 }
 
-bool mailbox_changes(struct account *account, uint64_t mailbox, uint64_t since,
-                     const struct uidset *which, struct changes *changes_out, struct error *err)
+bool mailbox_changes_each(struct account *account, uint64_t mailbox, uint64_t since,
+                          const struct uidset *which, const struct mail_sink *sink,
+                          struct changes *changes_out, struct error *err)
 {
     struct mailbox_row row;
 
@@ -158,11 +188,35 @@ bool mailbox_changes(struct account *account, uint64_t mailbox, uint64_t since,
         return true;
     if (!sql_begin_read(&account->db, err))
         return false;
-    bool ok = load(account, mailbox, since, which, changes_out, err);
+    bool ok = load(account, mailbox, since, which, sink, changes_out, err);
     sql_rollback(&account->db);
     if (!ok)
         changes_free(changes_out);
     return ok;
+}
+
+static void collect(void *context, const struct mail *mails, size_t count)
+{
+    struct mail_list *list = context;
+
+    list->items = mem_grow(list->items, &list->room, list->count + count, sizeof(list->items[0]));
+    memcpy(list->items + list->count, mails, count * sizeof(mails[0]));
+    list->count += count;
+}
+
+bool mailbox_changes(struct account *account, uint64_t mailbox, uint64_t since,
+                     const struct uidset *which, struct changes *changes_out, struct error *err)
+{
+    struct mail_list list = { 0 };
+    const struct mail_sink sink = { collect, &list };
+
+    if (!mailbox_changes_each(account, mailbox, since, which, &sink, changes_out, err)) {
+        mail_list_free(&list);
+        return false;
+    }
+    changes_out->mails = list.items;
+    changes_out->count = list.count;
+    return true;
 }
 
 void changes_free(struct changes *changes)

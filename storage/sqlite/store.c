@@ -146,12 +146,19 @@ void desk_close(struct desk **desk)
 {
     if (*desk == NULL)
         return;
+    if ((*desk)->guest != NULL)
+        (*desk)->guest->close((*desk)->guest);
     for (size_t i = 0; i < (*desk)->n_slots; i++)
         account_handle_close(&(*desk)->slots[i].account);
     close_database(&(*desk)->directory);
     close_database(&(*desk)->queue);
     free((*desk)->slots);
     free(TAKE(*desk));
+}
+
+struct desk_guest **desk_guest(struct desk *desk)
+{
+    return &desk->guest;
 }
 
 static bool lend_database(struct desk *desk, struct sql_db **kept,
@@ -297,13 +304,19 @@ static uint64_t next_idle_ms(const struct desk *desk, uint64_t now)
     return next;
 }
 
+static uint64_t idle_guest(struct desk *desk)
+{
+    return desk->guest != NULL ? desk->guest->idle(desk->guest) : 0;
+}
+
 uint64_t desk_idle(struct desk *desk)
 {
-    uint64_t now = clock_ms();
+    uint64_t now = clock_ms(), guest_ms = idle_guest(desk), next_ms;
 
     /* From the end, because dropping a slot moves the last one into its place. */
     for (size_t i = desk->n_slots; i-- > 0;)
         idle_slot(desk, &desk->slots[i], now - desk->slots[i].used_ms);
     idle_databases(desk, now - desk->used_ms);
-    return next_idle_ms(desk, now);
+    next_ms = next_idle_ms(desk, now);
+    return guest_ms == 0 || (next_ms != 0 && next_ms < guest_ms) ? next_ms : guest_ms;
 }

@@ -32,6 +32,7 @@ struct desk {
     uint64_t turns;   /* desk_account() calls so far */
     uint64_t used_ms; /* of directory and queue */
     bool released;
+    struct desk_guest *guest; /* may be NULL */
 };
 
 /* Appends "<data>/accounts/<hh>/<id>", and "/<name>" if name is not NULL. */

@@ -18,6 +18,19 @@ struct model {
     uint64_t modseq;
 };
 
+static void apply(struct view *view, const struct changes *changes, bool may_expunge,
+                  struct view_news *news)
+{
+    struct view_changes all = { .head = *changes };
+
+    all.head.mails = NULL;
+    all.head.vanished = (struct uidset){ 0 };
+    uidset_copy(&all.head.vanished, &changes->vanished);
+    view_changes_take(&all, changes->mails, changes->count);
+    view_apply(view, &all, may_expunge, news);
+    view_changes_free(&all);
+}
+
 static void mutate(struct model *model, struct changes *changes)
 {
     static struct mail mails[UIDS];
@@ -104,7 +117,7 @@ static void play(unsigned seed)
         bool may_expunge = rand() % 2 == 0;
 
         mutate(&model, &changes);
-        view_apply(&view, &changes, may_expunge, &news);
+        apply(&view, &changes, may_expunge, &news);
         obey(&model, &view, &news);
         compare(&model, &view, may_expunge);
         uidset_free(&changes.vanished);
@@ -128,7 +141,7 @@ static struct view view_of(const uint32_t *uids, size_t count)
 
     for (size_t i = 0; i < count; i++)
         mails[i] = (struct mail){ .uid = uids[i], .flags = i < 2 ? MAIL_SEEN : 0 };
-    view_apply(&view, &changes, true, &news);
+    apply(&view, &changes, true, &news);
     view_news_free(&news);
     return view;
 }
@@ -247,7 +260,7 @@ static void test_modseq_is_news(void **state)
         struct view_news news = { 0 };
 
         view.tells_modseq = tells;
-        view_apply(&view, &changes, true, &news);
+        apply(&view, &changes, true, &news);
         assert_int_equal(news.n_changed, tells);
         assert_int_equal(view_modseq(&view, 1), 9);
         view_news_free(&news);
