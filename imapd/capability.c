@@ -14,6 +14,7 @@ static const struct {
     { "ENABLE", true },
     { "IDLE", true },
     { "NAMESPACE", false },
+    { "BINARY", false },
     { "CATENATE", false },
     { "CHILDREN", false },
     { "UNSELECT", false },

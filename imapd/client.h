@@ -15,6 +15,7 @@
 #include "imapd/flags.h"
 #include "imapd/input.h"
 #include "imapd/view.h"
+#include "message/transfer.h"
 #include "storage/account.h"
 #include "storage/login.h"
 #include "storage/settings.h"
@@ -44,6 +45,20 @@ struct section_memo {
     unsigned what; /* enum section_what */
     size_t depth, at, len;
     uint32_t path[8]; /* sections nested deeper are not remembered */
+};
+
+/* The part that BINARY was asked of last, and how far it has been decoded: a client that downloads
+ * it in pieces gets each without decoding all before it. msg 0: none. */
+struct binary_memo {
+    uint64_t msg;
+    size_t depth;
+    uint32_t path[8];
+    size_t at, len; /* of the part, encoded, in the message */
+    bool measured;  /* size and has_nul are right */
+    bool has_nul;
+    uint64_t size; /* decoded */
+    struct transfer_decoder decoder, start;
+    uint64_t encoded, decoded; /* where `decoder` stands */
 };
 
 struct client {
@@ -79,6 +94,7 @@ struct client {
     const struct literal_sink *sink; /* has bytes of the command in hand; NULL in most */
     struct login login;              /* AUTHENTICATE or LOGIN in hand */
     struct section_memo memo;        /* fetch_item.c */
+    struct binary_memo binary;       /* fetch_binary.c */
     struct appending *append;        /* APPEND or REPLACE in hand: belongs to append/ */
     unsigned errors, failures;       /* bad commands in a row; wrong passwords */
     bool lost_mailbox;               /* somebody deleted the selected mailbox: the session ends */

@@ -286,7 +286,7 @@ static void abandon(struct call *call)
 
 static enum next finish(struct call *call, struct fetch *fetch, const struct error *err)
 {
-    bool inside = fetch->inside, missed = fetch->missed;
+    bool inside = fetch->inside, missed = fetch->missed, unknown_cte = fetch->unknown_cte;
 
     client_of(call)->abandon = NULL;
     client_of(call)->work = NULL;
@@ -298,6 +298,8 @@ static enum next finish(struct call *call, struct fetch *fetch, const struct err
     }
     if (err != NULL)
         return reply_error(call, err);
+    if (unknown_cte)
+        return reply_no(call, "UNKNOWN-CTE", "A part is encoded in an unknown way");
     if (missed)
         return reply_ok_code(call, "EXPUNGEISSUED", "Some messages were gone already");
     return reply_ok(call, "FETCH completed");

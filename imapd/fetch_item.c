@@ -120,7 +120,7 @@ static bool load(struct fetch *fetch, size_t index, uint64_t len, struct error *
                         err);
 }
 
-static bool load_all(struct fetch *fetch, size_t index, struct error *err)
+bool fetch_load_all(struct fetch *fetch, size_t index, struct error *err)
 {
     if (!load(fetch, index, UINT64_MAX, err))
         return false;
@@ -235,7 +235,7 @@ static bool find_section(struct fetch *fetch, const struct section *section, siz
         *len_out = memo->len;
         return true;
     }
-    if (!load_all(fetch, index, err))
+    if (!fetch_load_all(fetch, index, err))
         return false;
     if (!section_find(section, fetch->tree, at_out, len_out))
         return error_set(err, ERROR_NOT_FOUND, "no such part");
@@ -260,7 +260,7 @@ static enum fetch_result write_found(struct fetch *fetch, const struct section *
         return FETCH_FAILED;
     if (section->what != SECTION_FIELDS && section->what != SECTION_FIELDS_NOT)
         return begin_stream(fetch, section, index, at, len, err);
-    if (!load_all(fetch, index, err))
+    if (!fetch_load_all(fetch, index, err))
         return FETCH_FAILED;
     section_pick(section, slice_part(buf_slice(&fetch->bytes), at, len), &picked);
     write_literal(fetch, section, buf_slice(&picked));
@@ -305,6 +305,13 @@ static const struct fetch_kind kinds[] = {
     { "RFC822.HEADER", "RFC822.HEADER", FETCH_NEEDS_BYTES, write_section, SECTION_HEADER },
     { "RFC822.TEXT", "RFC822.TEXT", FETCH_NEEDS_BYTES | FETCH_SETS_SEEN, write_section,
       SECTION_TEXT },
+    { "BINARY", NULL, FETCH_NEEDS_SECTION | FETCH_NEEDS_BYTES | FETCH_SETS_SEEN | FETCH_BINARY,
+      fetch_write_binary, SECTION_ALL },
+    { "BINARY.PEEK", NULL, FETCH_NEEDS_SECTION | FETCH_NEEDS_BYTES | FETCH_BINARY,
+      fetch_write_binary, SECTION_ALL },
+    { "BINARY.SIZE", NULL,
+      FETCH_NEEDS_SECTION | FETCH_NEEDS_BYTES | FETCH_BINARY | FETCH_BINARY_SIZE,
+      fetch_write_binary_size, SECTION_ALL },
 };
 
 static const struct {
@@ -333,7 +340,10 @@ static struct slice answer_of(struct fetch *fetch, const struct fetch_kind *kind
     if (kind->answer != NULL)
         buf_add_text(&answer, kind->answer);
     else
-        section_print(section, &answer);
+        section_print((kind->needs & FETCH_BINARY_SIZE) != 0 ? "BINARY.SIZE"
+                      : (kind->needs & FETCH_BINARY) != 0    ? "BINARY"
+                                                             : "BODY",
+                      section, &answer);
     buf_add_byte(&answer, ' ');
     return slice_copy(&fetch->call->arena, buf_slice(&answer));
 }
@@ -356,6 +366,18 @@ void fetch_add_item(struct fetch *fetch, const char *name)
     add_kind(fetch, kind, (struct section){ .what = kind->what });
 }
 
+/* section-binary = "[" [section-part] "]" */
+static bool fits_section(struct args *args, const struct fetch_kind *kind,
+                         const struct section *section)
+{
+    if ((kind->needs & FETCH_BINARY) == 0)
+        return true;
+    if (section->what != SECTION_ALL)
+        return args_fail(args, "expected: the number of a part");
+    return (kind->needs & FETCH_BINARY_SIZE) == 0 || !section->partial ||
+           args_fail(args, "BINARY.SIZE is of the whole part");
+}
+
 static bool take_item(struct fetch *fetch, struct args *args)
 {
     const struct fetch_kind *kind;
@@ -372,7 +394,7 @@ static bool take_item(struct fetch *fetch, struct args *args)
     if (kind == NULL)
         return args_fail(args, "I don't know this item");
     section = (struct section){ .what = kind->what };
-    if (bracket && !section_parse(args, &section))
+    if (bracket && (!section_parse(args, &section) || !fits_section(args, kind, &section)))
         return false;
     add_kind(fetch, kind, section);
     return true;

@@ -20,6 +20,8 @@ enum fetch_needs {
     FETCH_NEEDS_BYTES = 8, /* of the message */
     FETCH_NEEDS_STRUCTURE = 16,
     FETCH_NEEDS_BODY = 32,
+    FETCH_BINARY = 64,       /* the section is a part's number only */
+    FETCH_BINARY_SIZE = 128, /* ... and there is no partial */
     FETCH_NEEDS_CACHE = FETCH_NEEDS_ENVELOPE | FETCH_NEEDS_STRUCTURE | FETCH_NEEDS_BODY,
 };
 
@@ -84,7 +86,8 @@ struct fetch {
     struct buf bytes;
     struct arena tree_arena;
     const struct mime_part *tree;
-    bool missed; /* a message was gone already: EXPUNGEISSUED */
+    bool missed;      /* a message was gone already: EXPUNGEISSUED */
+    bool unknown_cte; /* a part is encoded in a way that nobody knows: UNKNOWN-CTE */
 };
 
 /* fetch-att, or ALL, FAST, FULL, or a list of items. Adds FETCH's own needs. */
@@ -95,4 +98,12 @@ void fetch_add_item(struct fetch *fetch, const char *name);
 /* Writes one item, without the blank before it. */
 enum fetch_result fetch_write_item(struct fetch *fetch, const struct fetch_item *item, size_t index,
                                    struct error *err);
+/* All of the message at hand in fetch->bytes, and its tree. */
+bool fetch_load_all(struct fetch *fetch, size_t index, struct error *err) MUST_CHECK;
 void fetch_free(struct fetch *fetch);
+
+/* fetch_binary.c */
+enum fetch_result fetch_write_binary(struct fetch *fetch, const struct fetch_item *item,
+                                     size_t index, struct error *err);
+enum fetch_result fetch_write_binary_size(struct fetch *fetch, const struct fetch_item *item,
+                                          size_t index, struct error *err);

@@ -71,11 +71,12 @@ static bool is_atom(struct slice text)
     return text.len > 0;
 }
 
-void section_print(const struct section *section, struct buf *out)
+void section_print(const char *name, const struct section *section, struct buf *out)
 {
     const char *dot = section->depth > 0 && section->what != SECTION_ALL ? "." : "";
 
-    buf_add_text(out, "BODY[");
+    buf_add_text(out, name);
+    buf_add_byte(out, '[');
     for (size_t i = 0; i < section->depth; i++)
         buf_fmt(out, i == 0 ? "%u" : ".%u", section->path[i]);
     buf_fmt(out, "%s%s", dot, section_word(section->what));

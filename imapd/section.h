@@ -9,5 +9,5 @@
 /* Behind "[": takes the spec, "]" and "<from.length>". */
 bool section_parse(struct args *args, struct section *section_out);
 
-/* "BODY[1.HEADER.FIELDS (\"From\")]<5>", as the answer has it. */
-void section_print(const struct section *section, struct buf *out);
+/* "BODY[1.HEADER.FIELDS (\"From\")]<5>", as the answer has it; `name` is "BODY". */
+void section_print(const char *name, const struct section *section, struct buf *out);

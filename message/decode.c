@@ -1,4 +1,4 @@
-/* decode.c - quoted-printable, base64, encoded words.
+/* decode.c - encoded words.
  *
  * Encoded words (RFC 2047) are looked for anywhere in a value, also inside words and quoted
  * strings, since mail programs put them there. Neighbours of one charset are converted together:
@@ -28,98 +28,6 @@ int hex_byte_after(struct slice text, size_t at)
     high = hex_digit(text.data[at + 1]);
     low = hex_digit(text.data[at + 2]);
     return high < 0 || low < 0 ? -1 : high << 4 | low;
-}
-
-/* Without the blanks that transport has added (RFC 2045 section 6.7, rule 3). */
-static struct slice without_blanks(struct slice line)
-{
-    while (line.len > 0 && (line.data[line.len - 1] == ' ' || line.data[line.len - 1] == '\t'))
-        line.len--;
-    return line;
-}
-
-static void decode_line(struct slice line, struct buf *out)
-{
-    while (line.len > 0) {
-        ptrdiff_t equals = slice_find(line, '=');
-        size_t plain = equals < 0 ? line.len : (size_t)equals;
-        int byte = equals < 0 ? -1 : hex_byte_after(line, plain);
-
-        buf_add(out, line.data, plain);
-        if (byte >= 0)
-            buf_add_byte(out, (char)byte);
-        else if (equals >= 0)
-            buf_add_byte(out, '=');
-        line = slice_from(line, plain + (byte >= 0 ? 3 : 1));
-    }
-}
-
-void quoted_printable_decode(struct slice text, struct buf *out)
-{
-    buf_reserve(out, text.len);
-    while (text.len > 0) {
-        ptrdiff_t end = slice_find(text, '\n');
-        struct slice line = slice_part(text, 0, end < 0 ? text.len : (size_t)end);
-        bool carriage_return = line.len > 0 && end >= 0 && line.data[line.len - 1] == '\r';
-
-        text = slice_from(text, line.len + 1);
-        line.len -= carriage_return;
-        line = without_blanks(line);
-        if (line.len > 0 && line.data[line.len - 1] == '=') {
-            line.len--; /* a soft line break */
-            decode_line(line, out);
-            continue;
-        }
-        decode_line(line, out);
-        if (end >= 0)
-            buf_add_text(out, carriage_return ? "\r\n" : "\n");
-    }
-}
-
-/* Six bits of a base64 character, or -1. */
-static int base64_value(unsigned char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-void base64_body_decode(struct slice text, struct buf *out)
-{
-    char *to = buf_reserve(out, text.len / 4 * 3 + 3);
-    size_t len = 0;
-    uint32_t bits = 0;
-    unsigned n_bits = 0;
-
-    for (size_t i = 0; i < text.len; i++) {
-        int value = base64_value((unsigned char)text.data[i]);
-
-        if (value < 0 && text.data[i] == '=' && n_bits > 0 && n_bits <= 4)
-            break;
-        if (value < 0)
-            continue;
-        bits = bits << 6 | (uint32_t)value;
-        n_bits += 6;
-        if (n_bits >= 8) {
-            n_bits -= 8;
-            to[len++] = (char)(bits >> n_bits);
-        }
-    }
-    buf_wrote(out, len);
-}
-
-void transfer_decode(struct slice encoding, struct slice body, struct buf *out)
-{
-    if (slice_is(encoding, "base64"))
-        base64_body_decode(body, out);
-    else if (slice_is(encoding, "quoted-printable"))
-        quoted_printable_decode(body, out);
-    else
-        buf_add_slice(out, body);
 }
 
 struct encoded_word {

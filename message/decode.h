@@ -1,5 +1,6 @@
 /* decode.h - transfer encodings (RFC 2045 section 6), encoded words (RFC 2047), and charsets to
- * UTF-8 through iconv. (The parameters of RFC 2231 are read in param.c.)
+ * UTF-8 through iconv. (The parameters of RFC 2231 are read in param.c; transfer.h has pieces of
+ * bodies instead of whole ones.)
  *
  * Decoding is lenient as a reader must be: what is broken passes through as far as it makes sense.
  * All output is valid UTF-8 where the interface says text; bytes that cannot be converted become

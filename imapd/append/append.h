@@ -41,9 +41,9 @@ struct append_message {
     struct flag_list flags;
     int64_t received_ms; /* 0: now */
     bool catenate;
-    bool literal8;      /* some of it came as literal8: it may hold NUL */
     bool utf8;          /* some of it came as UTF8 data */
-    bool nul;           /* it holds one where none may be */
+    bool nul;           /* a literal holds one, which may not */
+    bool nul8;          /* a literal8 holds one, which may (RFC 3516 section 4.4) */
     struct body *text;  /* its literals, one behind the other */
     uint64_t text_len;  /* of those that the text of the command has passed */
     struct body *built; /* NULL: `text` is the message */

@@ -7,6 +7,7 @@
  */
 #include "imapd/append/append.h"
 #include "imapd/reply.h"
+#include "message/storable.h"
 
 #define BUILD_BYTES (4 * 1024 * 1024)
 #define READ_BYTES  (256 * 1024)
@@ -162,6 +163,30 @@ static enum append_build check_text(struct call *call, const struct append_messa
     return APPEND_BUILT;
 }
 
+static bool add_storable(void *context, struct slice bytes, struct error *err)
+{
+    return body_add(context, bytes, err);
+}
+
+/* NUL may not be stored as it is: the parts that hold one are encoded. One turn's work for each
+ * message, as its summary is. */
+static enum append_build make_storable(struct call *call, struct append_message *message)
+{
+    AUTO(body_free) struct body *body = body_new(client_of(call)->imap->store);
+    struct slice bytes;
+    struct error err;
+
+    if (body_bytes(append_body(message), &bytes, &err) &&
+        message_make_storable(bytes, add_storable, body, &err) && body_finish(body, &err)) {
+        body_free(&message->built);
+        message->built = TAKE(body);
+        return APPEND_BUILT;
+    }
+    if (err.kind == ERROR_INVALID)
+        return refuse(call, "UNKNOWN-CTE", "There is NUL outside of a part that can be encoded");
+    return refuse_error(call, &err);
+}
+
 static enum append_build build_message(struct call *call, struct append_message *message,
                                        size_t *turn)
 {
@@ -169,6 +194,8 @@ static enum append_build build_message(struct call *call, struct append_message 
 
     if (built == APPEND_BUILT && message->catenate)
         built = catenate(call, message, turn);
+    if (built == APPEND_BUILT && message->nul8)
+        built = make_storable(call, message);
     return built;
 }
 

@@ -129,7 +129,6 @@ static enum literal_plan plan_data(struct call *call, struct args *args,
     if (!append_find_replaced(call) || !append_find_target(call, &target) ||
         !append_has_room(call, &target, appending->bytes, appending->n_messages))
         return LITERAL_REFUSE;
-    message->literal8 = message->literal8 || literal->binary;
     if (message->text == NULL)
         message->text = body_new(client->imap->store);
     appending->in_literal = true;
@@ -156,8 +155,12 @@ static void add(struct call *call, struct slice bytes)
     struct appending *appending = client->append;
     struct append_message *message = appending->last;
 
-    if (!client->input.literal.binary && memchr(bytes.data, '\0', bytes.len) != NULL)
-        message->nul = true; /* RFC 3501 section 9: CHAR8 has none */
+    if (memchr(bytes.data, '\0', bytes.len) != NULL) {
+        if (client->input.literal.binary)
+            message->nul8 = true;
+        else
+            message->nul = true; /* RFC 3501 section 9: CHAR8 has none */
+    }
     if (!appending->failed && !message->nul)
         appending->failed = !body_add(message->text, bytes, &appending->error);
 }

@@ -74,7 +74,7 @@ static void test_parse(void **state)
         if (ok != (cases[i].want != NULL))
             fail_msg("%s: %s", cases[i].input, ok ? "taken" : "refused");
         if (ok)
-            section_print(&section, &printed);
+            section_print("BODY", &section, &printed);
         if (ok && strcmp(buf_text(&printed), cases[i].want) != 0)
             fail_msg("%s: got %s", cases[i].input, buf_text(&printed));
         free(copy);
