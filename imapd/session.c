@@ -47,6 +47,7 @@ static bool may_go_on(const struct client *client)
 void client_unselect(struct client *client)
 {
     view_free(&client->view);
+    client->memo.msg = client->binary.msg = 0; /* numbers of another account may come next */
     client->selected = NULL;
     if (client->state == CLIENT_SELECTED)
         client->state = CLIENT_AUTHENTICATED;

@@ -26,9 +26,13 @@ static struct append *make_items(struct call *call, const struct place *target, 
 }
 
 static enum next reply_appended(struct call *call, const struct append *items, size_t count,
-                                uint32_t uidvalidity)
+                                uint32_t uidvalidity, unsigned rights)
 {
     AUTO(uidset_free) struct uidset uids = { 0 };
+
+    /* Who may not look into the mailbox learns nothing of it (RFC 9051 section 6.3.12). */
+    if ((rights & RIGHT_READ) == 0)
+        return reply_ok(call, "APPEND completed");
 
     for (size_t i = 0; i < count; i++)
         uidset_add(&uids, items[i].uid_out, items[i].uid_out);
@@ -54,7 +58,7 @@ static enum next store(struct call *call)
     if (items == NULL)
         return reply_error(call, &err);
     if (mailbox_append(target.account, target.info.id, items, count, false, &uidvalidity, &err))
-        next = reply_appended(call, items, count, uidvalidity);
+        next = reply_appended(call, items, count, uidvalidity, target.rights);
     else
         next = reply_error(call, &err);
     free(items);
