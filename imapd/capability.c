@@ -42,6 +42,8 @@ static const struct {
     { "WITHIN", false },
     { "PARTIAL", false },
     { "FILTERS", false },
+    { "MULTISEARCH", false },
+    { "SEARCH=FUZZY", false },
     { "I18NLEVEL=1", false },
     { "I18NLEVEL=2", false },
     { "UTF8=ACCEPT", false },

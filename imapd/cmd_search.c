@@ -31,6 +31,7 @@ static void tell(struct call *call, const struct search *search)
         .view = search->run.where.view,
         .found = search->run.found,
         .n_found = search->run.n_found,
+        .scores = search->run.scores,
         .has_modseq = search->run.program.has_modseq,
         .uid = client_of(call)->uid,
     };
@@ -86,7 +87,8 @@ enum next imap_search(struct call *call, struct args *args)
 
     search_call_prepare(call, program);
     if (!args_space(args) || !search_return_take(args, client, &search->ret) ||
-        !search_take_charset(args, program) || !search_parse(args, program))
+        !search_take_charset(args, program) || !search_parse(args, program) ||
+        !search_call_check(args, &search->ret, program))
         return refuse(call, search, args);
     if (!search_bind(program, where.view, where.keywords)) {
         search_run_free(&search->run);

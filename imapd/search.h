@@ -25,6 +25,7 @@ struct search_data {
     const struct mime_part *tree;
     struct buf *scratch; /* for decoding */
     uint64_t *left;      /* with has_message: bytes that may be looked at in this turn */
+    unsigned *score;     /* of a fuzzy key that matches: raised to how well, up to 100 */
 };
 
 struct search_kind;
@@ -48,6 +49,9 @@ struct search_node {
     struct uidset uids;               /* what the set names where the program is bound */
     uint64_t known_of;                /* the message that the answer is known of; 0: none */
     enum search_answer known;
+    bool fuzzy;         /* a needle within FUZZY (RFC 6203) */
+    uint64_t scored_of; /* the message that the score is of; 0: none */
+    unsigned score;     /* 0: did not match */
 };
 
 /* Where the values of named filters are (RFC 5466). */
@@ -64,10 +68,12 @@ struct search_program {
     size_t n_keys, n_bound;
     unsigned needs;            /* enum search_needs of all keys */
     bool has_modseq, has_seqs; /* MODSEQ; sequence numbers, not counting "$" */
-    struct slice charset;      /* empty: UTF-8 */
+    bool has_fuzzy;
+    bool lenient;         /* set before: a sequence number that is not there names nothing */
+    struct slice charset; /* empty: UTF-8 */
     struct search_filters filters;
     struct slice undefined; /* parsing failed at this filter: NO [UNDEFINED-FILTER] */
-    unsigned n_filters, filter_depth;
+    unsigned n_filters, filter_depth, fuzzy_depth;
 };
 
 /* ["CHARSET" SP charset SP]. One that is not known: args->bad_charset. */
@@ -84,6 +90,10 @@ void search_free(struct search_program *program);
 /* SEARCH_OPEN although the message is there: *data->left is used up. The nodes keep what they know
  * of the message, so the next call goes on from there. */
 enum search_answer search_evaluate(struct search_node *node, const struct search_data *data);
+
+/* How relevant is a message that matched, 1 to 100? Of keys that must all match the mean counts, of
+ * others the best; 100 where no fuzzy key had a part in it. */
+unsigned search_score(const struct search_program *program, uint64_t msg);
 
 /* search_text.c: the matches that look into the message. */
 enum search_answer search_subject(const struct search_node *node, const struct search_data *data);

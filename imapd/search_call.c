@@ -36,6 +36,13 @@ void search_call_prepare(struct call *call, struct search_program *program)
     program->filters = (struct search_filters){ .find = find_filter, .context = call };
 }
 
+bool search_call_check(struct args *args, const struct search_return *ret,
+                       const struct search_program *program)
+{
+    return (ret->options & RETURN_RELEVANCY) == 0 || program->has_fuzzy ||
+           args_fail(args, "RELEVANCY is for FUZZY");
+}
+
 enum next search_call_refuse(struct call *call, const struct search_program *program,
                              const struct search_return *ret, const struct args *args)
 {

@@ -6,6 +6,10 @@
 #include "imapd/search.h"
 #include "imapd/search_return.h"
 
+/* RELEVANCY is for FUZZY only (RFC 6203 section 4). After search_parse(). */
+bool search_call_check(struct args *args, const struct search_return *ret,
+                       const struct search_program *program);
+
 /* What parsing needs to know of this session: where its filters are. Before search_parse(). */
 void search_call_prepare(struct call *call, struct search_program *program);
 

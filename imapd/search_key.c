@@ -3,7 +3,8 @@
 
 #include "common/clock.h"
 
-#define DAY_MS (24 * 60 * 60 * 1000ll)
+#define DAY_MS     (24 * 60 * 60 * 1000ll)
+#define FUZZY_COST 16 /* of looking for words like these, against looking for a string */
 
 static enum search_answer answer(bool yes)
 {
@@ -193,6 +194,7 @@ static const struct search_kind kinds[] = {
     { "FILTER", ARG_FILTER, 0, match_and, 0 },
     { "FLAGGED", ARG_NONE, MAIL_FLAGGED, match_has, 0 },
     { "FROM", ARG_STRING, 2, search_addresses, ENVELOPE },
+    { "FUZZY", ARG_FUZZY, 0, match_and, 0 },
     { "HEADER", ARG_HEADER, 0, search_header, HEADER },
     { "KEYWORD", ARG_KEYWORD, 0, match_has, 0 },
     { "LARGER", ARG_NUMBER, 0, match_larger, 0 },
@@ -234,27 +236,95 @@ const struct search_kind *search_kind_find(struct slice name)
     return NULL;
 }
 
+static enum search_answer match(struct search_node *node, const struct search_data *data)
+{
+    struct search_data scored = *data;
+
+    if (!node->fuzzy)
+        return node->kind->match(node, data);
+    node->scored_of = view_msg(data->view, data->index);
+    node->score = 0;
+    scored.score = &node->score;
+    return node->kind->match(node, &scored);
+}
+
 /* Each key may go over all of the message: a thousand keys are not for one turn. */
 enum search_answer search_evaluate(struct search_node *node, const struct search_data *data)
 {
     uint64_t msg = view_msg(data->view, data->index);
 
     if (node->kind->needs == 0 || !data->has_message)
-        return node->kind->match(node, data);
+        return match(node, data);
     if (node->known_of == msg)
         return node->known;
     if (*data->left == 0)
         return SEARCH_OPEN;
-    *data->left -= MIN(*data->left, data->message.len);
+    *data->left -= MIN(*data->left, data->message.len * (node->fuzzy ? FUZZY_COST : 1));
     node->known_of = msg;
-    node->known = answer(node->kind->match(node, data) == SEARCH_YES);
+    node->known = answer(match(node, data) == SEARCH_YES);
     return node->known;
 }
 
-static bool bind_uids(struct search_node *node, const struct view *view)
+/* 0: no fuzzy key had a part in it. */
+static unsigned score_of(const struct search_node *node, uint64_t msg)
 {
+    bool is_or = node->kind->argument == ARG_TWO_KEYS;
+    unsigned sum = 0, best = 0, count = 0;
+
+    if (node->kind->argument == ARG_ONE_KEY) /* NOT */
+        return 0;
+    if (node->fuzzy)
+        return node->scored_of == msg ? node->score : 0;
+    for (const struct search_node *child = node->child; child != NULL; child = child->next) {
+        unsigned score = score_of(child, msg);
+
+        sum += score;
+        best = MAX(best, score);
+        count += score > 0;
+    }
+    return is_or ? best : count > 0 ? sum / count : 0;
+}
+
+unsigned search_score(const struct search_program *program, uint64_t msg)
+{
+    unsigned score = score_of(program->root, msg);
+
+    return score > 0 ? score : 100;
+}
+
+/* What there is of a set of sequence numbers. */
+static void bind_numbers(struct search_node *node, const struct view *view)
+{
+    uint32_t count = (uint32_t)view->count;
+
+    for (size_t i = 0; i < node->set.count; i++) {
+        struct seq_range range = node->set.ranges[i];
+        uint32_t lo = range.lo == SEQSET_STAR ? count : range.lo;
+        uint32_t hi = range.hi == SEQSET_STAR ? count : range.hi;
+
+        if (MIN(lo, hi) >= 1 && MIN(lo, hi) <= count)
+            uidset_add(&node->uids, view_uid(view, MIN(lo, hi) - 1),
+                       view_uid(view, MIN(MAX(lo, hi), count) - 1));
+    }
+}
+
+static bool bind_uids(struct search_node *node, const struct view *view, bool lenient)
+{
+    bool by_uid = node->kind != &search_kind_set;
+
     uidset_free(&node->uids);
-    return view_resolve(view, &node->set, node->kind != &search_kind_set, &node->uids);
+    if (by_uid || node->set.saved || !lenient)
+        return view_resolve(view, &node->set, by_uid, &node->uids);
+    bind_numbers(node, view);
+    return true;
+}
+
+/* Messages of another account may have the same numbers. */
+static void forget(struct search_node *node)
+{
+    node->known_of = node->scored_of = 0;
+    for (struct search_node *child = node->child; child != NULL; child = child->next)
+        forget(child);
 }
 
 bool search_bind(struct search_program *program, const struct view *view,
@@ -262,6 +332,7 @@ bool search_bind(struct search_program *program, const struct view *view,
 {
     int64_t now_s = time_ms() / 1000;
 
+    forget(program->root);
     for (size_t i = 0; i < program->n_bound; i++) {
         struct search_node *node = program->bound[i];
 
@@ -269,7 +340,7 @@ bool search_bind(struct search_program *program, const struct view *view,
             node->number = keywords_mask(keywords, node->keyword);
         else if (node->kind->argument == ARG_INTERVAL)
             node->number = (uint64_t)(now_s - node->seconds);
-        else if (!bind_uids(node, view))
+        else if (!bind_uids(node, view, program->lenient))
             return false;
     }
     return true;

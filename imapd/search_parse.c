@@ -28,6 +28,7 @@ static bool take_needle(struct args *args, struct search_program *program, struc
         text = buf_slice(&utf8);
     }
     text_fold(text, &folded);
+    node->fuzzy = program->fuzzy_depth > 0;
     node->needle = slice_copy(args->arena, buf_slice(&folded));
     return true;
 }
@@ -134,6 +135,18 @@ static bool take_some(struct args *args, struct search_program *program, unsigne
     return true;
 }
 
+static bool take_fuzzy(struct args *args, struct search_program *program, unsigned depth,
+                       struct search_node *node)
+{
+    bool ok;
+
+    program->has_fuzzy = true;
+    program->fuzzy_depth++;
+    ok = take_some(args, program, depth, node, 1);
+    program->fuzzy_depth--;
+    return ok;
+}
+
 static bool undefined(struct args *args, struct search_program *program, struct slice name,
                       const char *error)
 {
@@ -213,6 +226,8 @@ static bool take_argument(struct args *args, struct search_program *program, uns
         return take_uids(args, program, node);
     case ARG_ONE_KEY:
         return take_some(args, program, depth, node, 1);
+    case ARG_FUZZY:
+        return take_fuzzy(args, program, depth, node);
     case ARG_TWO_KEYS:
         return take_some(args, program, depth, node, 2);
     }

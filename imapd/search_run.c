@@ -16,12 +16,16 @@ void search_run_start(struct search_run *run, const struct search_where *where)
     run->where = *where;
     run->open = mem_zero(slice * sizeof(*run->open));
     run->msgs = mem_zero(slice * sizeof(*run->msgs));
+    if (run->program.has_fuzzy)
+        run->score_at = mem_zero(where->view->count + 1);
 }
 
 void search_run_free(struct search_run *run)
 {
     search_free(&run->program);
     free(run->found);
+    free(run->scores);
+    free(run->score_at);
     free(run->open);
     free(run->msgs);
     buf_free(&run->bytes);
@@ -35,6 +39,9 @@ static void add_found(struct search_run *run, size_t index)
 {
     run->found = mem_grow(run->found, &run->room, run->n_found + 1, sizeof(*run->found));
     run->found[run->n_found++] = (uint32_t)index;
+    if (run->score_at != NULL)
+        run->score_at[index] =
+            (uint8_t)search_score(&run->program, view_msg(run->where.view, index));
 }
 
 static int compare_index(const void *a, const void *b)
@@ -199,6 +206,10 @@ static enum search_step finish(struct search_run *run)
 {
     if (run->n_found > 1)
         qsort(run->found, run->n_found, sizeof(*run->found), compare_index);
+    if (run->score_at != NULL)
+        run->scores = mem_zero(run->n_found + 1);
+    for (size_t i = 0; run->scores != NULL && i < run->n_found; i++)
+        run->scores[i] = run->score_at[run->found[i]];
     return SEARCH_STEP_DONE;
 }
 

@@ -29,6 +29,8 @@ struct search_run {
 
     uint32_t *found; /* indexes; ascending once the run is done */
     size_t n_found, room;
+    uint8_t *scores;   /* of what was found, 1 to 100, once the run is done; NULL without FUZZY */
+    uint8_t *score_at; /* the same by index in the view */
 
     size_t *open; /* indexes of this slice that need more */
     uint64_t *msgs;

@@ -5,6 +5,7 @@
 
 #include "message/date.h"
 #include "message/decode.h"
+#include "message/fuzzy.h"
 #include "message/header.h"
 #include "message/text.h"
 
@@ -70,14 +71,30 @@ static struct slice envelope_at(struct slice envelope, unsigned place, struct bu
     return rest;
 }
 
-static bool contains_decoded(struct slice raw, struct slice needle)
+/* RFC 6203 section 4: words in the subject or an address say more of a message than words in it. */
+enum weight { WEIGHT_ENVELOPE = 100, WEIGHT_HEADER = 90, WEIGHT_BODY = 75 };
+
+static bool finds(const struct search_node *node, const struct search_data *data, struct slice text,
+                  enum weight weight)
+{
+    unsigned score;
+
+    if (!node->fuzzy)
+        return text_contains(text, node->needle);
+    score = fuzzy_score(text, node->needle) * (unsigned)weight / 100;
+    *data->score = MAX(*data->score, score);
+    return score > 0;
+}
+
+static bool finds_decoded(const struct search_node *node, const struct search_data *data,
+                          struct slice raw)
 {
     AUTO(buf_free) struct buf text = { 0 };
 
     if (slice_search(raw, SLICE("=?")) < 0)
-        return text_contains(raw, needle);
+        return finds(node, data, raw, WEIGHT_ENVELOPE);
     header_decode(raw, &text);
-    return text_contains(buf_slice(&text), needle);
+    return finds(node, data, buf_slice(&text), WEIGHT_ENVELOPE);
 }
 
 static enum search_answer answer(bool yes)
@@ -94,7 +111,7 @@ enum search_answer search_subject(const struct search_node *node, const struct s
     rest = envelope_at(data->envelope, 1, data->scratch);
     if (slice_starts(rest, "NIL"))
         return SEARCH_NO;
-    return answer(contains_decoded(take_string(&rest, data->scratch), node->needle));
+    return answer(finds_decoded(node, data, take_string(&rest, data->scratch)));
 }
 
 /* One address of an ENVELOPE list, "(name route mailbox host)", as text: name <mailbox@host>. */
@@ -135,7 +152,7 @@ enum search_answer search_addresses(const struct search_node *node, const struct
     rest = slice_from(rest, 1);
     while (rest.len > 0 && rest.data[0] == '(')
         add_address(&rest, data->scratch, &text);
-    return answer(text_contains(buf_slice(&text), node->needle));
+    return answer(finds(node, data, buf_slice(&text), WEIGHT_ENVELOPE));
 }
 
 /* The day as the Date field has it, whatever its zone (RFC 3501: "disregarding time and timezone").
@@ -170,7 +187,7 @@ enum search_answer search_header(const struct search_node *node, const struct se
         if (node->needle.len == 0)
             return SEARCH_YES;
         header_decode(field.value, &text);
-        if (text_contains(buf_slice(&text), node->needle))
+        if (finds(node, data, buf_slice(&text), WEIGHT_HEADER))
             return SEARCH_YES;
     }
     return SEARCH_NO;
@@ -187,7 +204,7 @@ enum search_answer search_body(const struct search_node *node, const struct sear
         return SEARCH_YES;
     text_walk_start(&walk, data->message, data->tree);
     while (text_walk_next(&walk, &text))
-        if (text_contains(buf_slice(&text), node->needle))
+        if (finds(node, data, buf_slice(&text), WEIGHT_BODY))
             return SEARCH_YES;
     return SEARCH_NO;
 }
@@ -199,7 +216,7 @@ enum search_answer search_whole_text(const struct search_node *node, const struc
     if (!data->has_message)
         return SEARCH_OPEN;
     text_of_header(data->header, &text);
-    if (text_contains(buf_slice(&text), node->needle))
+    if (finds(node, data, buf_slice(&text), WEIGHT_HEADER))
         return SEARCH_YES;
     return search_body(node, data);
 }
