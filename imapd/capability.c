@@ -13,6 +13,7 @@ static const struct {
     { "ID", true },
     { "ENABLE", true },
     { "IDLE", true },
+    { "NOTIFY", false },
     { "NAMESPACE", false },
     { "BINARY", false },
     { "CATENATE", false },

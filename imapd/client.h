@@ -23,6 +23,7 @@
 struct args;
 struct command;
 struct literal_sink;
+struct notify;
 
 /* The daemon: read-only once sessions run. */
 struct imap {
@@ -91,6 +92,7 @@ struct client {
     void (*abandon)(struct call *call);
     void *work;
 
+    struct notify *notify;           /* what NOTIFY asked for (notify/notify.h); NULL: never used */
     const struct literal_sink *sink; /* has bytes of the command in hand; NULL in most */
     struct login login;              /* AUTHENTICATE or LOGIN in hand */
     struct section_memo memo;        /* fetch_item.c */

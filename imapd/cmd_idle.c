@@ -2,6 +2,7 @@
 #include "imapd/args.h"
 #include "imapd/command.h"
 #include "imapd/metadata.h"
+#include "imapd/notify/notify.h"
 #include "imapd/reply.h"
 
 #define DONE_MAX 64
@@ -31,10 +32,13 @@ static enum next idle(struct call *call)
     struct client *client = client_of(call);
     struct error err;
 
-    if (call->why != WHY_INPUT && !metadata_news(call, &err))
-        log_failure(&call->log, &err);
-    if (client->state != CLIENT_SELECTED || call->why == WHY_INPUT || reply_sync(call, true, &err))
+    if (call->why == WHY_INPUT)
         return wait_for_done(call);
+    if (!metadata_news(call, &err))
+        log_failure(&call->log, &err);
+    notify_hear_others(call);
+    if (client->state != CLIENT_SELECTED || reply_sync(call, true, &err))
+        return notify_tell_pending(call, wait_for_done);
     if (err.kind == ERROR_NOT_FOUND)
         return reply_bye(call, "NONEXISTENT", "Selected mailbox was deleted");
     log_failure(&call->log, &err);
@@ -52,5 +56,5 @@ enum next imap_idle(struct call *call, struct args *args)
     client->resume = idle;
     if (client->state == CLIENT_SELECTED && !reply_sync(call, true, &err))
         return reply_error(call, &err);
-    return wait_for_done(call);
+    return notify_tell_pending(call, wait_for_done);
 }

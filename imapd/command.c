@@ -39,6 +39,7 @@ static enum next imap_uid_required(struct call *call, struct args *args)
 #define KEEPS_SEQ COMMAND_KEEPS_SEQ
 #define NAMES_SEQ COMMAND_NAMES_SEQ
 #define NO_SYNC   COMMAND_NO_SYNC
+#define NAMES     COMMAND_NAMES
 
 static const struct command commands[] = {
     { "CAPABILITY", imap_capability, ANY, 0, NULL },
@@ -52,13 +53,14 @@ static const struct command commands[] = {
     { "COMPRESS", imap_compress, KNOWN, 0, NULL },
     { "SELECT", imap_select, KNOWN, NO_SYNC, NULL },
     { "EXAMINE", imap_examine, KNOWN, NO_SYNC, NULL },
-    { "CREATE", imap_create, KNOWN, 0, NULL },
-    { "DELETE", imap_delete, KNOWN, 0, NULL },
-    { "RENAME", imap_rename, KNOWN, 0, NULL },
-    { "SUBSCRIBE", imap_subscribe, KNOWN, 0, NULL },
-    { "UNSUBSCRIBE", imap_unsubscribe, KNOWN, 0, NULL },
+    { "CREATE", imap_create, KNOWN, NAMES, NULL },
+    { "DELETE", imap_delete, KNOWN, NAMES, NULL },
+    { "RENAME", imap_rename, KNOWN, NAMES, NULL },
+    { "SUBSCRIBE", imap_subscribe, KNOWN, NAMES, NULL },
+    { "UNSUBSCRIBE", imap_unsubscribe, KNOWN, NAMES, NULL },
     { "LIST", imap_list, KNOWN, 0, NULL },
     { "LSUB", imap_lsub, KNOWN, 0, NULL },
+    { "NOTIFY", imap_notify, KNOWN, 0, NULL },
     { "NAMESPACE", imap_namespace, KNOWN, 0, NULL },
     { "STATUS", imap_status, KNOWN, 0, NULL },
     { "GETQUOTA", imap_getquota, KNOWN, 0, NULL },

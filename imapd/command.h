@@ -27,6 +27,7 @@ enum command_flags {
     COMMAND_KEEPS_SEQ = 2, /* without UID: no EXPUNGE with its answer, RFC 3501 section 7.4.1 */
     COMMAND_NAMES_SEQ = 8, /* without UID it speaks of sequence numbers: not with UIDONLY */
     COMMAND_NO_SYNC = 4,   /* its end is no moment to tell news of the selected mailbox */
+    COMMAND_NAMES = 16,    /* changes names or subscriptions: no news to who does it */
 };
 
 /* What becomes of a literal that the client announces within a command. */
@@ -102,7 +103,8 @@ enum next imap_examine(struct call *call, struct args *args);
 enum next imap_unselect(struct call *call, struct args *args);
 enum next imap_close(struct call *call, struct args *args);
 enum next imap_check(struct call *call, struct args *args);
-/* cmd_idle.c */
+/* cmd_idle.c, notify/command.c */
+enum next imap_notify(struct call *call, struct args *args);
 enum next imap_idle(struct call *call, struct args *args);
 /* append/commands.c */
 enum next imap_append(struct call *call, struct args *args);

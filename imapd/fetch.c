@@ -284,10 +284,30 @@ static void abandon(struct call *call)
     fetch_free(client_of(call)->work);
 }
 
+static enum next finish_unasked(struct call *call, struct fetch *fetch, const struct error *err)
+{
+    struct client *client = client_of(call);
+    bool broken = err != NULL && fetch->inside;
+    enum next (*then)(struct call *) = fetch->then;
+
+    client->resume = then;
+    client->abandon = NULL;
+    client->work = NULL;
+    fetch_free(fetch);
+    if (err != NULL)
+        log_failure(&call->log, err);
+    if (broken)
+        return NEXT_CLOSE;
+    call->why = WHY_INPUT; /* there may be some that came meanwhile */
+    return then != NULL ? then(call) : NEXT_COMMAND;
+}
+
 static enum next finish(struct call *call, struct fetch *fetch, const struct error *err)
 {
     bool inside = fetch->inside, missed = fetch->missed, unknown_cte = fetch->unknown_cte;
 
+    if (fetch->unasked)
+        return finish_unasked(call, fetch, err);
     client_of(call)->abandon = NULL;
     client_of(call)->work = NULL;
     fetch_free(fetch);
@@ -362,6 +382,26 @@ enum next imap_fetch(struct call *call, struct args *args)
         pick_page(fetch);
     if (!prepare(fetch, &set, &err))
         return finish(call, fetch, &err);
+    client->work = fetch;
+    client->abandon = abandon;
+    return go_on(call);
+}
+
+enum next fetch_tell(struct call *call, struct args *items, struct uidset *uids)
+{
+    struct client *client = client_of(call);
+    struct fetch *fetch = ARENA_NEW(&call->arena, struct fetch);
+
+    fetch->call = call;
+    fetch->client = client;
+    fetch->unasked = true;
+    fetch->then = client->resume;
+    fetch->uids = *uids;
+    *uids = (struct uidset){ 0 };
+    if (!fetch_take_items(fetch, items)) /* modes that were enabled since forbid it */
+        return finish_unasked(call, fetch, NULL);
+    if (!client->uidonly && (client->condstore || client->rev2))
+        fetch_add_item(fetch, "UID");
     client->work = fetch;
     client->abandon = abandon;
     return go_on(call);

@@ -88,6 +88,9 @@ struct fetch {
     const struct mime_part *tree;
     bool missed;      /* a message was gone already: EXPUNGEISSUED */
     bool unknown_cte; /* a part is encoded in a way that nobody knows: UNKNOWN-CTE */
+
+    bool unasked; /* it is no command: `then` is what was in hand before, or NULL */
+    enum next (*then)(struct call *call);
 };
 
 /* fetch-att, or ALL, FAST, FULL, or a list of items. Adds FETCH's own needs. */
@@ -107,3 +110,7 @@ enum fetch_result fetch_write_binary(struct fetch *fetch, const struct fetch_ite
                                      size_t index, struct error *err);
 enum fetch_result fetch_write_binary_size(struct fetch *fetch, const struct fetch_item *item,
                                           size_t index, struct error *err);
+
+/* Tells items of messages that are new, without a command or within IDLE; goes on by
+ * client->resume. Takes `uids`. Ends with NEXT_COMMAND, or by what was in hand before. */
+enum next fetch_tell(struct call *call, struct args *items, struct uidset *uids);

@@ -1,6 +1,7 @@
 /* metadata.c - see metadata.h. */
 #include "imapd/metadata.h"
 #include "imapd/args.h"
+#include "imapd/notify/notify.h"
 #include "imapd/reply.h"
 #include "imapd/special_use.h"
 
@@ -192,6 +193,7 @@ static bool print_changed(struct call *call, const struct metadata_list *list, s
         if (!there && err->kind != ERROR_NOT_FOUND)
             return false;
     }
+    there = there && notify_tells_metadata(client_of(call), mailbox);
     if (there) {
         buf_add_text(&call->out, "* METADATA ");
         reply_mailbox(client_of(call), &call->out, info.name);
@@ -213,7 +215,7 @@ bool metadata_news(struct call *call, struct error *err)
     struct metadata_list list;
     uint64_t now;
 
-    if (!client->metadata || client->account == NULL)
+    if (client->account == NULL || !notify_hears_metadata(client))
         return true;
     if (!metadata_changed(client->account, client->account_id, client->metadata_told, &call->arena,
                           &list, &now, err))

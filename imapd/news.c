@@ -4,6 +4,7 @@
  * EXPUNGE first, then EXISTS and RECENT, then FETCH with the numbers that hold by then.
  */
 #include "imapd/command.h"
+#include "imapd/notify/notify.h"
 #include "imapd/place.h"
 #include "imapd/reply.h"
 #include "imapd/view/snapshot.h"
@@ -71,7 +72,8 @@ void reply_fetch_begin(struct call *call, size_t index)
 /* Beside flags: RFC 7162 section 3.2.4, RFC 9051 section 7.5.2. UIDFETCH has it in front. */
 static bool wants_uid(const struct client *client)
 {
-    return !client->uidonly && (client->uid || client->condstore || client->rev2);
+    return !client->uidonly && (client->uid || client->condstore || client->rev2 ||
+                                client->notify != NULL); /* RFC 5465 section 5.1 */
 }
 
 void reply_fetch_flags(struct call *call, size_t index)
@@ -127,7 +129,7 @@ void reply_news(struct call *call, const struct view_news *news)
             reply_untagged(call, "%zu RECENT", view_count_recent(&client->view));
     }
     tell_keywords(call);
-    for (size_t i = 0; i < news->n_changed; i++)
+    for (size_t i = 0; notify_tells_flags(client) && i < news->n_changed; i++)
         reply_fetch_flags(call, news->changed[i]);
 }
 
@@ -167,7 +169,10 @@ bool reply_sync(struct call *call, bool may_expunge, struct error *err)
     struct client *client = client_of(call);
     struct view *view = &client->view;
     bool was_held = view->gone.count > 0;
+    uint32_t uidnext = view->uidnext;
 
+    if (!notify_tells_selected(client))
+        return true;
     if (client->rights_changed) /* RFC 4314 section 5.1.1 */
         reply_permanent_flags(call);
     if (!view_changes_read(client->selected, view->mailbox, view->modseq, &changes, err) ||
@@ -178,6 +183,8 @@ bool reply_sync(struct call *call, bool may_expunge, struct error *err)
     if (news.grown && !claim_recent(call, err))
         return false;
     reply_news(call, &news);
+    if (news.grown)
+        notify_note_new(client, uidnext);
     tell_held_modseq(call, was_held);
     return true;
 }

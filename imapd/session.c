@@ -4,6 +4,7 @@
 #include "imapd/capability.h"
 #include "imapd/client.h"
 #include "imapd/command.h"
+#include "imapd/notify/notify.h"
 #include "imapd/place.h"
 #include "imapd/reply.h"
 
@@ -71,6 +72,7 @@ static void close_client(struct call *call)
     if (client->sink != NULL)
         client->sink->drop(call);
     login_free(&client->login);
+    notify_free(&client->notify);
     view_free(&client->view);
     keywords_free(&client->keywords);
     input_free(&client->input);
@@ -83,6 +85,20 @@ static enum next greet(struct call *call)
     capability_print(call, &call->out);
     buf_add_text(&call->out, "] Postane is ready\r\n");
     return NEXT_COMMAND;
+}
+
+static enum next run_command(struct call *call, struct args *args)
+{
+    const struct command *command = client_of(call)->command;
+    bool names = (command->flags & COMMAND_NAMES) != 0;
+    enum next next;
+
+    if (names)
+        notify_before_change(call);
+    next = command->run(call, args);
+    if (names)
+        notify_after_change(call);
+    return next;
 }
 
 static enum next dispatch(struct call *call)
@@ -104,7 +120,7 @@ static enum next dispatch(struct call *call)
         return reply_syntax(call, &args);
     if (client->input.nul)
         return reply_bad(call, "NUL is not allowed");
-    return client->command->run(call, &args);
+    return run_command(call, &args);
 }
 
 static enum next take_command(struct call *call)
@@ -131,6 +147,11 @@ static enum next lose_account(struct call *call, const struct error *err)
     return reply_bye(call, reply_error_code(err->kind), "Account cannot be opened");
 }
 
+static enum next wait_for_command(struct call *call)
+{
+    return NEXT_COMMAND;
+}
+
 static enum next go_on(struct call *call)
 {
     struct client *client = client_of(call);
@@ -141,7 +162,12 @@ static enum next go_on(struct call *call)
         return lose_account(call, &err);
     if (!may_go_on(client))
         return reply_bye(call, "NOPERM", "Selected mailbox is not shared any more");
-    next = client->resume != NULL ? client->resume(call) : take_command(call);
+    if (client->resume != NULL)
+        next = client->resume(call);
+    else
+        next = call->why == WHY_NOTICE ? notify_hear(call) : take_command(call);
+    if (next == NEXT_COMMAND && client->notify != NULL && client->resume == NULL)
+        next = notify_tell_pending(call, wait_for_command);
     client->account = client->selected = NULL;
     return client->state == CLIENT_LOGOUT ? NEXT_CLOSE : next;
 }

@@ -12,6 +12,7 @@ A dialogue is a text file. Blank lines and lines starting with # are left out.
     DEFLATE            from here both directions are compressed (COMPRESS of IMAP)
     CLEAR              from here they are not
     END                the server hangs up
+    AS name            what follows is said on another connection; ON opens it the first time
     WHOLE              not to be played byte by byte: what comes in one packet matters
 
 A named group of an S~ or S*, (?P<name>...), is {name} in what follows. Also
@@ -33,7 +34,7 @@ def parse(path):
     for line in path.read_text().splitlines():
         if not line or line.startswith("#"):
             continue
-        match = re.fullmatch(r"(C:|C\||S:|S~|S\*|ON|TLS|DEFLATE|CLEAR|END|WHOLE) ?(.*)", line)
+        match = re.fullmatch(r"(C:|C\||S:|S~|S\*|ON|TLS|DEFLATE|CLEAR|END|WHOLE|AS) ?(.*)", line)
         assert match, f"{path.name}: what is this? {line}"
         steps.append(match.groups())
     return steps
@@ -55,6 +56,7 @@ class Player:
         self.socket = self.stream = None
         self.packer = self.unpacker = None
         self.unpacked = b""
+        self.name, self.others = "", {}
 
     def fill_in(self, text, quote=lambda value: value):
         for word, value in self.words.items():
@@ -74,6 +76,11 @@ class Player:
     def start_tls(self):
         self.socket = self.server.tls.wrap_socket(self.socket, server_hostname="localhost")
         self.stream = self.socket.makefile("rb")
+
+    def change_to(self, name):
+        self.others[self.name] = self.socket, self.stream
+        self.name = name
+        self.socket, self.stream = self.others.pop(name, (None, None))
 
     def send(self, data):
         if self.packer is not None:
@@ -145,6 +152,8 @@ class Player:
             self.learn(match)
         elif keyword == "END":
             self.expect_end()
+        elif keyword == "AS":
+            self.change_to(text)
 
     def play(self, path):
         try:
@@ -155,5 +164,6 @@ class Player:
                     raise AssertionError(f"{path.name}, step {number} ({keyword} {text}): "
                                          f"{error}") from None
         finally:
-            if self.socket is not None:
-                self.socket.close()
+            for connection, _ in [(self.socket, None), *self.others.values()]:
+                if connection is not None:
+                    connection.close()

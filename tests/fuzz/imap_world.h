@@ -38,9 +38,9 @@ static inline void world_open(struct world *world)
         "Date: 1 Jan 2024 00:00:00 +0000\r\nSubject: =?x?Q?a?= b\r\n c\r\n\r\n\xff text\r\n");
 }
 
-/* One command with its arguments from the input, in a session of its own. */
-static inline void world_say(struct world *world, const char *command, const uint8_t *data,
-                             size_t size)
+/* One command with its arguments from the input, in a session of its own, which goes on. */
+static inline void world_begin(struct world *world, const char *command, const uint8_t *data,
+                               size_t size)
 {
     AUTO(buf_free) struct buf input = { 0 };
 
@@ -58,5 +58,11 @@ static inline void world_say(struct world *world, const char *command, const uin
     rig_start(&world->rig, &imap_protocol, &world->imap);
     rig_say(&world->rig, "0 LOGIN bob secret\r\n0 ENABLE QRESYNC\r\n0 SELECT INBOX\r\n");
     rig_say_bytes(&world->rig, buf_slice(&input));
+}
+
+static inline void world_say(struct world *world, const char *command, const uint8_t *data,
+                             size_t size)
+{
+    world_begin(world, command, data, size);
     rig_stop(&world->rig);
 }

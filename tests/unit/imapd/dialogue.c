@@ -85,9 +85,9 @@ void dialogue_expect(struct rig *rig, const char *input, const char *pattern, bo
 {
     if (bytewise)
         say_bytewise(rig, input);
-    else
+    else if (input != NULL)
         rig_say(rig, input);
     if (!text_matches(slice_of(pattern), slice_of(rig_text(rig))))
-        fail_msg("%s:%d: said\n%.300s\nexpected\n%s\ngot\n%.3000s", file, line, input, pattern,
-                 rig_text(rig));
+        fail_msg("%s:%d: said\n%.300s\nexpected\n%s\ngot\n%.3000s", file, line,
+                 input != NULL ? input : "nothing", pattern, rig_text(rig));
 }

@@ -26,7 +26,7 @@ void dialogue_login(struct dialogue *dialogue, struct rig *rig);
 
 /* Says `input`; the answer must match `pattern`, where "*" at the end of a pattern's line stands
  * for the rest of the line, and a line "..." for any lines. With `bytewise` it is said byte by
- * byte. */
+ * byte. With NULL nothing is said: what was answered last is looked at. */
 void dialogue_expect(struct rig *rig, const char *input, const char *pattern, bool bytewise,
                      const char *file, int line);
 
