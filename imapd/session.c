@@ -147,6 +147,18 @@ static enum next lose_account(struct call *call, const struct error *err)
     return reply_bye(call, reply_error_code(err->kind), "Account cannot be opened");
 }
 
+/* Notices of another account's mailbox, while it is selected. */
+static void watch_selected(struct call *call)
+{
+    struct client *client = client_of(call);
+    bool other = client->state == CLIENT_SELECTED && client->selected_id != client->account_id;
+    uint64_t watched = other ? client->selected_id : 0;
+
+    if (watched != client->watched)
+        call_watch(call, &watched, watched != 0 ? 1 : 0);
+    client->watched = watched;
+}
+
 static enum next wait_for_command(struct call *call)
 {
     return NEXT_COMMAND;
@@ -168,6 +180,7 @@ static enum next go_on(struct call *call)
         next = call->why == WHY_NOTICE ? notify_hear(call) : take_command(call);
     if (next == NEXT_COMMAND && client->notify != NULL && client->resume == NULL)
         next = notify_tell_pending(call, wait_for_command);
+    watch_selected(call);
     client->account = client->selected = NULL;
     return client->state == CLIENT_LOGOUT ? NEXT_CLOSE : next;
 }
