@@ -60,6 +60,7 @@ static const struct {
     { "METADATA-SERVER", false },
     { "LIST-METADATA", false },
     { "LANGUAGE", true },
+    { "URLAUTH", false },
 };
 
 static const enum sasl_mechanism mechanisms[] = { SASL_SCRAM_SHA_256_PLUS, SASL_SCRAM_SHA_256,

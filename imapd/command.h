@@ -106,6 +106,10 @@ enum next imap_check(struct call *call, struct args *args);
 /* cmd_idle.c, notify/command.c */
 enum next imap_notify(struct call *call, struct args *args);
 enum next imap_idle(struct call *call, struct args *args);
+/* cmd_urlauth.c */
+enum next imap_genurlauth(struct call *call, struct args *args);
+enum next imap_urlfetch(struct call *call, struct args *args);
+enum next imap_resetkey(struct call *call, struct args *args);
 /* append/commands.c */
 enum next imap_append(struct call *call, struct args *args);
 enum next imap_replace(struct call *call, struct args *args); /* append/replace.c */

@@ -72,7 +72,11 @@ static const char schema_3[] =
 
 static const char schema_4[] = "ALTER TABLE cache ADD COLUMN sort_keys BLOB NOT NULL DEFAULT x''";
 
-const char *const account_schema[] = { schema_1, schema_2, schema_3, schema_4 };
+/* Mailbox access keys (RFC 4467 section 5). */
+static const char schema_5[] =
+    "CREATE TABLE url_key(mailbox INTEGER PRIMARY KEY, key BLOB NOT NULL);";
+
+const char *const account_schema[] = { schema_1, schema_2, schema_3, schema_4, schema_5 };
 const size_t account_schema_version = COUNT_OF(account_schema);
 
 #define MAILBOX_INFO                                                                               \
@@ -219,6 +223,10 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
                             " ORDER BY modseq DESC LIMIT 1 OFFSET ?",
     [SQL_TOMBSTONE_TRIM] = "DELETE FROM expunged WHERE mailbox = ? AND modseq <= ?",
     [SQL_FLOOR_RAISE] = "UPDATE mailbox SET vanished_floor = max(vanished_floor, ?) WHERE id = ?",
+
+    [SQL_URL_KEY] = "SELECT key FROM url_key WHERE mailbox = ?",
+    [SQL_URL_KEY_ADD] = "INSERT OR IGNORE INTO url_key VALUES(?, ?)",
+    [SQL_URL_KEY_DROP] = "DELETE FROM url_key WHERE mailbox = ?1 OR ?1 = 0",
 
     [SQL_CHECK_INTEGRITY] = "PRAGMA integrity_check(20)",
     [SQL_CHECK_COUNTERS] =

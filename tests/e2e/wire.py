@@ -16,7 +16,8 @@ A dialogue is a text file. Blank lines and lines starting with # are left out.
     WHOLE              not to be played byte by byte: what comes in one packet matters
 
 A named group of an S~ or S*, (?P<name>...), is {name} in what follows. Also
-{user}, {pass}, {plain} (the SASL PLAIN response in base64) stand for the account of the test.
+{user}, {url} (the same as part of a URL), {pass}, {plain} (the SASL PLAIN response in base64)
+stand for the account of the test.
 """
 import base64
 import re
@@ -52,7 +53,8 @@ class Player:
         """`split`: send every byte by itself."""
         self.server, self.split = server, split
         plain = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
-        self.words = {"{user}": user, "{pass}": password, "{plain}": plain}
+        self.words = {"{user}": user, "{url}": user.replace("@", "%40"), "{pass}": password,
+                      "{plain}": plain}
         self.socket = self.stream = None
         self.packer = self.unpacker = None
         self.unpacked = b""
