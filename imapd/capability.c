@@ -43,6 +43,7 @@ static const struct {
     { "WITHIN", false },
     { "PARTIAL", false },
     { "FILTERS", false },
+    { "CONTEXT=SEARCH", false },
     { "MULTISEARCH", false },
     { "SEARCH=FUZZY", false },
     { "I18NLEVEL=1", false },

@@ -23,6 +23,7 @@
 struct args;
 struct command;
 struct literal_sink;
+struct search_context;
 struct notify;
 
 /* The daemon: read-only once sessions run. */
@@ -79,6 +80,7 @@ struct client {
     bool rights_changed;      /* since PERMANENTFLAGS was told */
     struct keywords keywords; /* of the account whose mailbox was selected last */
     struct view view;         /* in state SELECTED */
+    struct search_context *contexts; /* searches of it that are kept up to date */
 
     struct input input;
     const struct command *command; /* the command in hand; NULL between commands */

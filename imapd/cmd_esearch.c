@@ -14,6 +14,7 @@
 #include "imapd/place.h"
 #include "imapd/reply.h"
 #include "imapd/search_call.h"
+#include "imapd/search_context.h"
 #include "imapd/search_run.h"
 #include "imapd/view/snapshot.h"
 
@@ -24,7 +25,8 @@ struct esearch {
     size_t next;   /* of the names */
 
     struct search_return ret;
-    struct search_program program; /* runs have copies */
+    struct search_context *context; /* with UPDATE, of the selected mailbox alone */
+    struct search_program program;  /* runs have copies */
     struct search_run run;
     bool running;
 
@@ -75,7 +77,10 @@ static void close_mailbox(struct esearch *esearch)
 
 static void abandon(struct call *call)
 {
-    close_mailbox(client_of(call)->work);
+    struct esearch *esearch = client_of(call)->work;
+
+    close_mailbox(esearch);
+    search_context_free(&esearch->context);
 }
 
 static void print_place(struct call *call, const struct esearch *esearch, struct slice name,
@@ -100,11 +105,11 @@ static void tell(struct call *call, struct esearch *esearch, struct slice name)
     };
 
     search_return_save(client_of(call), &esearch->ret, &result);
-    if (result.n_found == 0)
-        return;
     print_place(call, esearch, name, &place);
     result.place = buf_text(&place);
-    search_return_tell(call, &esearch->ret, &result);
+    if (result.n_found > 0)
+        search_return_tell(call, &esearch->ret, &result);
+    search_context_keep(call, &esearch->context, &esearch->run, NULL, result.place);
 }
 
 /* As its client knows it; "" when it is not there any more. */
@@ -226,6 +231,7 @@ static enum next finish(struct call *call, struct esearch *esearch, const struct
     client_of(call)->work = NULL;
     client_of(call)->abandon = NULL;
     close_mailbox(esearch);
+    search_context_free(&esearch->context);
     if (err == NULL)
         return reply_ok(call, "ESEARCH completed");
     search_return_fail(client_of(call), &esearch->ret);
@@ -266,6 +272,14 @@ static enum next begin(struct call *call, struct esearch *esearch)
     return go_on(call);
 }
 
+static enum next refuse(struct call *call, struct esearch *esearch, const struct args *args)
+{
+    enum next next = search_call_refuse(call, &esearch->program, &esearch->ret, args);
+
+    search_context_free(&esearch->context);
+    return next;
+}
+
 /* esearch = "ESEARCH" [SP esearch-source-opts] [SP search-return-opts] SP search-program */
 enum next imap_esearch(struct call *call, struct args *args)
 {
@@ -276,9 +290,10 @@ enum next imap_esearch(struct call *call, struct args *args)
     search_call_prepare(call, &esearch->program);
     if (!args_space(args) || !take_source(args, esearch) ||
         !search_return_take(args, client, &esearch->ret) || !check_source(args, client, esearch) ||
+        !search_context_want(call, args, &esearch->ret, &esearch->context) ||
         !search_take_charset(args, &esearch->program) || !search_parse(args, &esearch->program) ||
         !search_call_check(args, &esearch->ret, &esearch->program))
-        return search_call_refuse(call, &esearch->program, &esearch->ret, args);
+        return refuse(call, esearch, args);
     esearch->ret.extended = true;
     if (esearch->ret.options == 0)
         esearch->ret.options = RETURN_ALL;

@@ -4,6 +4,7 @@
 #include "imapd/metadata.h"
 #include "imapd/notify/notify.h"
 #include "imapd/reply.h"
+#include "imapd/search_context.h"
 
 #define DONE_MAX 64
 
@@ -15,6 +16,8 @@ static enum next wait_for_done(struct call *call)
 
     switch (input_line(call, DONE_MAX, &line, &len)) {
     case PARSE_MORE:
+        if (search_contexts_wait(client_of(call)))
+            return NEXT_AGAIN;
         arena_free(&call->arena); /* it may wait for long, and nothing in it is needed any more */
         return NEXT_NOTICE;
     case PARSE_BAD:

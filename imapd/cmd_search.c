@@ -10,11 +10,13 @@
 #include "imapd/condstore.h"
 #include "imapd/reply.h"
 #include "imapd/search_call.h"
+#include "imapd/search_context.h"
 #include "imapd/search_run.h"
 
 struct search {
     struct search_run run;
     struct search_return ret;
+    struct search_context *context; /* with UPDATE */
 };
 
 static void abandon(struct call *call)
@@ -22,9 +24,10 @@ static void abandon(struct call *call)
     struct search *search = client_of(call)->work;
 
     search_run_free(&search->run);
+    search_context_free(&search->context);
 }
 
-static void tell(struct call *call, const struct search *search)
+static void tell(struct call *call, struct search *search)
 {
     struct search_result result = {
         .name = "SEARCH",
@@ -38,6 +41,7 @@ static void tell(struct call *call, const struct search *search)
 
     search_return_save(client_of(call), &search->ret, &result);
     search_return_tell(call, &search->ret, &result);
+    search_context_keep(call, &search->context, &search->run, NULL, NULL);
 }
 
 static enum next finish(struct call *call, struct search *search, const struct error *err)
@@ -49,6 +53,7 @@ static enum next finish(struct call *call, struct search *search, const struct e
     else
         search_return_fail(client_of(call), &search->ret);
     search_run_free(&search->run);
+    search_context_free(&search->context);
     return err != NULL ? reply_error(call, err) : reply_ok(call, "SEARCH completed");
 }
 
@@ -72,8 +77,11 @@ static enum next go_on(struct call *call)
 
 static enum next refuse(struct call *call, struct search *search, const struct args *args)
 {
+    enum next next = search_call_refuse(call, &search->run.program, &search->ret, args);
+
     search_free(&search->run.program);
-    return search_call_refuse(call, &search->run.program, &search->ret, args);
+    search_context_free(&search->context);
+    return next;
 }
 
 enum next imap_search(struct call *call, struct args *args)
@@ -87,11 +95,13 @@ enum next imap_search(struct call *call, struct args *args)
 
     search_call_prepare(call, program);
     if (!args_space(args) || !search_return_take(args, client, &search->ret) ||
+        !search_context_want(call, args, &search->ret, &search->context) ||
         !search_take_charset(args, program) || !search_parse(args, program) ||
         !search_call_check(args, &search->ret, program))
         return refuse(call, search, args);
     if (!search_bind(program, where.view, where.keywords)) {
         search_run_free(&search->run);
+        search_context_free(&search->context);
         return search_call_bad_number(call);
     }
     client->keeps_seq = program->has_seqs; /* RFC 7162 section 3.2.10.2 */

@@ -74,6 +74,7 @@ static const struct command commands[] = {
     { "LISTRIGHTS", imap_listrights, KNOWN, 0, NULL },
     { "MYRIGHTS", imap_myrights, KNOWN, 0, NULL },
     { "LANGUAGE", imap_language, ANY, 0, NULL },
+    { "CANCELUPDATE", imap_cancelupdate, SELECTED, 0, NULL },
     { "ESEARCH", imap_esearch, KNOWN, HAS_UID, NULL },
     { "COMPARATOR", imap_comparator, KNOWN, 0, NULL },
     { "APPEND", imap_append, KNOWN, 0, &append_sink },

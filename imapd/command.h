@@ -117,6 +117,7 @@ extern const struct literal_sink append_sink;                 /* append/sink.c *
 /* fetch.c, search.c, cmd_store.c, cmd_copy.c, expunge.c: client->uid tells the UID form. */
 enum next imap_fetch(struct call *call, struct args *args);
 enum next imap_search(struct call *call, struct args *args);
+enum next imap_cancelupdate(struct call *call, struct args *args);
 enum next imap_esearch(struct call *call, struct args *args);
 enum next imap_comparator(struct call *call, struct args *args);
 /* sort/ */

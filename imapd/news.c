@@ -7,6 +7,7 @@
 #include "imapd/notify/notify.h"
 #include "imapd/place.h"
 #include "imapd/reply.h"
+#include "imapd/search_context.h"
 #include "imapd/view/snapshot.h"
 
 bool reply_may_expunge(const struct client *client)
@@ -122,6 +123,7 @@ void reply_news(struct call *call, const struct view_news *news)
 {
     struct client *client = client_of(call);
 
+    search_contexts_expunged(call, news);
     tell_expunged(call, news);
     if (news->grown) {
         reply_untagged(call, "%zu EXISTS", client->view.count);
@@ -183,6 +185,7 @@ bool reply_sync(struct call *call, bool may_expunge, struct error *err)
     if (news.grown && !claim_recent(call, err))
         return false;
     reply_news(call, &news);
+    search_contexts_changed(call);
     if (news.grown)
         notify_note_new(client, uidnext);
     tell_held_modseq(call, was_held);

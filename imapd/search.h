@@ -85,6 +85,10 @@ bool search_parse(struct args *args, struct search_program *program);
  * False: a sequence number that is not there (BAD). Free with search_free(). */
 bool search_bind(struct search_program *program, const struct view *view,
                  const struct keywords *keywords) MUST_CHECK;
+/* The same at a later time, for a program that is bound: message numbers and "$" stay what they
+ * were (RFC 5267 section 4.3). */
+void search_rebind(struct search_program *program, const struct view *view,
+                   const struct keywords *keywords);
 void search_free(struct search_program *program);
 
 /* SEARCH_OPEN although the message is there: *data->left is used up. The nodes keep what they know

@@ -327,23 +327,38 @@ static void forget(struct search_node *node)
         forget(child);
 }
 
-bool search_bind(struct search_program *program, const struct view *view,
-                 const struct keywords *keywords)
+static bool bind(struct search_program *program, const struct view *view,
+                 const struct keywords *keywords, bool again)
 {
     int64_t now_s = time_ms() / 1000;
 
     forget(program->root);
     for (size_t i = 0; i < program->n_bound; i++) {
         struct search_node *node = program->bound[i];
+        bool stays = again && (node->kind == &search_kind_set || node->set.saved);
 
         if (node->kind->argument == ARG_KEYWORD)
             node->number = keywords_mask(keywords, node->keyword);
         else if (node->kind->argument == ARG_INTERVAL)
             node->number = (uint64_t)(now_s - node->seconds);
-        else if (!bind_uids(node, view, program->lenient))
+        else if (!stays && !bind_uids(node, view, program->lenient))
             return false;
     }
     return true;
+}
+
+bool search_bind(struct search_program *program, const struct view *view,
+                 const struct keywords *keywords)
+{
+    return bind(program, view, keywords, false);
+}
+
+void search_rebind(struct search_program *program, const struct view *view,
+                   const struct keywords *keywords)
+{
+    bool bound = bind(program, view, keywords, true);
+
+    (void)bound; /* only sets of numbers can fail, and those stay */
 }
 
 void search_free(struct search_program *program)

@@ -57,24 +57,40 @@ static struct search_data data_of(struct search_run *run, size_t index)
         struct search_data){ .view = run->where.view, .index = index, .scratch = &run->scratch };
 }
 
+static bool next_index(struct search_run *run, size_t *index_out)
+{
+    const struct search_where *where = &run->where;
+
+    if (where->among != NULL) {
+        if (view_next(where->view, where->among, &run->walk, index_out))
+            return true;
+        run->next = where->view->count;
+    }
+    if (run->next == where->view->count)
+        return false;
+    *index_out = run->next++;
+    return true;
+}
+
 /* The first look, at the view only. */
 static void look_at_view(struct search_run *run, size_t count)
 {
     const struct view *view = run->where.view;
+    size_t index;
 
     run->n_open = 0;
-    for (size_t end = run->next + count; run->next < end; run->next++) {
-        struct search_data data = data_of(run, run->next);
+    for (; count > 0 && next_index(run, &index); count--) {
+        struct search_data data = data_of(run, index);
 
-        if (view->gone.count > 0 && uidset_has(&view->gone, view_uid(view, run->next)))
+        if (view->gone.count > 0 && uidset_has(&view->gone, view_uid(view, index)))
             continue;
         switch (search_evaluate(run->program.root, &data)) {
         case SEARCH_YES:
-            add_found(run, run->next);
+            add_found(run, index);
             break;
         case SEARCH_OPEN:
-            run->msgs[run->n_open] = view_msg(view, run->next);
-            run->open[run->n_open++] = run->next;
+            run->msgs[run->n_open] = view_msg(view, index);
+            run->open[run->n_open++] = index;
             break;
         case SEARCH_NO:
             break;

@@ -20,12 +20,14 @@ struct search_where {
     const struct view *view;
     const struct keywords *keywords;
     const struct settings *settings;
+    const struct uidset *among; /* UIDs to look at; NULL: all */
 };
 
 struct search_run {
     struct search_program program; /* parsed and bound before the start */
     struct search_where where;
-    size_t next; /* index in the view */
+    size_t next; /* index in the view; with `among` it is the view's end once all were looked at */
+    struct view_walk walk; /* with `among` */
 
     uint32_t *found; /* indexes; ascending once the run is done */
     size_t n_found, room;

@@ -7,6 +7,7 @@
 #include "imapd/notify/notify.h"
 #include "imapd/place.h"
 #include "imapd/reply.h"
+#include "imapd/search_context.h"
 
 #include <stdlib.h>
 
@@ -47,6 +48,7 @@ static bool may_go_on(const struct client *client)
 
 void client_unselect(struct client *client)
 {
+    search_contexts_free(client);
     view_free(&client->view);
     client->memo.msg = client->binary.msg = 0; /* numbers of another account may come next */
     client->selected = NULL;
@@ -73,6 +75,7 @@ static void close_client(struct call *call)
         client->sink->drop(call);
     login_free(&client->login);
     notify_free(&client->notify);
+    search_contexts_free(client);
     view_free(&client->view);
     keywords_free(&client->keywords);
     input_free(&client->input);

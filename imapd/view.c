@@ -61,6 +61,8 @@ void view_set(struct view *view, size_t index, uint64_t flags, uint64_t modseq)
 {
     if (view_flags(view, index) != flags || view_modseq(view, index) != modseq)
         table_set(&view->table, index, flags, modseq);
+    if (view->watched)
+        uidset_add(&view->touched, view_uid(view, index), view_uid(view, index));
 }
 
 static void take_out(struct view *view, const uint32_t *indexes, size_t count)
@@ -170,15 +172,19 @@ void view_apply(struct view *view, struct view_changes *changes, bool may_expung
 {
     bool was_held = view->gone.count > 0;
     size_t n_known;
+    uint32_t last;
 
     note_vanished(view, &changes->head.vanished);
     if (!was_held)
         view->held_modseq = view->modseq;
     if (may_expunge && view->gone.count > 0)
         view_remove(view, NULL, news);
+    last = view->count > 0 ? view_uid(view, view->count - 1) : 0;
     n_known = apply_known(view, changes, news);
     news->grown = n_known < changes->mails.count;
     apply_new(view, changes, n_known);
+    if (view->watched && news->grown)
+        uidset_add(&view->touched, last + 1, view_uid(view, view->count - 1));
     view->uidvalidity = changes->head.uidvalidity;
     view->uidnext = changes->head.uidnext;
     view->modseq = changes->head.modseq;
@@ -273,5 +279,6 @@ void view_free(struct view *view)
     uidset_free(&view->gone);
     uidset_free(&view->recent);
     uidset_free(&view->saved);
+    uidset_free(&view->touched);
     *view = (struct view){ 0 };
 }

@@ -28,6 +28,9 @@ struct view {
     uint64_t held_modseq; /* the client may know all up to here, but not `gone` */
     struct uidset recent; /* \Recent; may name UIDs that are not there */
     struct uidset saved;  /* "$", RFC 5182 */
+
+    bool watched;          /* collect what changes: searches are kept up to date */
+    struct uidset touched; /* messages that changed or came; may name UIDs that are not there */
 };
 
 /* What changed in the store since view->modseq. */

@@ -483,14 +483,47 @@ static void test_turns(void **state)
     assert_in_range(turns, 8, 30);
 }
 
+/* RETURN (UPDATE), RFC 5267 section 4.3: what other sessions do; in IDLE too. */
+static void test_context(void **state)
+{
+    EXPECT(A, "u UID SEARCH RETURN (UPDATE) BODY tomorrow UNFLAGGED\r\n",
+           "* ESEARCH (TAG \"u\") UID\nu OK *\n");
+    EXPECT(A, "v SEARCH RETURN (UPDATE COUNT) DELETED\r\n",
+           "* ESEARCH (TAG \"v\") COUNT 1\nv OK *\n");
+    EXPECT(B, "b STORE 1 FLAGS.SILENT (\\Flagged)\r\n", "...\nb OK *\n");
+    EXPECT(A, "a NOOP\r\n", "* 1 FETCH *\n* ESEARCH (TAG \"u\") UID REMOVEFROM (0 1)\na OK *\n");
+    EXPECT(A, "a IDLE\r\n", "+ *\n");
+    rig_append(A, A->bob, "INBOX", messages[0]);
+    rig_event(A, WHY_NOTICE);
+    EXPECT(A, NULL, "* 5 EXISTS\n* 2 RECENT\n* ESEARCH (TAG \"u\") UID ADDTO (0 5)\n");
+}
+
+/* A thousand messages at once, of which few may be looked at in one go: all of them are told. */
+static void test_context_pieces(void **state)
+{
+    AUTO(buf_free) struct buf input = { 0 };
+
+    EXPECT(A, "u UID SEARCH RETURN (UPDATE) UNFLAGGED UID 5:*\r\n",
+           "* ESEARCH (TAG \"u\") UID\nu OK *\n");
+    for (int i = 0; i < 1100; i++)
+        rig_append(A, A->bob, "INBOX", "Subject: many\r\n\r\nx\r\n");
+    EXPECT(A, "a NOOP\r\n",
+           "* 1104 EXISTS\n* 1101 RECENT\n* ESEARCH (TAG \"u\") UID ADDTO (0 5:504)\na OK *\n");
+    EXPECT(A, "a NOOP\r\n", "* ESEARCH (TAG \"u\") UID ADDTO (0 505:1004)\na OK *\n");
+    EXPECT(A, "a NOOP\r\n", "* ESEARCH (TAG \"u\") UID ADDTO (0 1005:1104)\na OK *\n");
+    EXPECT(A, "a NOOP\r\n", "a OK *\n");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_view_keys),      TEST(test_text_keys), TEST(test_charsets), TEST(test_syntax),
-        TEST(test_too_complex),    TEST(test_return),    TEST(test_saved),    TEST(test_modseq),
-        TEST(test_modseq_enables), TEST(test_expunge),   TEST(test_slices),   TEST(test_turns),
+        TEST(test_view_keys), TEST(test_text_keys),      TEST(test_charsets),
+        TEST(test_syntax),    TEST(test_too_complex),    TEST(test_return),
+        TEST(test_saved),     TEST(test_modseq),         TEST(test_modseq_enables),
+        TEST(test_expunge),   TEST(test_slices),         TEST(test_turns),
+        TEST(test_context),   TEST(test_context_pieces),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,62 @@
+/* search_context.h - searches whose results are kept up to date for the client: RETURN (UPDATE),
+ * RFC 5267 section 4.3.
+ *
+ *     search_context_want()   while parsing: may there be one more? The program then goes into its
+ *                             memory
+ *     search_context_keep()   the search is done: what it found is what the client knows
+ *     ...told when news are:
+ *     search_contexts_expunged()  REMOVEFROM, before EXPUNGE takes the numbers away
+ *     search_contexts_changed()   ADDTO and REMOVEFROM, behind EXISTS and FETCH
+ *
+ * Messages whose flags change, and new ones, are collected by the view (view->touched) and looked
+ * at again, a bounded amount each time; what is left waits for the next time.
+ *
+ * Lifetime: a context lives until CANCELUPDATE, or until the mailbox is left.
+ */
+#pragma once
+
+#include "imapd/search_return.h"
+#include "imapd/search_run.h"
+
+#define SEARCH_CONTEXTS_MAX     16  /* of one session */
+#define SEARCH_CONTEXT_KEYS_MAX 100 /* of one program, which runs again and again */
+
+/* The order of a context that is not the mailbox's (CONTEXT=SORT). Positions count from 1. */
+struct search_order {
+    /* Puts a message in its place. False: it cannot be read now, so it is left out. */
+    bool (*insert)(struct search_order *order, struct account *account, const struct view *view,
+                   size_t index, size_t *position_out);
+    size_t (*take_out)(struct search_order *order, uint32_t uid); /* where it was; 0: nowhere */
+    void (*free)(struct search_order *order);
+};
+
+struct search_context {
+    struct arena arena; /* all that the program points to */
+    struct slice tag;
+    char *place; /* for the correlator, as in struct search_result; NULL */
+    bool uid;
+    struct search_program program;
+    struct uidset matches; /* as the client knows them */
+    struct uidset pending; /* to be looked at */
+    struct search_order *order;
+    struct search_context *next;
+};
+
+/* With UPDATE among the options: *context_out is a new context, and `args` go on in its memory.
+ * NULL without UPDATE, and when there are too many, which the client is told (NOUPDATE). False: the
+ * tag is in use (BAD). */
+bool search_context_want(struct call *call, struct args *args, struct search_return *ret,
+                         struct search_context **context_out);
+
+/* Takes the run's program and results over and begins to watch; `order` may be NULL. Refuses, and
+ * says so, when the program is too costly. *context becomes NULL. */
+void search_context_keep(struct call *call, struct search_context **context, struct search_run *run,
+                         struct search_order *order, const char *place);
+void search_context_free(struct search_context **context);
+
+void search_contexts_expunged(struct call *call, const struct view_news *news);
+void search_contexts_changed(struct call *call);
+bool search_contexts_wait(const struct client *client); /* is there more to look at? */
+bool search_context_is(const struct client *client, struct slice tag);
+bool search_context_cancel(struct client *client, struct slice tag); /* false: no such */
+void search_contexts_free(struct client *client);
