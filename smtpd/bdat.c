@@ -43,8 +43,9 @@ enum next cmd_bdat(struct smtp *smtp, struct slice arguments)
 }
 
 /* Lines are checked as after DATA, unless BODY=BINARYMIME says that there are none. */
-static void add(struct transaction *mail, struct slice chunk)
+void bdat_add(struct smtp *smtp, struct slice chunk)
 {
+    struct transaction *mail = &smtp->mail;
     struct slice bytes;
 
     if (mail->letter->message.binary) {
@@ -70,21 +71,26 @@ static enum next finish(struct smtp *smtp)
     return accept_message(smtp);
 }
 
-static enum next end_of_chunk(struct smtp *smtp)
+enum next bdat_end_of_piece(struct smtp *smtp, bool is_last)
 {
-    struct transaction *mail = &smtp->mail;
-    const char *fault = accept_fault(&mail->content);
+    const char *fault = accept_fault(&smtp->mail.content);
 
     smtp->step = STEP_COMMAND;
-    if (mail->chunk_is_refused)
-        return refuse(smtp, smtp->phase == PHASE_MAIL ? "554 5.5.1 No valid recipients"
-                                                      : "503 5.5.1 MAIL and RCPT first");
-    if (mail->chunk_is_last)
+    if (is_last)
         return finish(smtp);
     if (fault != NULL)
         return refuse_chunk(smtp, fault);
     smtp->phase = PHASE_BDAT;
     return reply(smtp, "250 2.0.0 Ok");
+}
+
+static enum next end_of_chunk(struct smtp *smtp)
+{
+    if (!smtp->mail.chunk_is_refused)
+        return bdat_end_of_piece(smtp, smtp->mail.chunk_is_last);
+    smtp->step = STEP_COMMAND;
+    return refuse(smtp, smtp->phase == PHASE_MAIL ? "554 5.5.1 No valid recipients"
+                                                  : "503 5.5.1 MAIL and RCPT first");
 }
 
 enum next bdat_octets(struct smtp *smtp)
@@ -94,7 +100,7 @@ enum next bdat_octets(struct smtp *smtp)
     size_t len = (size_t)MIN(mail->chunk_left, input->len);
 
     if (!mail->chunk_is_refused)
-        add(mail, slice_make(input->data, len));
+        bdat_add(smtp, slice_make(input->data, len));
     buf_drop(input, len);
     mail->chunk_left -= len;
     return mail->chunk_left == 0 ? end_of_chunk(smtp) : NEXT_INPUT;

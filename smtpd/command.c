@@ -4,6 +4,7 @@
 #include "smtpd/accept.h"
 #include "smtpd/auth.h"
 #include "smtpd/bdat.h"
+#include "smtpd/burl.h"
 #include "smtpd/reply.h"
 #include "smtpd/transaction.h"
 
@@ -54,6 +55,7 @@ static void offer(struct smtp *smtp)
     if (smtp->call->secure)
         reply(smtp, "250-REQUIRETLS");
     auth_offer(smtp);
+    burl_offer(smtp);
     reply(smtp, "250-LIMITS RCPTMAX=%llu", (unsigned long long)settings->recipients);
     reply(smtp, "250 HELP");
 }
@@ -106,7 +108,7 @@ static enum next cmd_help(struct smtp *smtp, struct slice arguments)
     reply(smtp, "214-2.0.0 Postane. Commands:");
     reply(smtp, "214-2.0.0 %s MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT STARTTLS%s",
           smtp->service == SERVICE_LMTP ? "LHLO" : "HELO EHLO",
-          smtp->service == SERVICE_SUBMISSION ? " AUTH" : "");
+          smtp->service == SERVICE_SUBMISSION ? " AUTH BURL" : "");
     return reply(smtp, "214 2.0.0 See RFC 5321");
 }
 
@@ -140,7 +142,7 @@ static enum next cmd_wrong_phase(struct smtp *smtp, struct slice arguments)
     case PHASE_RCPT:
         return refuse(smtp, "503 5.5.1 Not within a mail transaction");
     case PHASE_BDAT:
-        return refuse(smtp, "503 5.5.1 Only BDAT or RSET between chunks");
+        return refuse(smtp, "503 5.5.1 Only BDAT, BURL or RSET between chunks");
     }
     abort();
 }
@@ -154,6 +156,7 @@ static const struct command commands[] = {
     { "MAIL", cmd_mail, SERVICE_ANY, PHASE_READY },
     { "RCPT", cmd_rcpt, SERVICE_ANY, PHASE_MAIL | PHASE_RCPT },
     { "DATA", cmd_data, SERVICE_ANY, PHASE_MAIL | PHASE_RCPT },
+    { "BURL", cmd_burl, SERVICE_SUBMISSION, PHASE_ANY },
     { "BDAT", cmd_bdat, SERVICE_ANY, PHASE_ANY },
     { "RSET", cmd_rset, SERVICE_ANY, PHASE_ANY },
     { "NOOP", cmd_noop, SERVICE_ANY, PHASE_ANY },

@@ -5,6 +5,7 @@
 #include "smtpd/allowance.h"
 #include "smtpd/auth.h"
 #include "smtpd/bdat.h"
+#include "smtpd/burl.h"
 #include "smtpd/command.h"
 #include "smtpd/milter/filter.h"
 #include "smtpd/proof/proof.h"
@@ -42,6 +43,7 @@ void smtp_close(struct call *call)
 void smtp_reset(struct smtp *smtp)
 {
     allowance_return(smtp);
+    burl_free(&smtp->mail.burl);
     filter_free(&smtp->mail.filter);
     proof_free(&smtp->mail.proof); /* looks into the content */
     content_free(&smtp->mail.content);
@@ -198,6 +200,8 @@ static enum next go_on(struct smtp *smtp)
         return accept_data(smtp);
     case STEP_CHUNK:
         return bdat_octets(smtp);
+    case STEP_BURL:
+        return burl_go_on(smtp);
     case STEP_REPEAT:
         return repeat(smtp);
     case STEP_STATIONS:

@@ -42,6 +42,7 @@ enum step {
     STEP_HASHED,   /* back from there */
     STEP_DATA,     /* message, up to its dot */
     STEP_CHUNK,    /* the octets of one BDAT */
+    STEP_BURL,     /* a message of ours is being read for BURL */
     STEP_REPEAT,   /* what a command waited for is there */
     STEP_STATIONS, /* what a station waited for is there: accept.h */
     STEP_COMMIT,   /* the queue has an answer */
@@ -70,6 +71,7 @@ struct transaction {
     struct seal_facts seal;  /* what the proof leaves, for a message that is forwarded */
     uint64_t chunk_left;
     bool chunk_is_last, chunk_is_refused;
+    struct burl *burl; /* one in hand; NULL */
     int64_t began_ms;
 };
 

@@ -221,3 +221,31 @@ def test_queue_commands(make_server):
         server.run("queue", "remove", number, "--yes")
         assert server.json("queue", "list") == []
         assert server.command("queue", "show", number).returncode == 1
+
+
+def test_draft_is_sent_from_where_it_lies(server, account, second_account):
+    """APPEND, GENURLAUTH, BURL (RFC 4467, 4468): 3 MB that the client sends once."""
+    header = f"From: {account}\r\nTo: {second_account}\r\nSubject: a long draft\r\n\r\n"
+    text = (header + "0123456789012345678901234567890123456789\r\n" * 75000).encode()
+    user = account.replace("@", "%40")
+    with server.imap(account) as imap:
+        imap.append("Drafts", r"(\Draft)", None, text)
+        imap.select("Drafts")
+        uid = imap.uid("SEARCH", "ALL")[1][0].decode()
+        imap.xatom("GENURLAUTH", f'"imap://{user}@{DOMAIN}/Drafts/;UID={uid};'
+                                 f'URLAUTH=submit+{user}"', "INTERNAL")
+        url = imap.untagged_responses["GENURLAUTH"][0].decode().strip('"')
+    with server.submission(account) as smtp:
+        smtp.ehlo()
+        assert smtp.esmtp_features["burl"].strip() == "imap"
+        smtp.mail(account)
+        smtp.rcpt(second_account)
+        assert smtp.docmd("BURL", f"{url} LAST")[0] == 250
+    message = only_message(server, second_account)
+    assert message["Subject"] == "a long draft" and message["Message-ID"]
+    assert len(message.get_payload()) == len(text) - len(header)
+    # Nobody else can use it.
+    with server.submission(second_account) as smtp:
+        smtp.mail(second_account)
+        smtp.rcpt(account)
+        assert smtp.docmd("BURL", f"{url} LAST")[0] == 554
