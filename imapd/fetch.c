@@ -157,6 +157,12 @@ static size_t keep_text(struct fetch *fetch, enum fetch_needs what, struct slice
     return text.len;
 }
 
+static unsigned parts_of(const struct fetch *fetch)
+{
+    return (fetch->needs & FETCH_NEEDS_CACHE) == FETCH_NEEDS_ENVELOPE ? CACHED_ENVELOPE
+                                                                      : CACHED_ALL;
+}
+
 static void keep_texts(const struct cached *cached, void *context)
 {
     struct fetch *fetch = context;
@@ -169,6 +175,8 @@ static void keep_texts(const struct cached *cached, void *context)
     kept->structure_len = keep_text(fetch, FETCH_NEEDS_STRUCTURE, cached->body_structure);
     kept->body_at = fetch->texts.len;
     kept->body_len = keep_text(fetch, FETCH_NEEDS_BODY, cached->body);
+    kept->preview_at = fetch->texts.len;
+    kept->preview_len = keep_text(fetch, FETCH_NEEDS_PREVIEW, cached->preview);
     kept->header_len = cached->header_len;
 }
 
@@ -189,7 +197,8 @@ static bool next_slice(struct fetch *fetch, struct error *err)
         fetch->slice[fetch->n_slice++] = index;
     }
     return fetch->n_slice == 0 || (fetch->needs & FETCH_NEEDS_CACHE) == 0 ||
-           account_cached(fetch->client->selected, msgs, fetch->n_slice, keep_texts, fetch, err);
+           account_summaries(fetch->client->selected, parts_of(fetch), msgs, fetch->n_slice,
+                             keep_texts, fetch, err);
 }
 
 static bool has_item(const struct fetch *fetch, const char *name)

@@ -100,6 +100,19 @@ static enum fetch_result write_body(struct fetch *fetch, const struct fetch_item
                       cached != NULL ? cached->body_len : 0);
 }
 
+/* RFC 8970: what was made when the message came, so LAZY makes no difference. */
+static enum fetch_result write_preview(struct fetch *fetch, const struct fetch_item *item,
+                                       size_t index, struct error *err)
+{
+    const struct fetch_cached *cached = cached_of(fetch, index);
+    struct slice preview = SLICE("");
+
+    if (cached != NULL)
+        preview = slice_part(buf_slice(&fetch->texts), cached->preview_at, cached->preview_len);
+    reply_string(&fetch->call->out, preview);
+    return FETCH_DONE;
+}
+
 /* Reads the message up to `len` bytes into fetch->bytes. False with ERROR_NOT_FOUND: it is gone. */
 static bool load(struct fetch *fetch, size_t index, uint64_t len, struct error *err)
 {
@@ -296,6 +309,7 @@ static const struct fetch_kind kinds[] = {
     { "INTERNALDATE", "INTERNALDATE", 0, write_internaldate, SECTION_ALL },
     { "MODSEQ", "MODSEQ", 0, write_modseq, SECTION_ALL },
     { "ENVELOPE", "ENVELOPE", FETCH_NEEDS_ENVELOPE, write_envelope, SECTION_ALL },
+    { "PREVIEW", "PREVIEW", FETCH_NEEDS_PREVIEW, write_preview, SECTION_ALL },
     { "BODYSTRUCTURE", "BODYSTRUCTURE", FETCH_NEEDS_STRUCTURE, write_structure, SECTION_ALL },
     { "BODY", NULL, FETCH_NEEDS_SECTION | FETCH_NEEDS_BYTES | FETCH_SETS_SEEN, write_section,
       SECTION_ALL },
@@ -378,6 +392,14 @@ static bool fits_section(struct args *args, const struct fetch_kind *kind,
            args_fail(args, "BINARY.SIZE is of the whole part");
 }
 
+/* [SP "(" "LAZY" ")"], RFC 8970 section 6; what else stands in parentheses is FETCH's own. */
+static bool take_preview_modifiers(struct args *args)
+{
+    if (!slice_starts(args->rest, " (LAZY"))
+        return true;
+    return args_space(args) && args_open(args) && args_try_word(args, "LAZY") && args_close(args);
+}
+
 static bool take_item(struct fetch *fetch, struct args *args)
 {
     const struct fetch_kind *kind;
@@ -393,6 +415,8 @@ static bool take_item(struct fetch *fetch, struct args *args)
     kind = kind_find(word, bracket);
     if (kind == NULL)
         return args_fail(args, "I don't know this item");
+    if ((kind->needs & FETCH_NEEDS_PREVIEW) != 0 && !take_preview_modifiers(args))
+        return false;
     section = (struct section){ .what = kind->what };
     if (bracket && (!section_parse(args, &section) || !fits_section(args, kind, &section)))
         return false;

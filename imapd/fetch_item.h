@@ -22,7 +22,9 @@ enum fetch_needs {
     FETCH_NEEDS_BODY = 32,
     FETCH_BINARY = 64,       /* the section is a part's number only */
     FETCH_BINARY_SIZE = 128, /* ... and there is no partial */
-    FETCH_NEEDS_CACHE = FETCH_NEEDS_ENVELOPE | FETCH_NEEDS_STRUCTURE | FETCH_NEEDS_BODY,
+    FETCH_NEEDS_PREVIEW = 256,
+    FETCH_NEEDS_CACHE =
+        FETCH_NEEDS_ENVELOPE | FETCH_NEEDS_STRUCTURE | FETCH_NEEDS_BODY | FETCH_NEEDS_PREVIEW,
 };
 
 enum fetch_result {
@@ -49,8 +51,8 @@ struct fetch_item {
 /* The stored texts of the messages of one slice, in order; see fetch_load(). */
 struct fetch_cached {
     size_t index; /* in the view */
-    size_t envelope_at, envelope_len, structure_at, structure_len, body_at,
-        body_len; /* in fetch->texts */
+    size_t envelope_at, envelope_len, structure_at, structure_len, body_at, body_len, preview_at,
+        preview_len; /* in fetch->texts */
     uint64_t header_len;
 };
 

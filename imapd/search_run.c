@@ -135,7 +135,7 @@ static bool load_message(struct search_run *run, struct account *account, size_t
     buf_clear(&run->envelope);
     arena_reset(&run->tree);
     if ((run->program.needs & SEARCH_NEEDS_ENVELOPE) != 0 &&
-        !account_cached(account, &msg, 1, keep_envelope, &run->envelope, err))
+        !account_summaries(account, CACHED_ENVELOPE, &msg, 1, keep_envelope, &run->envelope, err))
         return false;
     if (!account_read(account, msg, 0, view_size(data.view, index), &run->bytes, err))
         return false;
@@ -211,7 +211,8 @@ static bool begin_slice(struct search_run *run, struct account *account, struct 
     if ((run->program.needs & SEARCH_NEEDS_ENVELOPE) == 0)
         return true;
     run->n_open = 0;
-    if (n_open > 0 && !account_cached(account, run->msgs, n_open, look_at_envelope, run, err))
+    if (n_open > 0 &&
+        !account_summaries(account, CACHED_ENVELOPE, run->msgs, n_open, look_at_envelope, run, err))
         return false;
     run->n_looked = 0;
     return true;

@@ -1,6 +1,7 @@
 /* summary.c - all that IMAP shows of a message, and the strings that it is made of. */
 #include "message/summary_private.h"
 
+#include "message/preview.h"
 #include "message/sort_key.h"
 
 /* Characters that a quoted string cannot have; the others may need a backslash. */
@@ -68,6 +69,7 @@ void summary_make(struct slice message, struct summary *summary_out)
     *summary_out = (struct summary){ .header_len = root->header_len };
     envelope_write(&arena, slice_part(message, 0, root->header_len), &summary_out->envelope,
                    &summary_out->sent_ms);
+    preview_write(message, root, &summary_out->preview);
     sort_keys_write(&arena, slice_part(message, 0, root->header_len), &summary_out->sort_keys);
     structure_write(&arena, message, root, true, &summary_out->body_structure);
     structure_write(&arena, message, root, false, &summary_out->body);
@@ -79,4 +81,5 @@ void summary_free(struct summary *summary)
     buf_free(&summary->body_structure);
     buf_free(&summary->body);
     buf_free(&summary->sort_keys);
+    buf_free(&summary->preview);
 }

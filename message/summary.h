@@ -11,13 +11,14 @@
 
 #include "common/buf.h"
 
-#define SUMMARY_VERSION 2
+#define SUMMARY_VERSION 3
 
 struct summary {
     struct buf envelope;       /* "(...)": date subject from sender reply-to to cc bcc ... */
     struct buf body_structure; /* "(...)": with extension data */
     struct buf body;           /* "(...)": without */
     struct buf sort_keys;      /* sort_key.h */
+    struct buf preview;        /* RFC 8970: the beginning of the text, UTF-8 */
     int64_t sent_ms;           /* the Date field, 0 if there is none */
     size_t header_len;         /* with the empty line */
 };

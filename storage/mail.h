@@ -153,13 +153,13 @@ bool mailbox_expunge(struct account *account, uint64_t mailbox, const struct uid
  * `each` may not call the store. Ascending order is fastest. */
 enum cached_part {
     CACHED_ENVELOPE = 1,  /* envelope, sent_ms, header_len */
-    CACHED_STRUCTURE = 2, /* body_structure, body */
+    CACHED_STRUCTURE = 2, /* body_structure, body, preview */
     CACHED_SORT_KEYS = 4, /* sort_keys, for message/sort_key.h */
     CACHED_ALL = 7,
 };
 struct cached {
     uint64_t msg;
-    struct slice envelope, body_structure, body, sort_keys; /* valid during the call */
+    struct slice envelope, body_structure, body, sort_keys, preview; /* valid during the call */
     int64_t sent_ms;
     uint64_t header_len;
 };

@@ -9,6 +9,8 @@
  */
 #include "storage/sqlite/account_private.h"
 
+#include "storage/sqlite/cache_private.h"
+
 #include "storage/directory.h"
 #include "storage/notice.h"
 
@@ -81,11 +83,25 @@ bool account_commit_quietly(struct account *account, struct error *err)
     return ok;
 }
 
+bool account_commit_holding(struct account *account, struct error *err)
+{
+    if (sql_commit(&account->db, err))
+        return true;
+    flock(account->lock, LOCK_UN);
+    return false;
+}
+
+void account_let_go(struct account *account, uint64_t mailbox)
+{
+    flock(account->lock, LOCK_UN);
+    notice_send(account->store, &(struct notice){ NOTICE_ACCOUNT, account->id, mailbox });
+}
+
 bool account_commit(struct account *account, uint64_t mailbox, struct error *err)
 {
-    if (!account_commit_quietly(account, err))
+    if (!account_commit_holding(account, err))
         return false;
-    notice_send(account->store, &(struct notice){ NOTICE_ACCOUNT, account->id, mailbox });
+    account_let_go(account, mailbox);
     return true;
 }
 
@@ -252,6 +268,7 @@ void account_handle_close(struct account **account)
         sqlite3_wal_checkpoint_v2((*account)->db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
                                   NULL);
     sql_close(&(*account)->db);
+    cache_close(*account);
     if ((*account)->lock >= 0)
         close((*account)->lock);
     free(*account);
@@ -272,6 +289,7 @@ static void change_mapping(struct account *account, const char *pragma)
 void account_handle_release(struct account *account)
 {
     sql_release_memory(&account->db);
+    cache_close(account);
     change_mapping(account, "PRAGMA mmap_size = 0");
 }
 

@@ -31,6 +31,8 @@ struct account {
     struct desk *desk; /* whose handle it is */
     uint64_t id;
     struct sql_db db;
+    struct sql_db cache; /* see cache_private.h */
+    bool cache_damaged;
     int lock;           /* descriptor of the lock file */
     enum sql_sync sync; /* of the connection, now */
     bool relaxed;       /* the boot id has been recorded: see account_relax() */
@@ -46,6 +48,9 @@ bool account_handle_open_schema(struct desk *desk, uint64_t id, const char *cons
 bool account_begin(struct account *account, enum sql_sync sync, struct error *err) MUST_CHECK;
 /* Sends a notice for `mailbox` (0: several) after the commit. */
 bool account_commit(struct account *account, uint64_t mailbox, struct error *err) MUST_CHECK;
+/* The same in two steps. */
+bool account_commit_holding(struct account *account, struct error *err) MUST_CHECK;
+void account_let_go(struct account *account, uint64_t mailbox);
 bool account_commit_quietly(struct account *account, struct error *err) MUST_CHECK;
 bool account_rollback(struct account *account); /* always false, so that failing is one statement */
 /* Like account_begin(), but *busy_out instead of waiting for another writer. */

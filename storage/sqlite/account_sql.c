@@ -1,10 +1,10 @@
 /* account_sql.c - the schema of mail.db and every statement on it, and nothing else.
  *
  * `message` rows are narrow and in key order, so that 100,000 of them are read in a few
- * milliseconds; what is large (`cache`, `body`) and what is counted (`msg`.refs) are tables of
- * their own, since SQLite writes whole rows.
+ * milliseconds; what is large (`body`) and what is counted (`msg`.refs) are tables of their own,
+ * since SQLite writes whole rows. Summaries are in cache.db (cache_private.h).
  *
- *     mailbox 1--n message n--1 msg 1--1 body, cache        expunged: tombstones, for VANISHED
+ *     mailbox 1--n message n--1 msg 1--1 body               expunged: tombstones, for VANISHED
  *
  * msg.inline_bytes of a message lie in `body`, the rest in the file big/<msg>. msg.dead_ms is when
  * its last reference went. A mailbox in `doomed` has been deleted: its rows wait for the collector.
@@ -70,7 +70,7 @@ static const char schema_3[] =
     "  mailbox INTEGER NOT NULL, who INTEGER NOT NULL, negative INTEGER NOT NULL,"
     "  rights INTEGER NOT NULL, PRIMARY KEY(mailbox, who, negative)) WITHOUT ROWID;";
 
-static const char schema_4[] = "ALTER TABLE cache ADD COLUMN sort_keys BLOB NOT NULL DEFAULT x''";
+static const char schema_4[] = "DROP TABLE cache"; /* it is in cache.db */
 
 /* Mailbox access keys (RFC 4467 section 5). */
 static const char schema_5[] =
@@ -198,22 +198,13 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
     [SQL_MSG_FIND] = "SELECT 1 FROM msg WHERE id = ?",
     [SQL_MSG_READ] = "SELECT size, inline_bytes, data FROM msg LEFT JOIN body ON msg = id"
                      " WHERE id = ?",
+    [SQL_MSG_LAST] = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'msg'",
     [SQL_BODY_INSERT] = "INSERT INTO body VALUES(?, ?)",
-    [SQL_CACHE_PUT] = "INSERT OR REPLACE INTO cache(msg, v, sent_ms, header_len, envelope,"
-                      " structure, body, sort_keys) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8"
-                      " WHERE EXISTS(SELECT 1 FROM msg WHERE id = ?1)",
-    [SQL_CACHE_RANGE] = "SELECT msg, v, sent_ms, header_len, envelope, structure, body, sort_keys"
-                        " FROM cache WHERE msg BETWEEN ? AND ? ORDER BY msg",
-    [SQL_CACHE_ENVELOPES] = "SELECT msg, v, sent_ms, header_len, envelope, NULL, NULL, NULL"
-                            " FROM cache WHERE msg BETWEEN ? AND ? ORDER BY msg",
-    [SQL_CACHE_SORT_KEYS] = "SELECT msg, v, 0, 0, NULL, NULL, NULL, sort_keys"
-                            " FROM cache WHERE msg BETWEEN ? AND ? ORDER BY msg",
 
     [SQL_DEAD] = "SELECT id, inline_bytes < size FROM msg WHERE refs = 0 AND dead_ms <= ?"
                  " ORDER BY dead_ms LIMIT ?",
     [SQL_MSG_DELETE] = "DELETE FROM msg WHERE id = ? AND refs = 0",
     [SQL_BODY_DELETE] = "DELETE FROM body WHERE msg = ?",
-    [SQL_CACHE_DELETE] = "DELETE FROM cache WHERE msg = ?",
     [SQL_DOOMED] = "SELECT mailbox FROM doomed LIMIT 1",
     [SQL_DOOMED_SCAN] = MAIL "WHERE mailbox = ? ORDER BY uid LIMIT ?",
     [SQL_DOOMED_DONE] = "DELETE FROM doomed WHERE mailbox = ?",
@@ -273,6 +264,4 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
     [SQL_CHECK_BODIES] = "SELECT id, size, inline_bytes, coalesce(length(data), -1), hash"
                          " FROM msg LEFT JOIN body ON msg = id WHERE id > ? AND refs > 0"
                          " ORDER BY id LIMIT ?",
-    [SQL_CHECK_CACHE] = "SELECT count(*) FROM cache WHERE msg NOT IN (SELECT id FROM msg)",
-    [SQL_CHECK_CACHE_MEND] = "DELETE FROM cache WHERE msg NOT IN (SELECT id FROM msg)",
 };

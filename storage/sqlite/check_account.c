@@ -5,6 +5,8 @@
  */
 #include "storage/sqlite/check_private.h"
 
+#include "storage/sqlite/cache_private.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -188,19 +190,6 @@ static bool mend_tombstone(struct account *account, const struct defect *defect,
                    defect->key[0]);
 }
 
-static void describe_cache(const struct sql_row *row, struct defect *defect)
-{
-    if (sql_u64(row, 0) > 0)
-        SAY(defect, "%llu summaries of messages that do not exist",
-            (unsigned long long)sql_u64(row, 0));
-}
-
-static bool mend_cache(struct account *account, const struct defect *defect, struct error *err)
-{
-    (void)defect; /* all at once */
-    return sql_run(&account->db, SQL_CHECK_CACHE_MEND, NULL, err, "");
-}
-
 /* Counters come before totals, which are their sum. */
 static const struct test tests[] = {
     { SQL_CHECK_INTEGRITY, describe_integrity, NULL },
@@ -210,7 +199,6 @@ static const struct test tests[] = {
     { SQL_CHECK_REFS, describe_refs, mend_refs },
     { SQL_CHECK_NO_MSG, describe_no_msg, NULL },
     { SQL_CHECK_TOMBSTONES, describe_tombstone, mend_tombstone },
-    { SQL_CHECK_CACHE, describe_cache, mend_cache },
 };
 
 /* Bodies. */
@@ -323,10 +311,26 @@ static bool check_files(struct check *check, struct account *account, struct err
     return true;
 }
 
+static bool check_cache(struct check *check, struct account *account, struct error *err)
+{
+    bool repair = check->options->repair, damaged;
+    uint64_t orphans;
+
+    if (!cache_check(account, repair, &orphans, &damaged, err))
+        return false;
+    if (damaged)
+        check_found(check, repair, "the summaries are damaged; they are made again");
+    if (orphans > 0)
+        check_found(check, repair, "%llu summaries of messages that do not exist",
+                    (unsigned long long)orphans);
+    return true;
+}
+
 bool check_account(struct check *check, struct account *account, struct error *err)
 {
     for (size_t i = 0; i < COUNT_OF(tests); i++)
         if (!run_test(check, account, &tests[i], err))
             return false;
-    return check_bodies(check, account, err) && check_files(check, account, err);
+    return check_bodies(check, account, err) && check_files(check, account, err) &&
+           check_cache(check, account, err);
 }

@@ -5,7 +5,7 @@
  * delivery that is tried again is still recognised. Transactions are small, and give way to anybody
  * who holds the lock. Files go after the commit; a crash in between leaves them to the sweeper.
  */
-#include "storage/sqlite/account_private.h"
+#include "storage/sqlite/cache_private.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -48,8 +48,7 @@ static bool delete_dead(struct account *account, const struct dead *dead, struct
 {
     for (size_t i = 0; i < dead->count; i++)
         if (!sql_run(&account->db, SQL_MSG_DELETE, NULL, err, "u", dead->ids[i]) ||
-            !sql_run(&account->db, SQL_BODY_DELETE, NULL, err, "u", dead->ids[i]) ||
-            !sql_run(&account->db, SQL_CACHE_DELETE, NULL, err, "u", dead->ids[i]))
+            !sql_run(&account->db, SQL_BODY_DELETE, NULL, err, "u", dead->ids[i]))
             return false;
     return true;
 }
@@ -86,6 +85,7 @@ static bool collect_dead(struct account *account, int64_t now_ms, bool *more, st
     if (!account_commit_quietly(account, err))
         return false;
     unlink_dead(account, &dead);
+    cache_forget(account, dead.ids, dead.count);
     return true;
 }
 

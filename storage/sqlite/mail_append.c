@@ -171,8 +171,7 @@ static bool insert_msg(struct account *account, struct ready *ready, const struc
     if (ready->stored.len > 0 &&
         !sql_run(&account->db, SQL_BODY_INSERT, NULL, err, "ub", ready->msg, ready->stored))
         return false;
-    return summary_put(account, ready->msg, &ready->summary, err) &&
-           (!body_is_large(item->body) || link_body(account, ready, item, err));
+    return !body_is_large(item->body) || link_body(account, ready, item, err);
 }
 
 static bool insert_mail(struct account *account, uint64_t mailbox, const struct ready *ready,
@@ -287,6 +286,26 @@ static void undo(const struct batch *batch)
     }
 }
 
+static void put_summaries(const struct batch *batch)
+{
+    struct cache_item *items = mem_zero(batch->count * sizeof(*items));
+
+    for (size_t i = 0; i < batch->count; i++)
+        items[i] = (struct cache_item){ batch->ready[i].msg, &batch->ready[i].summary };
+    cache_put(batch->account, items, batch->count);
+    free(items);
+}
+
+/* The summaries come behind the commit, and before anybody hears of the messages. */
+static bool commit(const struct batch *batch, uint64_t mailbox, struct error *err)
+{
+    if (!account_commit_holding(batch->account, err))
+        return false;
+    put_summaries(batch);
+    account_let_go(batch->account, mailbox);
+    return true;
+}
+
 static bool append_ready(struct batch *batch, struct error *err)
 {
     bool several = batch->replaced != NULL && batch->replaced->mailbox != batch->mailbox;
@@ -295,7 +314,7 @@ static bool append_ready(struct batch *batch, struct error *err)
         return false;
     bool ok = append_all(batch, err);
     if (ok && batch->is_new)
-        return account_commit(batch->account, several ? 0 : batch->mailbox, err);
+        return commit(batch, several ? 0 : batch->mailbox, err);
     if (!ok)
         undo(batch);
     account_rollback(batch->account);
@@ -309,6 +328,7 @@ static bool append_batch(struct batch *batch, struct error *err)
     batch->ready = mem_zero((batch->count + 1) * sizeof(batch->ready[0]));
     for (size_t i = 0; i < batch->count && ok; i++)
         ok = make_ready(&batch->ready[i], &batch->items[i], err);
+    cache_ready(batch->account);
     ok = ok && append_ready(batch, err);
     for (size_t i = 0; i < batch->count; i++) {
         summary_free(&batch->ready[i].summary);

@@ -1,7 +1,6 @@
 /* mail_summary.c - what was computed from messages when they came.
  *
- * A summary that is missing or of another version is made again from the bytes, given to the
- * caller, and stored; so a new SUMMARY_VERSION needs no migration.
+ * A summary that is not in cache.db is made again from the bytes, given to the caller, and stored.
  */
 #include "storage/sqlite/cache_private.h"
 
@@ -9,15 +8,6 @@
 
 #define RUN_MAX 1000 /* bounds what is rebuilt before it is stored */
 #define RUN_GAP 16   /* ids not asked for that are stepped over */
-
-bool summary_put(struct account *account, uint64_t msg, const struct summary *summary,
-                 struct error *err)
-{
-    return sql_run(&account->db, SQL_CACHE_PUT, NULL, err, "uuiubbbb", msg,
-                   (uint64_t)SUMMARY_VERSION, summary->sent_ms, (uint64_t)summary->header_len,
-                   buf_slice(&summary->envelope), buf_slice(&summary->body_structure),
-                   buf_slice(&summary->body), buf_slice(&summary->sort_keys));
-}
 
 typedef void (*each_cached)(const struct cached *cached, void *context);
 
@@ -31,7 +21,7 @@ struct rebuilt {
 
 struct reader {
     struct account *account;
-    enum account_slot slot; /* the statement that gives what is asked for */
+    enum cache_slot slot; /* the statement that gives what is asked for */
     each_cached each;
     void *context;
     struct rebuilt *rebuilt; /* NULL until there is something */
@@ -44,6 +34,7 @@ static void give_summary(struct reader *reader, uint64_t msg, const struct summa
                                    .body_structure = buf_slice(&summary->body_structure),
                                    .body = buf_slice(&summary->body),
                                    .sort_keys = buf_slice(&summary->sort_keys),
+                                   .preview = buf_slice(&summary->preview),
                                    .sent_ms = summary->sent_ms,
                                    .header_len = summary->header_len },
                  reader->context);
@@ -72,30 +63,17 @@ static bool rebuild(struct reader *reader, uint64_t msg, struct error *err)
     return true;
 }
 
-static bool store_all(struct account *account, const struct rebuilt *rebuilt, struct error *err)
-{
-    for (size_t i = 0; i < rebuilt->count; i++)
-        if (!summary_put(account, rebuilt->items[i].msg, &rebuilt->items[i].summary, err))
-            return false;
-    return true;
-}
-
-/* Only saves time later: when it does not work now, or within account_hold_reads(), they are made
- * again. */
+/* Only saves time later: when it does not work now, they are made again. */
 static void store_rebuilt(struct reader *reader)
 {
     struct rebuilt *rebuilt = reader->rebuilt;
-    struct error ignored;
-    bool busy;
+    struct cache_item items[RUN_MAX];
 
     if (rebuilt == NULL || rebuilt->count == 0)
         return;
-    if (!sql_in_transaction(&reader->account->db) &&
-        account_try_begin(reader->account, SQL_NORMAL, &busy, &ignored) && !busy) {
-        if (!store_all(reader->account, rebuilt, &ignored) ||
-            !account_commit_quietly(reader->account, &ignored))
-            account_rollback(reader->account);
-    }
+    for (size_t i = 0; i < rebuilt->count; i++)
+        items[i] = (struct cache_item){ rebuilt->items[i].msg, &rebuilt->items[i].summary };
+    cache_put(reader->account, items, rebuilt->count);
     for (size_t i = 0; i < rebuilt->count; i++)
         summary_free(&rebuilt->items[i].summary);
     rebuilt->count = 0;
@@ -104,12 +82,13 @@ static void store_rebuilt(struct reader *reader)
 static void give_row(struct reader *reader, const struct sql_row *row)
 {
     reader->each(&(struct cached){ .msg = sql_u64(row, 0),
-                                   .sent_ms = sql_i64(row, 2),
-                                   .header_len = sql_u64(row, 3),
-                                   .envelope = sql_slice(row, 4),
-                                   .body_structure = sql_slice(row, 5),
-                                   .body = sql_slice(row, 6),
-                                   .sort_keys = sql_slice(row, 7) },
+                                   .sent_ms = sql_i64(row, 1),
+                                   .header_len = sql_u64(row, 2),
+                                   .envelope = sql_slice(row, 3),
+                                   .body_structure = sql_slice(row, 4),
+                                   .body = sql_slice(row, 5),
+                                   .sort_keys = sql_slice(row, 6),
+                                   .preview = sql_slice(row, 7) },
                  reader->context);
 }
 
@@ -135,26 +114,41 @@ static bool give_up_to(struct reader *reader, const struct sql_row *row, const u
     if (*at == count || msgs[*at] != msg)
         return true;
     ++*at;
-    if (sql_u64(row, 1) != SUMMARY_VERSION)
-        return rebuild(reader, msg, err);
     give_row(reader, row);
+    return true;
+}
+
+/* Gives what cache.db has of msgs[*at..], and what is missing in between. False: a message could
+ * not be read; what cache.db could not give is left. */
+static bool give_stored(struct reader *reader, const uint64_t *msgs, size_t count, size_t *at,
+                        struct error *err)
+{
+    struct sql_row row;
+    struct error why;
+
+    if (!cache_ready(reader->account))
+        return true;
+    if (!sql_query(&reader->account->cache, reader->slot, &row, &why, "uu", msgs[0],
+                   msgs[count - 1])) {
+        cache_failed(reader->account, &why);
+        return true;
+    }
+    while (sql_next(&row, &why)) {
+        if (!give_up_to(reader, &row, msgs, count, at, err)) {
+            sql_end(&row);
+            return false;
+        }
+    }
+    if (row.failed)
+        cache_failed(reader->account, &why);
     return true;
 }
 
 static bool give_run(struct reader *reader, const uint64_t *msgs, size_t count, struct error *err)
 {
     size_t at = 0;
-    struct sql_row row;
 
-    if (!sql_query(&reader->account->db, reader->slot, &row, err, "uu", msgs[0], msgs[count - 1]))
-        return false;
-    while (sql_next(&row, err)) {
-        if (!give_up_to(reader, &row, msgs, count, &at, err)) {
-            sql_end(&row);
-            return false;
-        }
-    }
-    if (row.failed)
+    if (!give_stored(reader, msgs, count, &at, err))
         return false;
     for (; at < count; at++)
         if (!rebuild(reader, msgs[at], err))
@@ -162,11 +156,11 @@ static bool give_run(struct reader *reader, const uint64_t *msgs, size_t count, 
     return true;
 }
 
-static enum account_slot slot_of(unsigned parts)
+static enum cache_slot slot_of(unsigned parts)
 {
     if (parts == CACHED_ENVELOPE)
-        return SQL_CACHE_ENVELOPES;
-    return parts == CACHED_SORT_KEYS ? SQL_CACHE_SORT_KEYS : SQL_CACHE_RANGE;
+        return CACHE_ENVELOPES;
+    return parts == CACHED_SORT_KEYS ? CACHE_SORTINGS : CACHE_RANGE;
 }
 
 bool account_summaries(struct account *account, unsigned parts, const uint64_t *msgs, size_t count,

@@ -163,6 +163,51 @@ static void test_truncated(void **state)
         }
 }
 
+static const struct {
+    const char *name, *message, *want;
+} previews[] = {
+    { "none", "Subject: s\r\n\r\n", "" },
+    { "plain", "\r\n\r\n  a\tb \r\n\r\nc\r\n", "a b c" },
+    { "html", "Content-Type: text/html\r\n\r\n<style>p{}</style><p>a<p>b&lt;", "a b<" },
+    { "the first of two",
+      "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\nplain\r\n--b\r\n"
+      "Content-Type: text/html\r\n\r\nhtml\r\n--b--\r\n",
+      "plain" },
+    { "the first is blank",
+      "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\n \r\n\r\n--b\r\n"
+      "Content-Type: text/html\r\n\r\nhtml\r\n--b--\r\n",
+      "html" },
+    { "an attachment",
+      "Content-Type: text/plain\r\nContent-Disposition: attachment\r\n\r\ntext\r\n", "" },
+    { "no text", "Content-Type: application/pdf\r\n\r\ntext\r\n", "" },
+    { "a message inside", "Content-Type: message/rfc822\r\n\r\nSubject: s\r\n\r\ntext\r\n", "" },
+    { "bytes of no charset", "\r\n\r\na\xff\x01\x7f b\r\n", "a\xc3\xbf b" },
+};
+
+static void test_previews(void **state)
+{
+    for (size_t i = 0; i < COUNT_OF(previews); i++) {
+        AUTO(exact_free) struct slice message = exact(slice_of(previews[i].message));
+        AUTO(summary_free) struct summary summary;
+
+        summary_make(message, &summary);
+        check_text(previews[i].name, &summary.preview, previews[i].want);
+    }
+}
+
+/* Characters are counted, not bytes. */
+static void test_long_preview(void **state)
+{
+    AUTO(buf_free) struct buf message = { 0 };
+    AUTO(summary_free) struct summary summary;
+
+    buf_add_text(&message, "Content-Type: text/plain; charset=utf-8\r\n\r\n");
+    for (size_t i = 0; i < 300; i++)
+        buf_add_text(&message, i % 2 == 0 ? "\xe2\x82\xac" : "\r\n \t");
+    summary_make(buf_slice(&message), &summary);
+    assert_int_equal(summary.preview.len, 100 * 3 + 100);
+}
+
 /* However many addresses there are, in one field or in many, what is stored stays bounded. */
 static void test_many_addresses(void **state)
 {
@@ -185,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_envelopes),       cmocka_unit_test(test_structures),
         cmocka_unit_test(test_nul_is_left_out), cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_truncated),       cmocka_unit_test(test_many_addresses),
+        cmocka_unit_test(test_previews),        cmocka_unit_test(test_long_preview),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

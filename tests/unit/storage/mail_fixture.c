@@ -1,6 +1,8 @@
 /* mail_fixture.c - see mail_fixture.h. */
 #include "tests/unit/storage/mail_fixture.h"
 
+#include "storage/sqlite/cache_private.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -220,16 +222,33 @@ void collect(struct fixture *f, int64_t later_ms)
         must(account_collect(f->account, time_ms() + later_ms, &more, &f->err));
 }
 
-uint64_t count_rows(struct fixture *f, const char *sql)
+static uint64_t count_in(sqlite3 *handle, const char *sql)
 {
     sqlite3_stmt *statement;
 
-    if (sqlite3_prepare_v2(f->account->db.handle, sql, -1, &statement, NULL) != SQLITE_OK ||
+    if (sqlite3_prepare_v2(handle, sql, -1, &statement, NULL) != SQLITE_OK ||
         sqlite3_step(statement) != SQLITE_ROW)
-        fail_msg("%s: %s", sql, sqlite3_errmsg(f->account->db.handle));
+        fail_msg("%s: %s", sql, sqlite3_errmsg(handle));
     uint64_t count = (uint64_t)sqlite3_column_int64(statement, 0);
     sqlite3_finalize(statement);
     return count;
+}
+
+uint64_t count_rows(struct fixture *f, const char *sql)
+{
+    return count_in(f->account->db.handle, sql);
+}
+
+uint64_t count_cache_rows(struct fixture *f, const char *sql)
+{
+    assert_true(cache_ready(f->account));
+    return count_in(f->account->cache.handle, sql);
+}
+
+void run_cache_sql(struct fixture *f, const char *sql)
+{
+    assert_true(cache_ready(f->account));
+    must(sql_script(&f->account->cache, sql, &f->err));
 }
 
 void run_sql(struct fixture *f, const char *sql)

@@ -73,3 +73,6 @@ void expunge(struct fixture *f, uint64_t mailbox, const char *uids);
 void collect(struct fixture *f, int64_t later_ms);
 uint64_t count_rows(struct fixture *f, const char *sql);
 void run_sql(struct fixture *f, const char *sql);
+/* The same in cache.db. */
+uint64_t count_cache_rows(struct fixture *f, const char *sql);
+void run_cache_sql(struct fixture *f, const char *sql);

@@ -105,10 +105,7 @@ static void test_damage(void **state)
         { "INSERT INTO expunged VALUES(1, 2, 1, 1, 0)", "cannot be", true },
         { "INSERT INTO expunged VALUES(1, 2, 90, 99, 0)", "cannot be", true },
         { "INSERT INTO expunged VALUES(1, 2000, 5, 5, 0)", "cannot be", true },
-        { "INSERT INTO cache SELECT 777, v, 0, 0, '', '', '', '' FROM cache LIMIT 1", "summaries",
-          true },
-        { "DELETE FROM msg WHERE id = 8; DELETE FROM cache WHERE msg = 8",
-          "message 8 does not exist", false },
+        { "DELETE FROM msg WHERE id = 8", "message 8 does not exist", false },
         { "DELETE FROM body WHERE msg = 7", "bytes are missing", false },
         { "UPDATE body SET data = 'short' WHERE msg = 7", "another length", false },
         { "UPDATE body SET data = zeroblob(length(data)) WHERE msg = 7", "hash does not fit",
@@ -122,6 +119,7 @@ static void test_damage(void **state)
 
         fill(f);
         run_sql(f, cases[i].sql);
+        run_cache_sql(f, "DELETE FROM envelope WHERE msg = 8"); /* missing ones are no damage */
         struct report found = check(f, false, true), mended = check(f, true, true);
         const char *text = buf_text(&found.text);
         if (slice_search(slice_of(text), slice_of(cases[i].what)) < 0)
