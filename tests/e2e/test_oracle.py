@@ -16,3 +16,13 @@ def test_search_equals_reference(server, account, seed):
     print("seed", seed)  # pytest shows it when the test fails
     world = oracle.World(server, account, PASSWORD, seed)
     world.run(400)
+
+
+def test_sessions_equal_fresh_view(server, account):
+    from sessions import World
+
+    seed = int.from_bytes(os.urandom(4), "big")
+    print("seed", seed)
+    world = World(server, account, PASSWORD)
+    world.run(seed, 30)
+    world.close()

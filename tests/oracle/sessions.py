@@ -1,0 +1,179 @@
+"""Random commands from four sessions on one mailbox: every response is legal, all end alike."""
+import itertools
+import random as random_module
+
+from client import MODES, Client
+
+FLAGS = ["\\Seen", "\\Deleted", "\\Flagged", "\\Answered", "$Junk", "$Forwarded", "work"]
+
+
+def message(random):
+    return b"Subject: %d\r\n\r\n%s\r\n" % (random.randrange(1000), b"x" * random.randrange(60))
+
+
+class Sequence:
+    """One mailbox, four sessions, `steps` turns in which some of them say something at once."""
+
+    def __init__(self, world, seed):
+        self.world, self.random = world, random_module.Random(seed)
+        self.mailbox = f"m{seed}"
+        self.modes = [self.random.choice(MODES) for _ in range(4)]
+
+    def pick(self, client):
+        """A set of messages, by UID or by number; None when there are none that it can name."""
+        random = self.random
+        by_uid = client.mode in ("uidonly", "notify") or random.random() < 0.4
+        uids = [m.uid for m in client.messages if m.uid is not None]
+        if by_uid:
+            if not uids:
+                return None
+            chosen = random.sample(uids, min(len(uids), random.randint(1, 3)))
+            if random.random() < 0.15:
+                return "UID ", f"{min(chosen)}:*"
+            return "UID ", ",".join(map(str, chosen))
+        if not client.messages:
+            return None
+        low = random.randint(1, len(client.messages))
+        return "", random.choice([f"{low}", f"{low}:{random.randint(1, len(client.messages))}", "1:*"])
+
+    def flags(self):
+        return " ".join(self.random.sample(FLAGS, self.random.randint(1, 2)))
+
+    def store(self, client, uid, chosen):
+        random = self.random
+        unchanged = ""
+        if client.condstore and random.random() < 0.4:
+            known = [m.modseq for m in client.messages if m.modseq]
+            unchanged = f"(UNCHANGEDSINCE {random.choice(known + [client.highest, 1])}) "
+        silent = ".SILENT" if client.condstore and random.random() < 0.3 else ""
+        return f"{uid}STORE {chosen} {unchanged}{random.choice(['', '+', '-'])}FLAGS{silent} ({self.flags()})"
+
+    def fetch(self, client, uid, chosen):
+        random = self.random
+        items = random.choice(["(FLAGS)", "(BODY[])", "(UID FLAGS)", "(BODY.PEEK[] FLAGS)", "(ENVELOPE)"])
+        if client.qresync and "UID" not in items:  # who is told VANISHED has to know whose flags it knows
+            items = "(UID " + items[1:]
+        if client.condstore and random.random() < 0.4:
+            since = random.randint(1, max(1, client.highest))
+            vanished = " VANISHED" if client.qresync and uid and random.random() < 0.5 else ""
+            return f"{uid}FETCH {chosen} {items} (CHANGEDSINCE {since}{vanished})"
+        return f"{uid}FETCH {chosen} {items}"
+
+    def command(self, client):
+        """(text, data) of a random command, or a method's name."""
+        random = self.random
+        kind = random.choices(["append", "store", "fetch", "copy", "move", "expunge", "uid expunge", "search", "noop",
+                               "check", "idle", "select", "status"],
+                              [14, 24, 14, 5, 5, 7, 4, 8, 6, 2, 8, 4, 2])[0]
+        chosen = self.pick(client)
+        if kind == "append" or chosen is None:
+            data = message(random)
+            flags = f"({self.flags()}) " if random.random() < 0.3 else ""
+            return f"APPEND {self.mailbox} {flags}{{{len(data)}+}}", b"\r\n" + data
+        uid, numbers = chosen
+        if kind == "store":
+            return self.store(client, uid, numbers), b""
+        if kind == "fetch":
+            return self.fetch(client, uid, numbers), b""
+        if kind in ("copy", "move"):
+            target = self.mailbox if random.random() < 0.5 else "other"
+            return f"{uid}{kind.upper()} {numbers} {target}", b""
+        if kind == "uid expunge":
+            uids = [m.uid for m in client.messages if m.uid is not None]
+            return (f"UID EXPUNGE {random.choice(uids)}:*" if uids else "EXPUNGE"), b""
+        if kind == "search":
+            prefix = "UID " if client.mode in ("uidonly", "notify") or random.random() < 0.4 else ""
+            return prefix + "SEARCH " + random.choice(["ALL", "UNSEEN", "DELETED", "KEYWORD $Junk", "SUBJECT 1"]), b""
+        if kind == "status":
+            return "STATUS other (MESSAGES)", b""
+        return (kind if kind in ("idle", "select") else kind.upper()), b""
+
+    def say(self, client):
+        """Sends something; the answer is read later."""
+        if client.idling:
+            if self.random.random() < 0.6:
+                client.done()
+            return
+        text, data = self.command(client)
+        if text == "idle":
+            client.idle()
+        elif text == "select":
+            if client.qresync:
+                client.learn()
+            client.select(self.mailbox, again=True)
+        else:
+            client.send(text, data)
+            if self.random.random() < 0.2:  # behind it one that names nothing by number
+                client.send(self.random.choice(["NOOP", "UID FETCH 1:* (FLAGS)"]))
+
+    def play(self, steps):
+        clients = [self.world.client(mode, i) for i, mode in enumerate(self.modes)]
+        self.clients = clients
+        fresh = self.world.fresh()
+        for client in [*clients, fresh]:
+            client.journal.clear()
+        fresh.do(f"CREATE {self.mailbox}")
+        for _ in range(self.random.randint(0, 6)):
+            data = message(self.random)
+            fresh.do(f"APPEND {self.mailbox} ({self.flags()}) {{{len(data)}+}}", b"\r\n" + data)
+        for client in clients:
+            client.select(self.mailbox)
+        for _ in range(steps):
+            speaking = self.random.sample(clients, self.random.randint(1, 4))
+            for client in speaking:
+                self.say(client)
+            self.random.shuffle(speaking)
+            for client in speaking:
+                if not client.idling:
+                    client.settle()
+        self.compare(clients, fresh)
+
+    def compare(self, clients, fresh):
+        for client in clients:
+            if client.idling:
+                client.done()
+            client.do("NOOP")
+        for client in clients:  # what the one before learned changes nothing
+            client.learn()
+        fresh.select(self.mailbox)
+        wanted = fresh.view()
+        for client in clients:
+            theirs = wanted if client.condstore else [(uid, flags, None) for uid, flags, _ in wanted]
+            differences = [pair for pair in itertools.zip_longest(client.view(), theirs) if pair[0] != pair[1]]
+            assert not differences, f"{client.mode}, told and fresh: {differences[:5]}"
+        for client in [*clients, fresh]:
+            client.unselect()
+        fresh.do(f"DELETE {self.mailbox}")
+
+
+class World:
+    def __init__(self, server, account, password):
+        self.login = server, account, password
+        self.clients = {}
+        self.fresh_client = None
+        self.fresh().do("CREATE other")
+
+    def client(self, mode, number):
+        """Sessions are kept: what ENABLE did lasts, and belongs to the mode."""
+        key = mode, number
+        if key not in self.clients:
+            self.clients[key] = Client(*self.login, mode)
+        return self.clients[key]
+
+    def fresh(self):
+        if self.fresh_client is None:
+            self.fresh_client = Client(*self.login, "condstore")
+        return self.fresh_client
+
+    def run(self, seed, count, steps=30):
+        for number in range(seed, seed + count):
+            sequence = Sequence(self, number)
+            try:
+                sequence.play(steps)
+            except AssertionError as error:
+                journal = "\n\n".join(f"{client.mode}\n" + "\n".join(client.journal) for client in sequence.clients)
+                raise AssertionError(f"{journal}\n\nsequence {number} ({', '.join(sequence.modes)}): {error}") from None
+
+    def close(self):
+        for client in [*self.clients.values(), self.fresh_client]:
+            client.close()
