@@ -1,8 +1,9 @@
 /* search.h - a SEARCH program (RFC 3501 section 6.4.4) and its evaluation.
  *
  * A program is a tree of keys. It is evaluated with what is known of a message: first the view
- * only, then the stored ENVELOPE, then header and body. So the answer has three values, and a
- * message is read only when cheaper keys leave it open. A new key is a row in search_key.c.
+ * only, then the search index, the stored ENVELOPE, header and body. So the answer has three
+ * values, and a message is read only when cheaper keys leave it open. A new key is a row in
+ * search_key.c.
  */
 #pragma once
 
@@ -19,6 +20,8 @@ enum search_answer { SEARCH_NO, SEARCH_YES, SEARCH_OPEN /* needs more of the mes
 struct search_data {
     const struct view *view;
     size_t index;
+    bool has_index; /* search_index_look() has just asked for it, as number `place` */
+    size_t place;
     bool has_envelope, has_message;
     struct slice envelope;        /* as stored */
     struct slice message, header; /* with has_message */
@@ -47,6 +50,7 @@ struct search_node {
     struct slice keyword;             /* as the client wrote it */
     struct seqset set;                /* the same */
     struct uidset uids;               /* what the set names where the program is bound */
+    uint64_t *cannot;                 /* with has_index: a bit set: no match; may be NULL */
     uint64_t known_of;                /* the message that the answer is known of; 0: none */
     enum search_answer known;
     bool fuzzy;         /* a needle within FUZZY (RFC 6203) */

@@ -16,6 +16,7 @@ void search_run_start(struct search_run *run, const struct search_where *where)
     run->where = *where;
     run->open = mem_zero(slice * sizeof(*run->open));
     run->msgs = mem_zero(slice * sizeof(*run->msgs));
+    search_index_start(&run->index, run->program.root, slice);
     if (run->program.has_fuzzy)
         run->score_at = mem_zero(where->view->count + 1);
 }
@@ -23,6 +24,7 @@ void search_run_start(struct search_run *run, const struct search_where *where)
 void search_run_free(struct search_run *run)
 {
     search_free(&run->program);
+    search_index_free(&run->index);
     free(run->found);
     free(run->scores);
     free(run->score_at);
@@ -98,7 +100,35 @@ static void look_at_view(struct search_run *run, size_t count)
     }
 }
 
-/* The second look, with the stored ENVELOPE; called for each open message in order. */
+/* The second look, at the index. */
+static void look_at_index(struct search_run *run, struct account *account)
+{
+    size_t n_open = run->n_open;
+
+    if (run->index.n_nodes == 0)
+        return;
+    search_index_look(&run->index, account, run->msgs, n_open);
+    run->n_open = 0;
+    for (size_t i = 0; i < n_open; i++) {
+        struct search_data data = data_of(run, run->open[i]);
+
+        data.has_index = true;
+        data.place = i;
+        switch (search_evaluate(run->program.root, &data)) {
+        case SEARCH_YES:
+            add_found(run, run->open[i]);
+            break;
+        case SEARCH_OPEN:
+            run->msgs[run->n_open] = run->msgs[i];
+            run->open[run->n_open++] = run->open[i];
+            break;
+        case SEARCH_NO:
+            break;
+        }
+    }
+}
+
+/* The third look, with the stored ENVELOPE; called for each open message in order. */
 static void look_at_envelope(const struct cached *cached, void *context)
 {
     struct search_run *run = context;
@@ -150,7 +180,7 @@ static bool load_message(struct search_run *run, struct account *account, size_t
     return true;
 }
 
-/* The third look, with all of the message: it stays loaded while there are keys that have no answer
+/* The last look, with all of the message: it stays loaded while there are keys that have no answer
  * yet. A message that is gone does not match. */
 static bool look_at_message(struct search_run *run, struct account *account, uint64_t *left,
                             struct error *err)
@@ -206,6 +236,7 @@ static bool begin_slice(struct search_run *run, struct account *account, struct 
     size_t n_open;
 
     look_at_view(run, slice_count(run));
+    look_at_index(run, account);
     n_open = run->n_open;
     run->n_looked = 0;
     if ((run->program.needs & SEARCH_NEEDS_ENVELOPE) == 0)

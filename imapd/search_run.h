@@ -2,8 +2,9 @@
  *
  *     run.program parsed --search_bind()--> search_run_start() --search_run_step()--> ... DONE
  *
- * Works through the view in slices: for each, the cheap keys first; what they leave open is looked
- * up in the stored ENVELOPEs of all at once; what is still open is read, message by message.
+ * Works through the view in slices: for each, the cheap keys first; of what they leave open the
+ * index says what cannot match; then the stored ENVELOPEs of all are looked at; what is still open
+ * is read, message by message.
  *
  * Knows no client and no wire: the view may be the selected mailbox or another one, and must stay
  * as it is until the run is done. Ownership: buffers of the run; free with search_run_free(), which
@@ -12,6 +13,7 @@
 #pragma once
 
 #include "imapd/search.h"
+#include "imapd/search_index.h"
 
 enum search_step { SEARCH_STEP_MORE, SEARCH_STEP_DONE, SEARCH_STEP_FAILED };
 
@@ -26,6 +28,7 @@ struct search_where {
 struct search_run {
     struct search_program program; /* parsed and bound before the start */
     struct search_where where;
+    struct search_index index;
     size_t next; /* index in the view; with `among` it is the view's end once all were looked at */
     struct view_walk walk; /* with `among` */
 

@@ -13,6 +13,7 @@
 
 #include "storage/directory.h"
 #include "storage/notice.h"
+#include "storage/sqlite/search_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -264,6 +265,7 @@ void account_handle_close(struct account **account)
 {
     if (*account == NULL)
         return;
+    search_close(*account);
     if ((*account)->db.handle != NULL)
         sqlite3_wal_checkpoint_v2((*account)->db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
                                   NULL);
@@ -288,6 +290,7 @@ static void change_mapping(struct account *account, const char *pragma)
 
 void account_handle_release(struct account *account)
 {
+    search_close(account);
     sql_release_memory(&account->db);
     cache_close(account);
     change_mapping(account, "PRAGMA mmap_size = 0");

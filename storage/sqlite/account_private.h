@@ -37,6 +37,7 @@ struct account {
     enum sql_sync sync; /* of the connection, now */
     bool relaxed;       /* the boot id has been recorded: see account_relax() */
     int64_t collect_due_ms, trim_due_ms;
+    struct sql_db *search; /* search.db: NULL until asked for */
 };
 
 /* The same as account_handle_open(), to a schema of other steps: for tests of migration. */

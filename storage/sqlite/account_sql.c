@@ -218,6 +218,10 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
     [SQL_URL_KEY] = "SELECT key FROM url_key WHERE mailbox = ?",
     [SQL_URL_KEY_ADD] = "INSERT OR IGNORE INTO url_key VALUES(?, ?)",
     [SQL_URL_KEY_DROP] = "DELETE FROM url_key WHERE mailbox = ?1 OR ?1 = 0",
+    [SQL_SEARCH_FITS] = "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'msg'),"
+                        " (SELECT hash FROM msg WHERE id = ?)",
+    [SQL_SEARCH_NEXT] = "SELECT id, size, hash FROM msg WHERE id > ? ORDER BY id LIMIT ?",
+    [SQL_SEARCH_COUNT] = "SELECT count(*), coalesce(sum(id <= ?), 0) FROM msg",
 
     [SQL_CHECK_INTEGRITY] = "PRAGMA integrity_check(20)",
     [SQL_CHECK_COUNTERS] =

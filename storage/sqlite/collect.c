@@ -6,6 +6,7 @@
  * who holds the lock. Files go after the commit; a crash in between leaves them to the sweeper.
  */
 #include "storage/sqlite/cache_private.h"
+#include "storage/sqlite/search_private.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -65,6 +66,13 @@ static void unlink_dead(struct account *account, const struct dead *dead)
     }
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
 static bool collect_dead(struct account *account, int64_t now_ms, bool *more, struct error *err)
 {
     struct dead dead;
@@ -86,6 +94,8 @@ static bool collect_dead(struct account *account, int64_t now_ms, bool *more, st
         return false;
     unlink_dead(account, &dead);
     cache_forget(account, dead.ids, dead.count);
+    qsort(dead.ids, dead.count, sizeof(dead.ids[0]), compare_ids);
+    search_forget(account, dead.ids, dead.count);
     return true;
 }
 

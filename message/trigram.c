@@ -1,0 +1,163 @@
+/* trigram.c - see trigram.h.
+ *
+ * A bitmap of all 2^24 trigrams says which of them are there already; those that are, are listed.
+ * When the list is full, the signature has the greatest size anyhow and is written at once.
+ */
+#include "message/trigram.h"
+
+#include "common/mem.h"
+
+#include <stdlib.h>
+
+#define TRIGRAMS_MAX (SIGNATURE_MAX * 8 / BITS_EACH)
+#define BITS_EACH    4
+#define SEEN_WORDS   ((1 << 24) / 64)
+#define WORD_BYTES   sizeof(uint64_t)
+
+struct trigrams {
+    uint64_t seen[SEEN_WORDS];
+    uint32_t list[TRIGRAMS_MAX];
+    size_t count, text_bytes;
+    uint64_t full[SIGNATURE_MAX / WORD_BYTES];
+    bool is_full;
+};
+
+struct places {
+    uint32_t first, second;
+};
+
+static struct places places_of(uint32_t trigram)
+{
+    uint64_t hash = (trigram + 1) * 0x9e3779b97f4a7c15ull;
+
+    hash = (hash ^ (hash >> 32)) * 0xbf58476d1ce4e5b9ull;
+    hash ^= hash >> 29;
+    return (struct places){ (uint32_t)(hash >> 32), (uint32_t)hash };
+}
+
+static size_t scale(uint32_t place, size_t n_bits)
+{
+    return (size_t)(((uint64_t)place * n_bits) >> 32);
+}
+
+static void set_bits(uint64_t *words, size_t n_bits, uint32_t trigram)
+{
+    struct places places = places_of(trigram);
+    size_t first = scale(places.first, n_bits), second = scale(places.second, n_bits);
+
+    words[first / 64] |= 1ull << (first % 64);
+    words[second / 64] |= 1ull << (second % 64);
+}
+
+struct trigrams *trigrams_new(void)
+{
+    return NEW(struct trigrams);
+}
+
+void trigrams_free(struct trigrams **trigrams)
+{
+    free(TAKE(*trigrams));
+}
+
+static void list_is_full(struct trigrams *trigrams)
+{
+    for (size_t i = 0; i < trigrams->count; i++)
+        set_bits(trigrams->full, SIGNATURE_MAX * 8, trigrams->list[i]);
+    trigrams->is_full = true;
+}
+
+static void add_new(struct trigrams *trigrams, uint32_t trigram)
+{
+    trigrams->seen[trigram / 64] |= 1ull << (trigram % 64);
+    if (trigrams->is_full) {
+        set_bits(trigrams->full, SIGNATURE_MAX * 8, trigram);
+        return;
+    }
+    trigrams->list[trigrams->count++] = trigram;
+    if (trigrams->count == TRIGRAMS_MAX)
+        list_is_full(trigrams);
+}
+
+void trigrams_add(struct trigrams *trigrams, struct slice folded)
+{
+    const unsigned char *bytes = (const unsigned char *)folded.data;
+    uint32_t trigram;
+
+    trigrams->text_bytes += folded.len;
+    if (folded.len < 3)
+        return;
+    trigram = (uint32_t)bytes[0] << 8 | bytes[1];
+    for (size_t i = 2; i < folded.len; i++) {
+        trigram = (trigram << 8 | bytes[i]) & 0xffffff;
+        if ((trigrams->seen[trigram / 64] >> (trigram % 64) & 1) == 0)
+            add_new(trigrams, trigram);
+    }
+}
+
+static void clear(struct trigrams *trigrams)
+{
+    if (trigrams->is_full) {
+        memset(trigrams->seen, 0, sizeof(trigrams->seen));
+        memset(trigrams->full, 0, sizeof(trigrams->full));
+    }
+    for (size_t i = 0; i < trigrams->count; i++)
+        trigrams->seen[trigrams->list[i] / 64] = 0;
+    trigrams->count = trigrams->text_bytes = 0;
+    trigrams->is_full = false;
+}
+
+static size_t signature_words(const struct trigrams *trigrams)
+{
+    size_t bits = MIN(trigrams->count * BITS_EACH, trigrams->text_bytes * 8 / 3);
+
+    return MAX((bits + 63) / 64, 1);
+}
+
+void trigrams_sign(struct trigrams *trigrams, struct buf *out)
+{
+    size_t n_words = signature_words(trigrams);
+    uint64_t *words = trigrams->full;
+
+    if (trigrams->is_full)
+        n_words = SIGNATURE_MAX / WORD_BYTES;
+    else
+        for (size_t i = 0; i < trigrams->count; i++)
+            set_bits(words, n_words * 64, trigrams->list[i]);
+    buf_add(out, words, n_words * WORD_BYTES);
+    memset(words, 0, n_words * WORD_BYTES);
+    clear(trigrams);
+}
+
+/* Of a needle with more trigrams than places, every n-th. */
+void probe_make(struct slice folded_needle, struct probe *probe_out)
+{
+    const unsigned char *bytes = (const unsigned char *)folded_needle.data;
+    size_t n_trigrams = folded_needle.len < 3 ? 0 : folded_needle.len - 2;
+    size_t step = (n_trigrams + PROBE_MAX - 1) / PROBE_MAX;
+
+    probe_out->count = 0;
+    for (size_t i = 0; i < n_trigrams; i += step) {
+        struct places places =
+            places_of((uint32_t)bytes[i] << 16 | (uint32_t)bytes[i + 1] << 8 | bytes[i + 2]);
+
+        probe_out->places[probe_out->count].first = places.first;
+        probe_out->places[probe_out->count++].second = places.second;
+    }
+}
+
+/* The words may lie anywhere in a row of the database. */
+static bool has_bit(struct slice signature, size_t bit)
+{
+    return ((unsigned char)signature.data[bit / 8] >> (bit % 8) & 1) != 0;
+}
+
+bool signature_may_have(struct slice signature, const struct probe *probe)
+{
+    size_t n_bits = signature.len * 8;
+
+    for (size_t i = 0; i < probe->count; i++)
+        if (!has_bit(signature, scale(probe->places[i].first, n_bits)) ||
+            !has_bit(signature, scale(probe->places[i].second, n_bits)))
+            return false;
+    return true;
+}

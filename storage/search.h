@@ -1,0 +1,50 @@
+/* search.h - an account's search index (search.db): which messages cannot have a text.
+ *
+ * Of each message it has three signatures (message/trigram.h), of its folded texts: what ENVELOPE
+ * shows of subject and addresses (message/envelope_text.h), its header, its body (message/text.h).
+ * Whoever searches asks for the messages to pass over and looks at the others; what is not indexed
+ * yet is never passed over, so results do not depend on the index at all.
+ *
+ * search.db lies beside mail.db and holds nothing that is not in there: it is filled in the
+ * background in the order of message numbers, may be removed at any time, and is made anew when it
+ * is damaged, of another version, or of another mail.db (restored from a backup, say).
+ *
+ * Threads and ownership: as in account.h.
+ */
+#pragma once
+
+#include "storage/account.h"
+
+enum search_part {
+    SEARCH_PART_ENVELOPE = 1,
+    SEARCH_PART_HEADER = 2,
+    SEARCH_PART_BODY = 4,
+};
+
+struct search_query {
+    unsigned parts;      /* where the needle may be: enum search_part, in any of them */
+    struct slice needle; /* folded; at least TRIGRAM_NEEDLE_MIN bytes, or it says nothing */
+    uint64_t *cannot;    /* filled: a bit for each message; set: the needle is not there */
+};
+
+/* Never fails: without an index no bit is set. Ascending msgs are fastest. */
+void account_search(struct account *account, const uint64_t *msgs, size_t count,
+                    struct search_query *queries, size_t n_queries);
+
+/* Fills the index. A struct indexer holds 2 MB and may serve one account after the other. */
+struct indexer;
+struct indexer *indexer_new(void);
+void indexer_free(struct indexer **indexer);
+
+/* The next piece, of some megabytes or some hundred messages. *more_out: there is more to do. It
+ * may be busy, in another process: that is as good as done. */
+bool account_index(struct account *account, struct indexer *indexer, bool *more_out,
+                   struct error *err) MUST_CHECK;
+/* Forgets all of it. */
+bool account_index_reset(struct account *account, struct error *err) MUST_CHECK;
+
+struct index_progress {
+    uint64_t messages, indexed;
+};
+bool account_index_progress(struct account *account, struct index_progress *progress_out,
+                            struct error *err) MUST_CHECK;

@@ -1,0 +1,281 @@
+/* search_fill.c - fills search.db in pieces: messages are read and signed first, then their blocks
+ * are changed in one transaction.
+ *
+ * Reads of mail.db are short, one message each, so that no snapshot holds up a checkpoint while a
+ * process of low priority waits for its turn.
+ */
+#include "storage/sqlite/search_private.h"
+
+#include "message/envelope_text.h"
+#include "message/header.h"
+#include "message/text.h"
+#include "message/trigram.h"
+
+#include <stdlib.h>
+
+#define PIECE_MESSAGES 256
+#define PIECE_BYTES    (4u << 20) /* ends a piece; one message more than that is one of its own */
+
+struct signed_message {
+    uint64_t msg;
+    size_t at[BLOCK_PARTS], len[BLOCK_PARTS]; /* in `signatures`; 0: could not be read */
+};
+
+struct indexer {
+    struct trigrams *trigrams;
+    struct buf bytes, text, folded, signatures, row;
+    struct arena tree;
+    struct signed_message messages[PIECE_MESSAGES];
+    size_t count;
+    struct buf last_hash;
+};
+
+struct indexer *indexer_new(void)
+{
+    struct indexer *indexer = NEW(struct indexer);
+
+    indexer->trigrams = trigrams_new();
+    return indexer;
+}
+
+void indexer_free(struct indexer **indexer)
+{
+    if (*indexer == NULL)
+        return;
+    trigrams_free(&(*indexer)->trigrams);
+    buf_free(&(*indexer)->bytes);
+    buf_free(&(*indexer)->text);
+    buf_free(&(*indexer)->folded);
+    buf_free(&(*indexer)->signatures);
+    buf_free(&(*indexer)->row);
+    buf_free(&(*indexer)->last_hash);
+    arena_free(&(*indexer)->tree);
+    free(TAKE(*indexer));
+}
+
+/* Signing one message. */
+
+/* Adds what is in `text`, and empties it. */
+static void add_text(struct indexer *indexer)
+{
+    buf_clear(&indexer->folded);
+    text_fold(buf_slice(&indexer->text), &indexer->folded);
+    trigrams_add(indexer->trigrams, buf_slice(&indexer->folded));
+    buf_clear(&indexer->text);
+}
+
+static void sign(struct indexer *indexer, struct signed_message *message, size_t part)
+{
+    message->at[part] = indexer->signatures.len;
+    trigrams_sign(indexer->trigrams, &indexer->signatures);
+    message->len[part] = indexer->signatures.len - message->at[part];
+}
+
+/* Called within account_cached(). */
+static void add_envelope(const struct cached *cached, void *context)
+{
+    struct indexer *indexer = context;
+
+    if (cached->envelope.len == 0)
+        return;
+    envelope_subject(cached->envelope, &indexer->text);
+    add_text(indexer);
+    for (int place = ENVELOPE_FROM; place <= ENVELOPE_BCC; place++) {
+        envelope_addresses(cached->envelope, (enum envelope_place)place, &indexer->text);
+        add_text(indexer);
+    }
+}
+
+static void sign_header(struct indexer *indexer, struct signed_message *message)
+{
+    struct slice bytes = buf_slice(&indexer->bytes);
+
+    text_of_header(slice_part(bytes, 0, header_length(bytes)), &indexer->text);
+    add_text(indexer);
+    sign(indexer, message, 1);
+}
+
+static void sign_body(struct indexer *indexer, struct signed_message *message)
+{
+    struct slice bytes = buf_slice(&indexer->bytes);
+    struct text_walk walk;
+
+    arena_reset(&indexer->tree);
+    text_walk_start(&walk, bytes, mime_parse(&indexer->tree, bytes));
+    while (text_walk_next(&walk, &indexer->text))
+        add_text(indexer);
+    sign(indexer, message, 2);
+}
+
+/* A message that cannot be read is passed over: whoever searches finds out for himself. */
+static bool sign_message(struct account *account, struct indexer *indexer, uint64_t msg,
+                         struct error *err)
+{
+    struct signed_message *message = &indexer->messages[indexer->count++];
+
+    *message = (struct signed_message){ .msg = msg };
+    buf_clear(&indexer->bytes);
+    buf_clear(&indexer->text);
+    if (!account_read(account, msg, 0, SIZE_MAX, &indexer->bytes, err))
+        return err->kind != ERROR_TEMPORARY;
+    if (!account_cached(account, &msg, 1, add_envelope, indexer, err))
+        return false;
+    sign(indexer, message, 0);
+    sign_header(indexer, message);
+    sign_body(indexer, message);
+    return true;
+}
+
+/* Which messages come next; their sizes decide how many. */
+static bool find_next(struct account *account, uint64_t last, struct indexer *indexer,
+                      uint64_t *msgs, size_t *count_out, struct error *err)
+{
+    uint64_t bytes = 0;
+    struct sql_row row;
+
+    *count_out = 0;
+    if (!sql_query(&account->db, SQL_SEARCH_NEXT, &row, err, "uu", last, (uint64_t)PIECE_MESSAGES))
+        return false;
+    while (sql_next(&row, err)) {
+        bytes += sql_u64(&row, 1);
+        msgs[(*count_out)++] = sql_u64(&row, 0);
+        buf_clear(&indexer->last_hash);
+        buf_add_slice(&indexer->last_hash, sql_slice(&row, 2));
+        if (bytes < PIECE_BYTES)
+            continue;
+        sql_end(&row);
+        break;
+    }
+    return !row.failed;
+}
+
+/* Changing the blocks. */
+
+static bool put_part(struct sql_db *db, struct indexer *indexer, size_t part,
+                     const struct signed_message *messages, size_t count, struct error *err)
+{
+    uint64_t number = messages[0].msg / BLOCK_SIZE;
+    struct block block = { 0 };
+    struct sql_row row;
+    bool old;
+
+    if (!sql_query(db, SEARCH_GET + part, &row, err, "u", number))
+        return false;
+    old = sql_next(&row, err);
+    if (old)
+        block_read(number, sql_slice(&row, 0), &block);
+    for (size_t i = 0; i < count; i++)
+        block.signatures[messages[i].msg % BLOCK_SIZE] = slice_part(
+            buf_slice(&indexer->signatures), messages[i].at[part], messages[i].len[part]);
+    block_write(number, &block, &indexer->row);
+    if (old)
+        sql_end(&row);
+    return !row.failed &&
+           sql_run(db, SEARCH_PUT + part, NULL, err, "ub", number, buf_slice(&indexer->row));
+}
+
+static bool put_all(struct sql_db *db, struct indexer *indexer, struct error *err)
+{
+    for (size_t i = 0, n; i < indexer->count; i += n) {
+        const struct signed_message *first = &indexer->messages[i];
+
+        for (n = 1; i + n < indexer->count && first[n].msg / BLOCK_SIZE == first->msg / BLOCK_SIZE;
+             n++)
+            continue;
+        for (size_t part = 0; part < BLOCK_PARTS; part++)
+            if (!put_part(db, indexer, part, first, n, err))
+                return false;
+    }
+    return sql_run(db, SEARCH_STATE_SET, NULL, err, "ub", indexer->messages[indexer->count - 1].msg,
+                   buf_slice(&indexer->last_hash));
+}
+
+static bool put_piece(struct sql_db *db, struct indexer *indexer, struct error *err)
+{
+    if (!sql_begin(db, err))
+        return false;
+    if (put_all(db, indexer, err))
+        return sql_commit(db, err);
+    sql_rollback(db);
+    return false;
+}
+
+static bool fill_piece(struct account *account, struct sql_db *db, struct indexer *indexer,
+                       bool *more_out, struct error *err)
+{
+    uint64_t msgs[PIECE_MESSAGES], last;
+    size_t count;
+
+    buf_clear(&indexer->last_hash);
+    buf_clear(&indexer->signatures);
+    indexer->count = 0;
+    if (!search_last(db, &last, &indexer->last_hash, err) ||
+        !find_next(account, last, indexer, msgs, &count, err))
+        return false;
+    *more_out = count > 0;
+    for (size_t i = 0; i < count; i++)
+        if (!sign_message(account, indexer, msgs[i], err))
+            return false;
+    return count == 0 || put_piece(db, indexer, err);
+}
+
+/* Opens it and sees whether it is of use. */
+static bool open_fitting(struct account *account, struct sql_db **db_out, bool *fits_out,
+                         struct error *err)
+{
+    return search_open(account, true, db_out, err) && search_fits(account, *db_out, fits_out, err);
+}
+
+/* Under the lock. */
+static bool fill(struct account *account, struct indexer *indexer, bool *more_out,
+                 struct error *err)
+{
+    struct sql_db *db = NULL;
+    bool fits = true;
+    bool ok = open_fitting(account, &db, &fits, err) && fits &&
+              fill_piece(account, db, indexer, more_out, err);
+
+    if (ok || (fits && err->kind != ERROR_INTERNAL && err->kind != ERROR_NEWER))
+        return ok;
+    if (!fits)
+        error_set(err, ERROR_INTERNAL, "it is of another mail.db");
+    log_warn(&account->store->options.log, "search index made anew",
+             F_NUM("account", (int64_t)account->id), F_ERR(err));
+    return search_remove_files(account, err) && open_fitting(account, &db, &fits, err) &&
+           fill_piece(account, db, indexer, more_out, err);
+}
+
+bool account_index(struct account *account, struct indexer *indexer, bool *more_out,
+                   struct error *err)
+{
+    int lock;
+    bool ok;
+
+    *more_out = false;
+    if (!search_lock(account, false, &lock, err))
+        return false;
+    if (lock < 0)
+        return true;
+    ok = fill(account, indexer, more_out, err);
+    search_unlock(lock);
+    return ok;
+}
+
+bool account_index_progress(struct account *account, struct index_progress *progress_out,
+                            struct error *err)
+{
+    AUTO(buf_free) struct buf hash = { 0 };
+    struct sql_db *db = NULL;
+    struct sql_row row;
+    uint64_t last = 0;
+
+    if (search_open(account, false, &db, err) && db != NULL && !search_last(db, &last, &hash, err))
+        last = 0; /* a damaged one has nothing */
+    if (!sql_query(&account->db, SQL_SEARCH_COUNT, &row, err, "u", last))
+        return false;
+    if (!sql_next(&row, err))
+        return row.failed ? false : error_set(err, ERROR_INTERNAL, "no answer");
+    *progress_out = (struct index_progress){ sql_u64(&row, 0), sql_u64(&row, 1) };
+    sql_end(&row);
+    return true;
+}

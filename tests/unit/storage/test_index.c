@@ -1,0 +1,181 @@
+/* test_index.c - search.db says only what is true, whatever becomes of it. */
+#include "storage/search.h"
+
+#include "message/text.h"
+#include "tests/unit/storage/mail_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ALL (SEARCH_PART_ENVELOPE | SEARCH_PART_HEADER | SEARCH_PART_BODY)
+
+/* Takes pieces until there are none; how many there were. */
+static size_t fill(struct fixture *f)
+{
+    AUTO(indexer_free) struct indexer *indexer = indexer_new();
+    size_t pieces = 0;
+    bool more = true;
+
+    for (; more; pieces++)
+        must(account_index(f->account, indexer, &more, &f->err));
+    return pieces;
+}
+
+/* As "1" (cannot have it) and "0", for the messages from 1 on. */
+static void assert_cannot(struct fixture *f, unsigned parts, const char *needle, const char *want)
+{
+    AUTO(buf_free) struct buf folded = { 0 };
+    uint64_t msgs[64], bits;
+    struct search_query query = { .parts = parts, .cannot = &bits };
+    size_t count = strlen(want);
+    char got[65] = "";
+
+    for (size_t i = 0; i < count; i++)
+        msgs[i] = i + 1;
+    text_fold(slice_of(needle), &folded);
+    query.needle = buf_slice(&folded);
+    account_search(f->account, msgs, count, &query, 1);
+    for (size_t i = 0; i < count; i++)
+        got[i] = (bits >> i & 1) != 0 ? '1' : '0';
+    if (strcmp(got, want) != 0)
+        fail_msg("%s: got %s, not %s", needle, got, want);
+}
+
+static struct index_progress progress_of(struct fixture *f)
+{
+    struct index_progress progress;
+
+    must(account_index_progress(f->account, &progress, &f->err));
+    return progress;
+}
+
+static void test_parts(void **state)
+{
+    struct fixture *f = *state;
+
+    add_mail(f, f->inbox, "elephants", 10);
+    add_mail(f, f->inbox, "zebrafish", 10);
+    assert_cannot(f, ALL, "zebrafish", "00");
+    assert_int_equal(progress_of(f).indexed, 0);
+    fill(f);
+    assert_int_equal(progress_of(f).indexed, 2);
+    assert_int_equal(progress_of(f).messages, 2);
+    assert_cannot(f, SEARCH_PART_ENVELOPE, "ZEBRAfish", "10");
+    assert_cannot(f, SEARCH_PART_HEADER, "subject: ele", "01");
+    assert_cannot(f, SEARCH_PART_ENVELOPE, "subject: ele", "11");
+    assert_cannot(f, SEARCH_PART_BODY, "zebrafish", "11");
+    assert_cannot(f, SEARCH_PART_BODY | SEARCH_PART_HEADER, "zebrafish", "10");
+    assert_cannot(f, ALL, "zq", "00");       /* too short to say */
+    assert_cannot(f, ALL, "nowhere", "110"); /* there is no third */
+}
+
+/* Blocks, pieces, and messages that come later. */
+static void test_many(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t msgs[] = { 700, 3, 65, 64, 128, 699, 9999 };
+    uint64_t bits = 0;
+    struct search_query query = { .parts = ALL, .needle = SLICE("NOWHERE"), .cannot = &bits };
+
+    add_many(f, f->inbox, 600);
+    assert_true(fill(f) > 2);
+    add_many(f, f->inbox, 100);
+    fill(f);
+    assert_int_equal(progress_of(f).indexed, 700);
+    account_search(f->account, msgs, COUNT_OF(msgs), &query, 1);
+    assert_int_equal(bits, 0x3f);
+}
+
+static void test_forget(void **state)
+{
+    struct fixture *f = *state;
+
+    add_many(f, f->inbox, 3);
+    fill(f);
+    assert_cannot(f, ALL, "nowhere", "111");
+    expunge(f, f->inbox, "1:2");
+    collect(f, COLLECT_AGE_MS + 1000);
+    assert_cannot(f, ALL, "nowhere", "001");
+    expunge(f, f->inbox, "3");
+    collect(f, COLLECT_AGE_MS + 1000);
+    assert_cannot(f, ALL, "nowhere", "000");
+    add_many(f, f->inbox, 1);
+    fill(f);
+    assert_cannot(f, ALL, "nowhere", "0001");
+}
+
+static void overwrite(struct fixture *f, const char *name, const char *with, size_t at)
+{
+    AUTO(buf_free) struct buf path = { 0 };
+
+    store_account_path(f->store, f->id, name, &path);
+    FILE *file = fopen(buf_text(&path), "r+");
+    assert_non_null(file);
+    fseek(file, (long)at, SEEK_SET);
+    for (size_t i = 0; i < 4096; i++)
+        fputc(with[i % strlen(with)], file);
+    fclose(file);
+}
+
+/* Damage costs time, not results. */
+static void test_damaged(void **state)
+{
+    struct fixture *f = *state;
+
+    for (size_t page = 0; page < 5; page++) {
+        add_many(f, f->inbox, 1);
+        fill(f);
+        fixture_open_again(f, NULL);
+        overwrite(f, "search.db", "rubbish", page * 4096);
+        AUTO(indexer_free) struct indexer *indexer = indexer_new();
+        bool more = true;
+        assert_cannot(f, ALL, "many", "0");
+        /* The first piece may be what finds it out: an error once is fine. */
+        while (more)
+            if (!account_index(f->account, indexer, &more, &f->err))
+                must(account_index_reset(f->account, &f->err));
+        assert_cannot(f, ALL, "many", "0");
+        must(account_index_reset(f->account, &f->err));
+    }
+    fill(f);
+    assert_cannot(f, ALL, "nowhere", "11111");
+}
+
+/* A mail.db from a backup gives its next messages numbers that the index knows as others. */
+static void test_other_store(void **state)
+{
+    struct fixture *f = *state;
+
+    add_many(f, f->inbox, 3);
+    fill(f);
+    run_sql(f, "UPDATE msg SET hash = x'00' WHERE id = 3");
+    assert_cannot(f, ALL, "nowhere", "000");
+    fill(f);
+    assert_cannot(f, ALL, "nowhere", "111");
+    run_sql(f, "UPDATE sqlite_sequence SET seq = 2 WHERE name = 'msg'");
+    assert_cannot(f, ALL, "nowhere", "000");
+}
+
+static void test_reset(void **state)
+{
+    struct fixture *f = *state;
+
+    add_many(f, f->inbox, 3);
+    fill(f);
+    must(account_index_reset(f->account, &f->err));
+    assert_int_equal(progress_of(f).indexed, 0);
+    assert_cannot(f, ALL, "nowhere", "000");
+    fill(f);
+    assert_cannot(f, ALL, "nowhere", "111");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(test_parts),   FIXTURE_TEST(test_many),        FIXTURE_TEST(test_forget),
+        FIXTURE_TEST(test_damaged), FIXTURE_TEST(test_other_store), FIXTURE_TEST(test_reset),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
