@@ -91,6 +91,13 @@ static void print_login_ways(const struct call *call, struct buf *out)
             buf_fmt(out, " AUTH=%s", sasl_name(mechanisms[i]));
 }
 
+/* Not both at once (RFC 7888 section 5). */
+static const char *name_of(const struct client *client, const char *name)
+{
+    return client->imap->settings->literal_minus && strcmp(name, "LITERAL+") == 0 ? "LITERAL-"
+                                                                                  : name;
+}
+
 void capability_print(const struct call *call, struct buf *out)
 {
     const struct client *client = client_of(call);
@@ -101,7 +108,7 @@ void capability_print(const struct call *call, struct buf *out)
             continue;
         if (i > 0)
             buf_add_byte(out, ' ');
-        buf_add_text(out, capabilities[i].name);
+        buf_add_text(out, name_of(client, capabilities[i].name));
     }
     if (stranger)
         print_login_ways(call, out);

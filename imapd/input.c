@@ -7,6 +7,7 @@
 
 #define STRANGER_MAX 16384 /* a command before login */
 #define KEPT_MAX     512   /* what a quiet session keeps of its command's memory */
+#define MINUS_MAX    4096  /* non-synchronizing literals under LITERAL- */
 #define TAIL_MAX     64    /* enough for "~{18446744073709551615+}" */
 
 enum parse literal_at_end(struct slice line, struct literal *literal_out, size_t *start_out)
@@ -73,6 +74,12 @@ static enum input_result skip(struct input *input, const struct literal *literal
     return INPUT_MORE;
 }
 
+/* With LITERAL- clients ask before they send more (RFC 7888 section 5). */
+static bool is_unasked(const struct client *client, const struct literal *literal)
+{
+    return client->imap->settings->literal_minus && !literal->sync && literal->size > MINUS_MAX;
+}
+
 static enum literal_plan plan_literal(struct call *call, const struct literal *literal,
                                       size_t head_len)
 {
@@ -81,6 +88,10 @@ static enum literal_plan plan_literal(struct call *call, const struct literal *l
     struct args args = { .rest = text, .arena = &call->arena, .utf8 = client_utf8(client) };
 
     look_at_head(client, &args);
+    if (is_unasked(client, literal)) {
+        reply_bad_code(call, "TOOBIG", "Literals over 4096 bytes must wait for +");
+        return LITERAL_REFUSE;
+    }
     if (client->command != NULL && client->command->sink != NULL) {
         enum literal_plan plan = client->command->sink->plan(call, &args, literal);
 

@@ -257,6 +257,8 @@ static const struct config_key keys[] = {
          "Longest command without APPEND's message."),
     NUMBER("imap", "search_slice", search_slice, "2000", 1, 1000000,
            "Messages a SEARCH looks at before others get their turn."),
+    BOOL("imap", "literal_minus", literal_minus, "no",
+         "Announce LITERAL- instead of LITERAL+: what clients send unasked ends at 4096 bytes."),
     BOOL("imap", "relaxed_flags", relaxed_flags, "no",
          "Answer flag changes before they are synced to disk."),
     SIZE("imap", "snapshots", snapshots, "48M", 0, 1 * GB,

@@ -316,14 +316,38 @@ static void test_catenate_big(void **state)
     EXPECT(A, buf_text(&input), "* 3 EXISTS\n* 3 RECENT\nb OK *\n");
 }
 
+/* RFC 7888 section 5: what is sent unasked ends at 4096 bytes; the rest is passed over. */
+static void test_literal_minus(void **state)
+{
+    AUTO(buf_free) struct buf input = { 0 };
+
+    EXPECT(A, "a CAPABILITY\r\n", "* CAPABILITY IMAP4rev1 *\na OK *\n");
+    assert_non_null(strstr(rig_text(A), " LITERAL+ "));
+    dialogue.settings.literal_minus = true;
+    EXPECT(A, "a CAPABILITY\r\n", "* CAPABILITY IMAP4rev1 *\na OK *\n");
+    assert_non_null(strstr(rig_text(A), " LITERAL- "));
+    assert_null(strstr(rig_text(A), "LITERAL+"));
+    for (size_t size = 4096; size <= 4097; size++) {
+        buf_clear(&input);
+        buf_fmt(&input, "b APPEND Trash {%zu+}\r\n", size);
+        for (size_t i = 0; i < size; i++)
+            buf_add_byte(&input, 'x');
+        buf_add_text(&input, "\r\nc NOOP\r\n");
+        EXPECT(A, buf_text(&input),
+               size == 4096 ? "b OK [APPENDUID *\nc OK *\n" : "b BAD [TOOBIG] *\nc OK *\n");
+    }
+    EXPECT(A, "d APPEND Trash {4097}\r\n", "+ *\n");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_good),     TEST(test_internaldate), TEST(test_bad),          TEST(test_nul),
-        TEST(test_limit),    TEST(test_several),      TEST(test_several_bad),  TEST(test_too_many),
-        TEST(test_catenate), TEST(test_catenate_bad), TEST(test_catenate_big),
+        TEST(test_good),         TEST(test_internaldate), TEST(test_bad),
+        TEST(test_nul),          TEST(test_limit),        TEST(test_several),
+        TEST(test_several_bad),  TEST(test_too_many),     TEST(test_catenate),
+        TEST(test_catenate_bad), TEST(test_catenate_big), TEST(test_literal_minus),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
