@@ -34,6 +34,7 @@ static const struct {
     { "CONDSTORE", false },
     { "QRESYNC", false },
     { "ESEARCH", false },
+    { "OBJECTID", false },
     { "PREVIEW", false },
     { "SORT", false },
     { "SORT=DISPLAY", false },

@@ -2,6 +2,7 @@
  * (RFC 3501 section 6.3), NAMESPACE (RFC 2342). */
 #include "imapd/args.h"
 #include "imapd/command.h"
+#include "imapd/objectid.h"
 #include "imapd/place.h"
 #include "imapd/reply.h"
 #include "imapd/special_use.h"
@@ -82,6 +83,7 @@ static bool may_create(struct call *call, struct slice name, struct place_name *
 enum next imap_create(struct call *call, struct args *args)
 {
     struct place_name where;
+    AUTO(buf_free) struct buf code = { 0 };
     struct create_args create;
     struct error err;
     uint64_t id;
@@ -92,8 +94,12 @@ enum next imap_create(struct call *call, struct args *args)
         return reply_error(call, &err);
     if (create.use_refused || (create.use != SPECIAL_NONE && where.before.len > 0))
         return reply_no(call, "USEATTR", "Mailbox cannot have this special use");
-    if (mailbox_create(where.account, where.local, create.use, &id, &err))
-        return reply_ok(call, "CREATE completed");
+    if (mailbox_create(where.account, where.local, create.use, &id, &err)) {
+        buf_add_text(&code, "MAILBOXID (");
+        objectid_mailbox(&code, where.account, id);
+        buf_add_byte(&code, ')');
+        return reply_ok_code(call, buf_text(&code), "CREATE completed");
+    }
     if (err.kind == ERROR_DENIED && create.use != SPECIAL_NONE)
         return reply_no(call, "USEATTR", "Another mailbox has this special use");
     return reply_error(call, &err);

@@ -4,6 +4,7 @@
 #include "imapd/command.h"
 #include "imapd/condstore.h"
 #include "imapd/list_reply.h"
+#include "imapd/objectid.h"
 #include "imapd/place.h"
 #include "imapd/reply.h"
 #include "imapd/resync.h"
@@ -109,6 +110,9 @@ static void tell_view(struct call *call, const struct place *place, struct slice
         list_reply_one(call, &place->info, folded_name);
     reply_untagged(call, "OK [UIDVALIDITY %u] UIDs valid", view->uidvalidity);
     reply_untagged(call, "OK [UIDNEXT %u] Next UID", view->uidnext);
+    buf_add_text(&call->out, "* OK [MAILBOXID (");
+    objectid_mailbox(&call->out, place->account, place->info.id);
+    buf_add_text(&call->out, ")] Mailbox\r\n");
     reply_untagged(call, "OK [HIGHESTMODSEQ %llu] Highest", (unsigned long long)view->modseq);
 }
 

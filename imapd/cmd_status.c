@@ -3,6 +3,7 @@
 #include "imapd/args.h"
 #include "imapd/command.h"
 #include "imapd/condstore.h"
+#include "imapd/objectid.h"
 #include "imapd/place.h"
 #include "imapd/reply.h"
 #include "imapd/status.h"
@@ -76,6 +77,7 @@ static const struct {
     { "HIGHESTMODSEQ", value_modseq },
     { "APPENDLIMIT", value_appendlimit },
     { "DELETED-STORAGE", value_deleted_storage },
+    { "MAILBOXID", NULL }, /* RFC 8474 section 4.3: no number */
 };
 
 static bool take_item(struct args *args, unsigned *items)
@@ -113,11 +115,27 @@ bool status_wants_modseq(unsigned items)
     return false;
 }
 
+static bool print_value(struct client *client, const struct place *place, status_value value,
+                        struct buf *out, struct error *err)
+{
+    uint64_t number;
+
+    if (value == NULL) {
+        buf_add_byte(out, '(');
+        objectid_mailbox(out, place->account, place->info.id);
+        buf_add_byte(out, ')');
+        return true;
+    }
+    if (!value(client, place, &number, err))
+        return false;
+    buf_add_number(out, number);
+    return true;
+}
+
 bool status_print(struct call *call, const struct place *place, unsigned items, struct error *err)
 {
     struct client *client = client_of(call);
     struct buf *out = &call->out;
-    uint64_t value;
     char before = '(';
 
     buf_add_text(out, "* STATUS ");
@@ -126,13 +144,12 @@ bool status_print(struct call *call, const struct place *place, unsigned items, 
     for (size_t i = 0; i < COUNT_OF(status_items); i++) {
         if ((items & 1u << i) == 0)
             continue;
-        if (!status_items[i].value(client, place, &value, err))
-            return false;
         buf_add_byte(out, before);
         before = ' ';
         buf_add_text(out, status_items[i].name);
         buf_add_byte(out, ' ');
-        buf_add_number(out, value);
+        if (!print_value(client, place, status_items[i].value, out, err))
+            return false;
     }
     buf_add_text(out, ")\r\n");
     return true;

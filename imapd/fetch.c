@@ -180,6 +180,13 @@ static void keep_texts(const struct cached *cached, void *context)
     kept->header_len = cached->header_len;
 }
 
+static bool take_objects(struct fetch *fetch, const uint64_t *msgs, struct error *err)
+{
+    if (fetch->objects == NULL)
+        fetch->objects = ARENA_ARRAY(&fetch->call->arena, struct object_ids, FETCH_SLICE_MAX);
+    return account_objects(fetch->client->selected, msgs, fetch->n_slice, fetch->objects, err);
+}
+
 /* Takes the next messages of the set, with their stored texts if some item wants them. */
 static bool next_slice(struct fetch *fetch, struct error *err)
 {
@@ -196,6 +203,8 @@ static bool next_slice(struct fetch *fetch, struct error *err)
         msgs[fetch->n_slice] = view_msg(view, index);
         fetch->slice[fetch->n_slice++] = index;
     }
+    if ((fetch->needs & FETCH_NEEDS_OBJECTS) != 0 && !take_objects(fetch, msgs, err))
+        return false;
     return fetch->n_slice == 0 || (fetch->needs & FETCH_NEEDS_CACHE) == 0 ||
            account_summaries(fetch->client->selected, parts_of(fetch), msgs, fetch->n_slice,
                              keep_texts, fetch, err);

@@ -2,6 +2,7 @@
 #include "imapd/fetch_item.h"
 
 #include "imapd/args.h"
+#include "imapd/objectid.h"
 #include "imapd/reply.h"
 #include "message/date.h"
 #include "message/header.h"
@@ -98,6 +99,40 @@ static enum fetch_result write_body(struct fetch *fetch, const struct fetch_item
 
     return write_text(fetch, cached, cached != NULL ? cached->body_at : 0,
                       cached != NULL ? cached->body_len : 0);
+}
+
+/* RFC 8474 section 5.3. The message at hand is the slice's next. */
+static const struct object_ids *objects_of(struct fetch *fetch)
+{
+    const struct object_ids *ids = &fetch->objects[fetch->at];
+
+    fetch->missed |= !ids->exists;
+    return ids;
+}
+
+static enum fetch_result write_emailid(struct fetch *fetch, const struct fetch_item *item,
+                                       size_t index, struct error *err)
+{
+    buf_add_byte(&fetch->call->out, '(');
+    objectid_email(&fetch->call->out, objects_of(fetch),
+                   view_received_ms(&fetch->client->view, index));
+    buf_add_byte(&fetch->call->out, ')');
+    return FETCH_DONE;
+}
+
+static enum fetch_result write_threadid(struct fetch *fetch, const struct fetch_item *item,
+                                        size_t index, struct error *err)
+{
+    const struct object_ids *ids = objects_of(fetch);
+
+    if (!ids->exists) {
+        buf_add_text(&fetch->call->out, "NIL");
+        return FETCH_DONE;
+    }
+    buf_add_byte(&fetch->call->out, '(');
+    objectid_thread(&fetch->call->out, ids);
+    buf_add_byte(&fetch->call->out, ')');
+    return FETCH_DONE;
 }
 
 /* RFC 8970: what was made when the message came, so LAZY makes no difference. */
@@ -309,6 +344,8 @@ static const struct fetch_kind kinds[] = {
     { "INTERNALDATE", "INTERNALDATE", 0, write_internaldate, SECTION_ALL },
     { "MODSEQ", "MODSEQ", 0, write_modseq, SECTION_ALL },
     { "ENVELOPE", "ENVELOPE", FETCH_NEEDS_ENVELOPE, write_envelope, SECTION_ALL },
+    { "EMAILID", "EMAILID", FETCH_NEEDS_OBJECTS, write_emailid, SECTION_ALL },
+    { "THREADID", "THREADID", FETCH_NEEDS_OBJECTS, write_threadid, SECTION_ALL },
     { "PREVIEW", "PREVIEW", FETCH_NEEDS_PREVIEW, write_preview, SECTION_ALL },
     { "BODYSTRUCTURE", "BODYSTRUCTURE", FETCH_NEEDS_STRUCTURE, write_structure, SECTION_ALL },
     { "BODY", NULL, FETCH_NEEDS_SECTION | FETCH_NEEDS_BYTES | FETCH_SETS_SEEN, write_section,

@@ -23,6 +23,7 @@ enum fetch_needs {
     FETCH_BINARY = 64,       /* the section is a part's number only */
     FETCH_BINARY_SIZE = 128, /* ... and there is no partial */
     FETCH_NEEDS_PREVIEW = 256,
+    FETCH_NEEDS_OBJECTS = 512,
     FETCH_NEEDS_CACHE =
         FETCH_NEEDS_ENVELOPE | FETCH_NEEDS_STRUCTURE | FETCH_NEEDS_BODY | FETCH_NEEDS_PREVIEW,
 };
@@ -76,6 +77,7 @@ struct fetch {
     size_t n_slice, at;            /* the next one */
     struct fetch_cached cached[FETCH_SLICE_MAX];
     size_t n_cached;
+    struct object_ids *objects; /* of the slice; in the arena, NULL if no item wants them */
     struct buf texts;
 
     size_t item;    /* the next item of the message at hand */

@@ -22,6 +22,7 @@ struct search_data {
     size_t index;
     bool has_index; /* search_index_look() has just asked for it, as number `place` */
     size_t place;
+    const struct object_ids *objects; /* NULL unless some key needs them */
     bool has_envelope, has_message;
     struct slice envelope;        /* as stored */
     struct slice message, header; /* with has_message */
@@ -38,6 +39,7 @@ enum search_needs {
     SEARCH_NEEDS_ENVELOPE = 1,
     SEARCH_NEEDS_HEADER = 2,
     SEARCH_NEEDS_BODY = 4, /* and its tree */
+    SEARCH_NEEDS_OBJECTS = 8,
 };
 
 struct search_node {

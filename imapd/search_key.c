@@ -2,6 +2,7 @@
 #include "imapd/search_private.h"
 
 #include "common/clock.h"
+#include "imapd/objectid.h"
 
 #define DAY_MS     (24 * 60 * 60 * 1000ll)
 #define FUZZY_COST 16 /* of looking for words like these, against looking for a string */
@@ -140,6 +141,31 @@ static enum search_answer match_uids(const struct search_node *node, const struc
     return answer(uidset_has(&node->uids, view_uid(data->view, data->index)));
 }
 
+/* RFC 8474 section 6. */
+static enum search_answer match_email(const struct search_node *node,
+                                      const struct search_data *data)
+{
+    struct buf *id = data->scratch;
+
+    if (data->objects == NULL || !data->objects->exists)
+        return SEARCH_NO;
+    buf_clear(id);
+    objectid_email(id, data->objects, view_received_ms(data->view, data->index));
+    return answer(slice_equal(buf_slice(id), node->field));
+}
+
+static enum search_answer match_thread(const struct search_node *node,
+                                       const struct search_data *data)
+{
+    struct buf *id = data->scratch;
+
+    if (data->objects == NULL || !data->objects->exists)
+        return SEARCH_NO;
+    buf_clear(id);
+    objectid_thread(id, data->objects);
+    return answer(slice_equal(buf_slice(id), node->field));
+}
+
 static enum search_answer match_and(const struct search_node *node, const struct search_data *data)
 {
     enum search_answer all = SEARCH_YES;
@@ -192,6 +218,7 @@ static const struct search_kind kinds[] = {
     { "DELETED", ARG_NONE, MAIL_DELETED, match_has, 0 },
     { "DRAFT", ARG_NONE, MAIL_DRAFT, match_has, 0 },
     { "FILTER", ARG_FILTER, 0, match_and, 0 },
+    { "EMAILID", ARG_OBJECT, 0, match_email, SEARCH_NEEDS_OBJECTS },
     { "FLAGGED", ARG_NONE, MAIL_FLAGGED, match_has, 0 },
     { "FROM", ARG_STRING, 2, search_addresses, ENVELOPE },
     { "FUZZY", ARG_FUZZY, 0, match_and, 0 },
@@ -214,6 +241,7 @@ static const struct search_kind kinds[] = {
     { "SMALLER", ARG_NUMBER, 0, match_smaller, 0 },
     { "SUBJECT", ARG_STRING, 0, search_subject, ENVELOPE },
     { "TEXT", ARG_STRING, 0, search_whole_text, BODY },
+    { "THREADID", ARG_OBJECT, 0, match_thread, SEARCH_NEEDS_OBJECTS },
     { "TO", ARG_STRING, 5, search_addresses, ENVELOPE },
     { "UID", ARG_UIDS, 0, match_uids, 0 },
     { "UNANSWERED", ARG_NONE, MAIL_ANSWERED, match_lacks, 0 },

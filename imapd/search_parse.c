@@ -4,6 +4,8 @@
  */
 #include "imapd/search_private.h"
 
+#include "imapd/objectid.h"
+
 #include "message/decode.h"
 #include "message/text.h"
 
@@ -199,6 +201,14 @@ static bool take_filter(struct args *args, struct search_program *program, unsig
     return take_value(args, program, depth, node, name);
 }
 
+/* RFC 8474 section 6: what has another form than ours is of nothing. */
+static bool take_object(struct args *args, struct search_node *node)
+{
+    if (!args_space(args) || !args_astring(args, &node->field))
+        return false;
+    return objectid_is_valid(node->field) || args_fail(args, "expected: an object identifier");
+}
+
 static bool take_argument(struct args *args, struct search_program *program, unsigned depth,
                           struct search_node *node)
 {
@@ -224,6 +234,8 @@ static bool take_argument(struct args *args, struct search_program *program, uns
         return take_modseq(args, program, node);
     case ARG_UIDS:
         return take_uids(args, program, node);
+    case ARG_OBJECT:
+        return take_object(args, node);
     case ARG_ONE_KEY:
         return take_some(args, program, depth, node, 1);
     case ARG_FUZZY:

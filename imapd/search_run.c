@@ -28,6 +28,8 @@ void search_run_free(struct search_run *run)
     free(run->found);
     free(run->scores);
     free(run->score_at);
+    free(run->objects);
+    free(run->objects_at);
     free(run->open);
     free(run->msgs);
     buf_free(&run->bytes);
@@ -53,10 +55,30 @@ static int compare_index(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* NULL unless keys need them. */
+static const struct object_ids *objects_of(const struct search_run *run, size_t index)
+{
+    size_t lo = 0, hi = run->n_objects;
+
+    while (lo < hi) {
+        size_t middle = lo + (hi - lo) / 2;
+
+        if (run->objects_at[middle] == index)
+            return &run->objects[middle];
+        if (run->objects_at[middle] < index)
+            lo = middle + 1;
+        else
+            hi = middle;
+    }
+    return NULL;
+}
+
 static struct search_data data_of(struct search_run *run, size_t index)
 {
-    return (
-        struct search_data){ .view = run->where.view, .index = index, .scratch = &run->scratch };
+    return (struct search_data){ .view = run->where.view,
+                                 .index = index,
+                                 .scratch = &run->scratch,
+                                 .objects = objects_of(run, index) };
 }
 
 static bool next_index(struct search_run *run, size_t *index_out)
@@ -231,10 +253,37 @@ static size_t slice_count(const struct search_run *run)
     return MIN(left, count);
 }
 
+/* What a slice's messages are known by is looked up before all else. */
+static bool take_objects(struct search_run *run, struct account *account, size_t count,
+                         struct error *err)
+{
+    size_t next = run->next;
+    struct view_walk walk = run->walk;
+
+    if ((run->program.needs & SEARCH_NEEDS_OBJECTS) == 0)
+        return true;
+    if (run->objects == NULL) {
+        run->objects = mem_zero(run->where.settings->search_slice * sizeof(*run->objects));
+        run->objects_at = mem_zero(run->where.settings->search_slice * sizeof(size_t));
+    }
+    for (run->n_objects = 0; run->n_objects < count; run->n_objects++) {
+        size_t *index = &run->objects_at[run->n_objects];
+
+        if (run->where.among != NULL && !view_next(run->where.view, run->where.among, &walk, index))
+            break;
+        if (run->where.among == NULL)
+            *index = next++;
+        run->msgs[run->n_objects] = view_msg(run->where.view, *index);
+    }
+    return account_objects(account, run->msgs, run->n_objects, run->objects, err);
+}
+
 static bool begin_slice(struct search_run *run, struct account *account, struct error *err)
 {
     size_t n_open;
 
+    if (!take_objects(run, account, slice_count(run), err))
+        return false;
     look_at_view(run, slice_count(run));
     look_at_index(run, account);
     n_open = run->n_open;

@@ -37,6 +37,10 @@ struct search_run {
     uint8_t *scores;   /* of what was found, 1 to 100, once the run is done; NULL without FUZZY */
     uint8_t *score_at; /* the same by index in the view */
 
+    struct object_ids *objects; /* of this slice, if keys need them */
+    size_t *objects_at;         /* their indexes, ascending */
+    size_t n_objects;
+
     size_t *open; /* indexes of this slice that need more */
     uint64_t *msgs;
     size_t n_open, n_looked;

@@ -172,6 +172,16 @@ bool account_cached(struct account *account, const uint64_t *msgs, size_t count,
                     void (*each)(const struct cached *cached, void *context), void *context,
                     struct error *err) MUST_CHECK;
 
+/* What a message is known by in all mailboxes (RFC 8474). A msg that is gone does not exist. */
+struct object_ids {
+    uint64_t msg;
+    uint64_t thread;        /* the same for messages that belong together, never 0 */
+    unsigned char hash[32]; /* of its bytes */
+    bool exists;
+};
+bool account_objects(struct account *account, const uint64_t *msgs, size_t count,
+                     struct object_ids *ids_out, struct error *err) MUST_CHECK;
+
 /* Appends up to `len` bytes of the message from `offset` on; fewer at its end.
  * Errors: ERROR_NOT_FOUND when it is gone. */
 bool account_read(struct account *account, uint64_t msg, uint64_t offset, size_t len,

@@ -76,7 +76,12 @@ static const char schema_4[] = "DROP TABLE cache"; /* it is in cache.db */
 static const char schema_5[] =
     "CREATE TABLE url_key(mailbox INTEGER PRIMARY KEY, key BLOB NOT NULL);";
 
-const char *const account_schema[] = { schema_1, schema_2, schema_3, schema_4, schema_5 };
+/* Which thread the messages with an id belong to; both are as message_id_hash() makes them. */
+static const char schema_6[] =
+    "ALTER TABLE msg ADD COLUMN thread INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE thread(id INTEGER PRIMARY KEY, thread INTEGER NOT NULL);";
+
+const char *const account_schema[] = { schema_1, schema_2, schema_3, schema_4, schema_5, schema_6 };
 const size_t account_schema_version = COUNT_OF(account_schema);
 
 #define MAILBOX_INFO                                                                               \
@@ -189,9 +194,10 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
     [SQL_TOMBSTONE] = "INSERT INTO expunged(mailbox, modseq, uid_lo, uid_hi, at_ms)"
                       " VALUES(?, ?, ?, ?, ?)",
 
-    [SQL_MSG_INSERT] = "INSERT INTO msg(refs, dead_ms, size, inline_bytes, hash, delivery_id)"
-                       " VALUES(1, 0, ?, ?, ?, nullif(?, x''))"
-                       " ON CONFLICT(delivery_id) WHERE delivery_id IS NOT NULL DO NOTHING",
+    [SQL_MSG_INSERT] =
+        "INSERT INTO msg(refs, dead_ms, size, inline_bytes, hash, delivery_id, thread)"
+        " VALUES(1, 0, ?, ?, ?, nullif(?, x''), ?)"
+        " ON CONFLICT(delivery_id) WHERE delivery_id IS NOT NULL DO NOTHING",
     [SQL_MSG_REF] = "UPDATE msg SET refs = refs + 1, dead_ms = 0 WHERE id = ?",
     [SQL_MSG_UNREF] = "UPDATE msg SET refs = max(refs - 1, 0),"
                       " dead_ms = CASE WHEN refs <= 1 THEN ? ELSE 0 END WHERE id = ?",
@@ -199,6 +205,10 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
     [SQL_MSG_READ] = "SELECT size, inline_bytes, data FROM msg LEFT JOIN body ON msg = id"
                      " WHERE id = ?",
     [SQL_MSG_LAST] = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'msg'",
+    [SQL_MSG_OBJECT] = "SELECT hash, thread FROM msg WHERE id = ?",
+    [SQL_MSG_THREAD] = "UPDATE msg SET thread = ? WHERE id = ?",
+    [SQL_THREAD_FIND] = "SELECT thread FROM thread WHERE id = ?",
+    [SQL_THREAD_PUT] = "INSERT OR IGNORE INTO thread VALUES(?, ?)",
     [SQL_BODY_INSERT] = "INSERT INTO body VALUES(?, ?)",
 
     [SQL_DEAD] = "SELECT id, inline_bytes < size FROM msg WHERE refs = 0 AND dead_ms <= ?"

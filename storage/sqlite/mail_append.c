@@ -5,7 +5,7 @@
  * row commits: see the crash states in body.h. A file left by a crash has the id of no row; when
  * that id is given again, the file is replaced.
  */
-#include "storage/sqlite/cache_private.h"
+#include "storage/sqlite/object_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -159,11 +159,12 @@ static struct slice delivery_id(const struct append *item)
 static bool insert_msg(struct account *account, struct ready *ready, const struct append *item,
                        struct error *err)
 {
-    uint64_t inserted;
+    uint64_t inserted, thread;
 
-    if (!sql_run(&account->db, SQL_MSG_INSERT, &inserted, err, "uubb", ready->size,
-                 (uint64_t)ready->stored.len, slice_make(ready->hash, HASH_SIZE),
-                 delivery_id(item)))
+    if (!thread_assign(account, buf_slice(&ready->summary.sort_keys), ready->hash, &thread, err) ||
+        !sql_run(&account->db, SQL_MSG_INSERT, &inserted, err, "uubbi", ready->size,
+                 (uint64_t)ready->stored.len, slice_make(ready->hash, HASH_SIZE), delivery_id(item),
+                 (int64_t)thread))
         return false;
     if (inserted == 0)
         return true;

@@ -390,6 +390,56 @@ static void test_cached_many(void **state)
     assert_int_equal(count_cache_rows(f, "SELECT count(*) FROM envelope"), COUNT_OF(msgs));
 }
 
+static void keep_text(struct fixture *f, const char *text)
+{
+    struct append item = { .body = body_new(f->store) };
+    uint32_t uidvalidity;
+
+    must(body_add(item.body, slice_of(text), &f->err) && body_finish(item.body, &f->err));
+    must(mailbox_append(f->account, f->inbox, &item, 1, false, &uidvalidity, &f->err));
+    body_free(&item.body);
+}
+
+/* Threads by Message-ID and References; equal messages have equal names. */
+static void test_objects(void **state)
+{
+    static const char *const texts[] = {
+        "Message-ID: <1@x>\r\n\r\na",
+        "Message-ID: <2@x>\r\nReferences: <1@x>\r\n\r\nb",
+        "Message-ID: <3@x>\r\n\r\nc",
+        "Message-ID: <4@x>\r\nIn-Reply-To: <2@x>\r\n\r\nd",
+        "Subject: e\r\n\r\ne",
+        "Subject: e\r\n\r\ne",
+        "References: <9@x> <8@x>\r\n\r\nf",
+        "Message-ID: <8@x>\r\n\r\ng",
+    };
+    static const unsigned same_as[] = { 0, 0, 2, 0, 4, 4, 6, 6 };
+    uint64_t msgs[COUNT_OF(texts) + 1];
+    struct object_ids ids[COUNT_OF(msgs)], again[COUNT_OF(msgs)];
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        keep_text(f, texts[i]);
+    for (size_t i = 0; i < COUNT_OF(msgs); i++)
+        msgs[i] = i + 1;
+    must(account_objects(f->account, msgs, COUNT_OF(msgs), ids, &f->err));
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        assert_true(ids[i].exists && ids[i].msg == msgs[i] && ids[i].thread != 0);
+        for (size_t k = 0; k < i; k++)
+            assert_int_equal(ids[i].thread == ids[k].thread, same_as[i] == same_as[k]);
+    }
+    assert_memory_equal(ids[4].hash, ids[5].hash, sizeof(ids[4].hash));
+    assert_false(ids[COUNT_OF(texts)].exists);
+
+    /* Those of an older version get theirs when they are asked for, and keep them. */
+    run_sql(f, "UPDATE msg SET thread = 0; DELETE FROM thread");
+    for (int round = 0; round < 2; round++) {
+        must(account_objects(f->account, msgs, COUNT_OF(msgs), again, &f->err));
+        for (size_t i = 0; i < COUNT_OF(msgs); i++)
+            assert_int_equal(again[i].thread, ids[i].thread);
+    }
+}
+
 static void test_uidl(void **state)
 {
     AUTO(buf_free) struct buf before = { 0 };
@@ -416,12 +466,19 @@ static void test_uidl(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(test_append_and_read), FIXTURE_TEST(test_read_over_the_seam),
-        FIXTURE_TEST(test_append_fields),   FIXTURE_TEST(test_replay),
-        FIXTURE_TEST(test_replay_of_large), FIXTURE_TEST(test_file_of_crash_is_replaced),
-        FIXTURE_TEST(test_quota),           FIXTURE_TEST(test_quota_of_large_leaves_no_file),
-        FIXTURE_TEST(test_quota_default),   FIXTURE_TEST(test_cached),
-        FIXTURE_TEST(test_cached_many),     FIXTURE_TEST(test_uidl),
+        FIXTURE_TEST(test_append_and_read),
+        FIXTURE_TEST(test_read_over_the_seam),
+        FIXTURE_TEST(test_append_fields),
+        FIXTURE_TEST(test_replay),
+        FIXTURE_TEST(test_replay_of_large),
+        FIXTURE_TEST(test_file_of_crash_is_replaced),
+        FIXTURE_TEST(test_quota),
+        FIXTURE_TEST(test_quota_of_large_leaves_no_file),
+        FIXTURE_TEST(test_quota_default),
+        FIXTURE_TEST(test_cached),
+        FIXTURE_TEST(test_cached_many),
+        FIXTURE_TEST(test_objects),
+        FIXTURE_TEST(test_uidl),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
