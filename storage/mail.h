@@ -97,6 +97,12 @@ bool mailbox_append(struct account *account, uint64_t mailbox, struct append *it
                     bool over_quota_is_fine, uint32_t *uidvalidity_out,
                     struct error *err) MUST_CHECK;
 
+/* The same in one transaction with mailbox_recent(), for who has the mailbox selected: UIDs from
+ * *recent_from_out on are \Recent to the caller, and to nobody after it. */
+bool mailbox_append_claiming(struct account *account, uint64_t mailbox, struct append *items,
+                             size_t count, uint32_t *recent_from_out, uint32_t *uidvalidity_out,
+                             struct error *err) MUST_CHECK;
+
 /* Stores one message and removes another one of the same account, both or neither (RFC 8508); the
  * quota sees the difference only. Errors: as mailbox_append(); ERROR_NOT_FOUND with replaced->gone
  * set when that other message is not there. */

@@ -68,6 +68,9 @@ struct appending {
     uint32_t number;       /* of that other: a sequence number, or a UID */
     uint32_t replaced_uid; /* when that was looked up; 0 */
     struct slice mailbox;
+    struct place target; /* where it leads, when found_ms is not 0; `account` is lent anew */
+    uint64_t owner;      /* the account's id */
+    uint64_t found_ms;   /* on clock_ms() */
     struct append_message *messages, *last;
     size_t n_messages, n_parts;
     uint64_t bytes; /* announced so far */
@@ -99,6 +102,8 @@ void append_free(struct client *client);
 /* Goes on parsing where it stopped, in a command that may have grown; makes client->append if it
  * is the first time. `args` is moved. */
 enum append_stop append_go_on(struct call *call, struct args *args);
+/* Answers that it could not be stored; TRYCREATE if there is no such mailbox. */
+enum next append_refuse(struct call *call, const struct error *err);
 /* The mailbox. False after the reply. */
 bool append_find_target(struct call *call, struct place *target_out);
 enum next append_refuse_url(struct call *call, struct slice url); /* NO [BADURL] */

@@ -4,6 +4,7 @@
  * has APPENDUID (RFC 4315), a set when there are several.
  */
 #include "imapd/append/append.h"
+#include "imapd/notify/notify.h"
 #include "imapd/reply.h"
 
 #include <stdlib.h>
@@ -43,6 +44,30 @@ static enum next reply_appended(struct call *call, const struct append *items, s
     return reply_end(call);
 }
 
+/* Is it the mailbox that is selected? Then the answer tells of the new messages, too. */
+static bool is_here(const struct client *client, const struct place *target)
+{
+    return client->state == CLIENT_SELECTED && target->account == client->selected &&
+           target->info.id == client->view.mailbox && !client->view.read_only &&
+           notify_tells_selected(client);
+}
+
+static bool append(struct client *client, const struct place *target, struct append *items,
+                   size_t count, uint32_t *uidvalidity_out, struct error *err)
+{
+    uint32_t recent_from;
+
+    if (!is_here(client, target))
+        return mailbox_append(target->account, target->info.id, items, count, false,
+                              uidvalidity_out, err);
+    if (!mailbox_append_claiming(target->account, target->info.id, items, count, &recent_from,
+                                 uidvalidity_out, err))
+        return false;
+    if (!client->rev2)
+        uidset_add(&client->view.recent, recent_from, items[count - 1].uid_out);
+    return true;
+}
+
 static enum next store(struct call *call)
 {
     struct client *client = client_of(call);
@@ -57,10 +82,10 @@ static enum next store(struct call *call)
     struct append *items = make_items(call, &target, &err);
     if (items == NULL)
         return reply_error(call, &err);
-    if (mailbox_append(target.account, target.info.id, items, count, false, &uidvalidity, &err))
+    if (append(client, &target, items, count, &uidvalidity, &err))
         next = reply_appended(call, items, count, uidvalidity, target.rights);
     else
-        next = reply_error(call, &err);
+        next = append_refuse(call, &err);
     free(items);
     return next;
 }

@@ -88,7 +88,7 @@ static enum next store(struct call *call)
         return reply_replaced(call, uidvalidity, item.uid_out, replaced.modseq);
     if (replaced.gone)
         return reply_no(call, "EXPUNGEISSUED", "The message is gone");
-    return reply_error(call, &err);
+    return append_refuse(call, &err);
 }
 
 enum next imap_replace(struct call *call, struct args *args)

@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#define FOUND_MS 1000 /* how long a mailbox and the rights on it are not looked up again */
+
 void append_free(struct client *client)
 {
     if (client->append == NULL)
@@ -42,16 +44,38 @@ enum append_stop append_go_on(struct call *call, struct args *args)
     return stop;
 }
 
+enum next append_refuse(struct call *call, const struct error *err)
+{
+    if (err->kind == ERROR_NOT_FOUND)
+        return reply_no(call, "TRYCREATE", "There is no such mailbox");
+    return reply_error(call, err);
+}
+
+/* What was found a moment ago, in the turn in which the literal was announced. */
+static bool is_known(struct call *call, struct place *target_out, struct error *err)
+{
+    struct appending *appending = client_of(call)->append;
+
+    if (appending->found_ms == 0 || clock_ms() - appending->found_ms > FOUND_MS)
+        return false;
+    *target_out = appending->target;
+    return desk_account(call->desk, appending->owner, &target_out->account, err);
+}
+
 bool append_find_target(struct call *call, struct place *target_out)
 {
+    struct appending *appending = client_of(call)->append;
     struct error err;
 
-    if (place_find(call, client_of(call)->append->mailbox, RIGHT_INSERT, target_out, &err))
+    if (is_known(call, target_out, &err))
         return true;
-    if (err.kind == ERROR_NOT_FOUND)
-        reply_no(call, "TRYCREATE", "There is no such mailbox");
-    else
-        reply_error(call, &err);
+    if (place_find(call, appending->mailbox, RIGHT_INSERT, target_out, &err)) {
+        appending->target = *target_out;
+        appending->owner = account_id(target_out->account);
+        appending->found_ms = clock_ms();
+        return true;
+    }
+    append_refuse(call, &err);
     return false;
 }
 
