@@ -43,5 +43,6 @@ enum outcome dkim_rotate_command(struct tool *tool);
 enum outcome dkim_remove_command(struct tool *tool);
 enum outcome dkim_dns_command(struct tool *tool);
 
+enum outcome search_rebuild_command(struct tool *tool);
 enum outcome mailbox_list_command(struct tool *tool);
 enum outcome mailbox_status_command(struct tool *tool);

@@ -114,6 +114,12 @@ static const struct command commands[] = {
       "Reads what other servers have told of TLS to this one (the rua= of your TLSRPT record);\n"
       "failures come first. Options as for `dmarc report`." },
 
+    { "search", "rebuild", search_rebuild_command, "[ACCOUNT] [--json]",
+      "make the search indexes anew, of all accounts or one",
+      "Searches work meanwhile, and find the same, but slowly. Rarely needed: imapd fills the\n"
+      "indexes by itself, also after search.db was removed or damaged; `postane status` shows how\n"
+      "far it is." },
+
     { "mailbox", "list", mailbox_list_command, "ADDRESS [--json]",
       "list the mailboxes of an account", NULL },
     { "mailbox", "status", mailbox_status_command, "ADDRESS [MAILBOX] [--json]",

@@ -3,10 +3,12 @@
  * Its sockets come from `postane serve` or systemd (common/daemon.h). Reading order of this folder:
  * client.h, session.c, input.c, args.h, command.c, reply.h, view.h, news.c, then the cmd_*.c.
  *
- * A change of mail wakes the IDLE sessions of its account: the notice comes by datagram, and a lost
- * one (they are rare: a full socket) is made up for by waking everybody once in a while.
+ * A change of mail lets the filler see to the account's search index (filler.h), and wakes the IDLE
+ * sessions of its account: the notice comes by datagram, and a lost one (they are rare: a full
+ * socket) is made up for by waking everybody once in a while.
  */
 #include "imapd/client.h"
+#include "imapd/filler.h"
 #include "storage/service.h"
 
 #include <stdlib.h>
@@ -15,8 +17,12 @@
 
 static void on_notice(struct service *service, const struct notice *notice)
 {
+    struct filler *filler = service->context;
+
     if (notice->kind == NOTICE_ACCOUNT)
         server_notify(service->daemon.server, notice->id, notice->mailbox);
+    if (notice->kind == NOTICE_ACCOUNT && filler != NULL)
+        filler_note(filler, notice->id);
 }
 
 struct keys {
@@ -43,10 +49,34 @@ static void look_again(struct daemon *daemon)
     free(keys.items);
 }
 
+static void on_report(struct service *service, struct buf *out)
+{
+    struct filler *filler = service->context;
+
+    if (filler != NULL)
+        filler_report(filler, out);
+}
+
+/* The thread starts here, after the daemon has become what it is. */
 static bool on_start(struct service *service, struct error *err)
 {
+    struct filler *filler = NULL;
+
     daemon_every(&service->daemon, LOOK_AGAIN_MS, look_again);
+    if (service->settings.search_index &&
+        !filler_new(service->store, &service->daemon.log, &filler, err))
+        return false;
+    service->context = filler;
     return true;
+}
+
+static void on_end(struct daemon *daemon)
+{
+    struct service *service = daemon->context;
+    struct filler *filler = service->context;
+
+    service->context = NULL;
+    filler_free(&filler);
 }
 
 int main(int argc, char **argv)
@@ -72,5 +102,7 @@ int main(int argc, char **argv)
     service.daemon.n_listeners = COUNT_OF(listeners);
     service.on_notice = on_notice;
     service.on_start = on_start;
+    service.on_report = on_report;
+    service.daemon.on_end = on_end;
     return service_run(&service);
 }

@@ -259,6 +259,9 @@ static const struct config_key keys[] = {
            "Messages a SEARCH looks at before others get their turn."),
     BOOL("imap", "literal_minus", literal_minus, "no",
          "Announce LITERAL- instead of LITERAL+: what clients send unasked ends at 4096 bytes."),
+    BOOL("imap", "search_index", search_index, "yes",
+         "Index mail for searching, in the background; takes about a third of its text on disk. "
+         "Without it a search reads all messages."),
     BOOL("imap", "relaxed_flags", relaxed_flags, "no",
          "Answer flag changes before they are synced to disk."),
     SIZE("imap", "snapshots", snapshots, "48M", 0, 1 * GB,

@@ -62,7 +62,7 @@ struct settings {
     uint64_t report_delay;
     /* [imap] */
     uint64_t literal, command_size, search_slice, snapshots, annotation;
-    bool relaxed_flags, literal_minus;
+    bool relaxed_flags, literal_minus, search_index;
     char *admin, *comment, *operators;
     /* [pop3] */
     uint64_t pop3_expire;

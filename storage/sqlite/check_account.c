@@ -6,6 +6,7 @@
 #include "storage/sqlite/check_private.h"
 
 #include "storage/sqlite/cache_private.h"
+#include "storage/sqlite/search_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -326,11 +327,24 @@ static bool check_cache(struct check *check, struct account *account, struct err
     return true;
 }
 
+/* Whatever is wrong with it: it can be made anew. */
+static bool check_search(struct check *check, struct account *account, struct error *err)
+{
+    struct error why;
+
+    if (search_check(account, &why))
+        return true;
+    if (check->options->repair && !account_index_reset(account, err))
+        return false;
+    check_found(check, check->options->repair, "the search index: %s", why.text);
+    return true;
+}
+
 bool check_account(struct check *check, struct account *account, struct error *err)
 {
     for (size_t i = 0; i < COUNT_OF(tests); i++)
         if (!run_test(check, account, &tests[i], err))
             return false;
     return check_bodies(check, account, err) && check_files(check, account, err) &&
-           check_cache(check, account, err);
+           check_cache(check, account, err) && check_search(check, account, err);
 }

@@ -160,6 +160,26 @@ bool search_fits(struct account *account, struct sql_db *db, bool *fits_out, str
     return true;
 }
 
+bool search_check(struct account *account, struct error *err)
+{
+    struct sql_db *db = NULL;
+    struct sql_row row;
+    bool fits = true, ok;
+
+    if (!search_open(account, false, &db, err))
+        return false;
+    if (db == NULL)
+        return true;
+    if (!search_fits(account, db, &fits, err) || !sql_query(db, SEARCH_CHECK, &row, err, ""))
+        return false;
+    if (!sql_next(&row, err))
+        return false;
+    ok = slice_is(sql_slice(&row, 0), "ok") ||
+         error_set(err, ERROR_INTERNAL, "sqlite: " SLICE_FMT, SLICE_ARG(sql_slice(&row, 0)));
+    sql_end(&row);
+    return ok && (fits || error_set(err, ERROR_INTERNAL, "it is of another mail.db"));
+}
+
 /* Of words of 8 bytes, in four lanes that a processor takes at once: a pass over the whole index
  * must not wait for it. */
 static uint64_t checksum_of(uint64_t number, struct slice words)

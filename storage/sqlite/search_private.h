@@ -60,6 +60,9 @@ bool search_last(struct sql_db *db, uint64_t *last_out, struct buf *hash_out,
 bool search_fits(struct account *account, struct sql_db *db, bool *fits_out,
                  struct error *err) MUST_CHECK;
 
+/* Looks for damage; false says which. That there is no index is fine. */
+bool search_check(struct account *account, struct error *err) MUST_CHECK;
+
 /* One block taken apart; slices into the row. A damaged one has nothing: a wrong bit would hide a
  * message, and SQLite does not see it. */
 struct block {

@@ -1,0 +1,282 @@
+/* filler.c - see filler.h. */
+#include "imapd/filler.h"
+
+#include "common/clock.h"
+#include "storage/directory.h"
+#include "storage/search.h"
+
+#include <malloc.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#define QUIET_MS    1000        /* mail of an account mostly comes in bursts */
+#define PATIENCE_MS (15 * 1000) /* a burst that does not end */
+#define RETRY_MS    (60 * 1000) /* after an error, or while another process fills it */
+
+/* What is known of one account. */
+struct entry {
+    uint64_t account;
+    uint64_t due_ms;   /* when to look at it; 0: there is nothing to do */
+    uint64_t first_ms; /* when it became due for the first time since */
+    struct index_progress progress;
+};
+
+struct filler {
+    struct store *store;
+    struct desk *desk; /* the thread's */
+    struct log log;
+    pthread_t thread;
+    pthread_mutex_t lock; /* for all below */
+    pthread_cond_t changed;
+    bool stop;
+    struct entry *entries;
+    size_t n_entries, room;
+};
+
+/* Under the lock. */
+static struct entry *entry_of(struct filler *filler, uint64_t account)
+{
+    for (size_t i = 0; i < filler->n_entries; i++)
+        if (filler->entries[i].account == account)
+            return &filler->entries[i];
+    filler->entries =
+        mem_grow(filler->entries, &filler->room, filler->n_entries + 1, sizeof(*filler->entries));
+    filler->entries[filler->n_entries] = (struct entry){ .account = account };
+    return &filler->entries[filler->n_entries++];
+}
+
+static void make_due(struct entry *entry, uint64_t wait_ms)
+{
+    uint64_t now = clock_ms();
+
+    if (entry->due_ms == 0)
+        entry->first_ms = now;
+    entry->due_ms = MIN(now + wait_ms, entry->first_ms + MAX(PATIENCE_MS, wait_ms));
+}
+
+void filler_note(struct filler *filler, uint64_t account)
+{
+    pthread_mutex_lock(&filler->lock);
+    make_due(entry_of(filler, account), QUIET_MS);
+    pthread_cond_signal(&filler->changed);
+    pthread_mutex_unlock(&filler->lock);
+}
+
+static bool is_stopping(struct filler *filler)
+{
+    bool stop;
+
+    pthread_mutex_lock(&filler->lock);
+    stop = filler->stop;
+    pthread_mutex_unlock(&filler->lock);
+    return stop;
+}
+
+/* Under the lock; NULL: no account has anything to do. */
+static struct entry *first_due(struct filler *filler)
+{
+    struct entry *first = NULL;
+
+    for (size_t i = 0; i < filler->n_entries; i++) {
+        struct entry *entry = &filler->entries[i];
+
+        if (entry->due_ms != 0 && (first == NULL || entry->due_ms < first->due_ms))
+            first = entry;
+    }
+    return first;
+}
+
+/* Under the lock; wait_ms 0: for ever. */
+static void wait(struct filler *filler, uint64_t wait_ms)
+{
+    struct timespec until;
+
+    if (wait_ms == 0) {
+        pthread_cond_wait(&filler->changed, &filler->lock);
+        return;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(wait_ms / 1000);
+    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_cond_timedwait(&filler->changed, &filler->lock, &until);
+}
+
+/* The next account whose time has come; 0: there is none yet, having waited a while. */
+static uint64_t take_account(struct filler *filler, uint64_t idle_ms)
+{
+    uint64_t now = clock_ms(), account = 0;
+    struct entry *entry;
+
+    pthread_mutex_lock(&filler->lock);
+    entry = first_due(filler);
+    if (entry != NULL && entry->due_ms <= now) {
+        entry->due_ms = 0;
+        account = entry->account;
+    } else if (!filler->stop) {
+        uint64_t wait_ms = entry != NULL ? entry->due_ms - now : 0;
+
+        if (wait_ms == 0 || (idle_ms != 0 && idle_ms < wait_ms))
+            wait_ms = idle_ms;
+        wait(filler, wait_ms);
+    }
+    pthread_mutex_unlock(&filler->lock);
+    return account;
+}
+
+static void note_progress(struct filler *filler, uint64_t id, const struct index_progress *progress,
+                          uint64_t again_ms)
+{
+    pthread_mutex_lock(&filler->lock);
+    struct entry *entry = entry_of(filler, id);
+    entry->progress = *progress;
+    if (again_ms != 0 && entry->due_ms == 0)
+        make_due(entry, again_ms);
+    pthread_mutex_unlock(&filler->lock);
+}
+
+static void forget_account(struct filler *filler, uint64_t id)
+{
+    pthread_mutex_lock(&filler->lock);
+    *entry_of(filler, id) = filler->entries[filler->n_entries - 1];
+    filler->n_entries--;
+    pthread_mutex_unlock(&filler->lock);
+}
+
+/* All pieces of one account. */
+static bool fill_account(struct filler *filler, uint64_t id, struct indexer *indexer,
+                         struct error *err)
+{
+    struct index_progress progress;
+    struct account *account;
+    bool more = true;
+
+    while (more && !is_stopping(filler)) {
+        if (!desk_account(filler->desk, id, &account, err) ||
+            !account_index(account, indexer, &more, err) ||
+            !account_index_progress(account, &progress, err))
+            return false;
+        note_progress(filler, id, &progress,
+                      !more && progress.indexed < progress.messages ? RETRY_MS : 0);
+    }
+    return true;
+}
+
+static void fill_or_tell(struct filler *filler, uint64_t id, struct indexer *indexer)
+{
+    struct index_progress progress = { 0 };
+    struct error err = { 0 };
+
+    if (fill_account(filler, id, indexer, &err))
+        return;
+    if (err.kind == ERROR_NOT_FOUND) {
+        forget_account(filler, id);
+        return;
+    }
+    log_warn(&filler->log, "search index", F_NUM("account", (int64_t)id), F_ERR(&err));
+    note_progress(filler, id, &progress, RETRY_MS);
+}
+
+static void note_all(struct filler *filler)
+{
+    AUTO(arena_free) struct arena arena = { 0 };
+    struct account_list list;
+    struct error err;
+
+    if (!account_all(filler->desk, &arena, &list, &err)) {
+        log_warn(&filler->log, "search index", F_ERR(&err));
+        return;
+    }
+    pthread_mutex_lock(&filler->lock);
+    for (size_t i = 0; i < list.count; i++)
+        make_due(entry_of(filler, list.items[i].id), 0);
+    pthread_mutex_unlock(&filler->lock);
+}
+
+/* What a piece took is given back before the thread rests. */
+static void *run(void *context)
+{
+    struct filler *filler = context;
+    struct indexer *indexer = NULL;
+    uint64_t idle_ms = 0;
+
+    setpriority(PRIO_PROCESS, 0, 19); /* Linux: of this thread alone */
+    note_all(filler);
+    while (!is_stopping(filler)) {
+        uint64_t id = take_account(filler, idle_ms);
+
+        if (id != 0) {
+            if (indexer == NULL)
+                indexer = indexer_new();
+            fill_or_tell(filler, id, indexer);
+            idle_ms = 100;
+            continue;
+        }
+        if (indexer != NULL) {
+            indexer_free(&indexer);
+            malloc_trim(0);
+        }
+        idle_ms = desk_idle(filler->desk);
+    }
+    indexer_free(&indexer);
+    return NULL;
+}
+
+bool filler_new(struct store *store, const struct log *log, struct filler **filler_out,
+                struct error *err)
+{
+    struct filler *filler = NEW(struct filler);
+    pthread_condattr_t attributes;
+
+    if (!desk_open(store, &filler->desk, err)) {
+        free(filler);
+        return false;
+    }
+    filler->store = store;
+    filler->log = *log;
+    pthread_mutex_init(&filler->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&filler->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (pthread_create(&filler->thread, NULL, run, filler) != 0)
+        abort();
+    *filler_out = filler;
+    return true;
+}
+
+void filler_free(struct filler **filler_pointer)
+{
+    struct filler *filler = TAKE(*filler_pointer);
+
+    if (filler == NULL)
+        return;
+    pthread_mutex_lock(&filler->lock);
+    filler->stop = true;
+    pthread_cond_signal(&filler->changed);
+    pthread_mutex_unlock(&filler->lock);
+    pthread_join(filler->thread, NULL);
+    desk_close(&filler->desk);
+    pthread_cond_destroy(&filler->changed);
+    pthread_mutex_destroy(&filler->lock);
+    free(filler->entries);
+    free(filler);
+}
+
+void filler_report(struct filler *filler, struct buf *out)
+{
+    struct index_progress sum = { 0 };
+
+    pthread_mutex_lock(&filler->lock);
+    for (size_t i = 0; i < filler->n_entries; i++) {
+        sum.messages += filler->entries[i].progress.messages;
+        sum.indexed += filler->entries[i].progress.indexed;
+    }
+    pthread_mutex_unlock(&filler->lock);
+    buf_fmt(out, ",\"messages\":%llu,\"indexed\":%llu", (unsigned long long)sum.messages,
+            (unsigned long long)sum.indexed);
+}
