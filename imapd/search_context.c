@@ -26,7 +26,7 @@ static size_t count(const struct client *client)
     return n;
 }
 
-static void refuse(struct call *call, const char *why)
+void search_context_refuse(struct call *call, const char *why)
 {
     buf_add_text(&call->out, "* NO [NOUPDATE ");
     reply_string(&call->out, client_of(call)->tag);
@@ -50,7 +50,7 @@ bool search_context_want(struct call *call, struct args *args, struct search_ret
     if (find(client, client->tag) != NULL)
         return args_fail(args, "Tag reuse");
     if (count(client) >= SEARCH_CONTEXTS_MAX) {
-        refuse(call, "Too many contexts");
+        search_context_refuse(call, "Too many contexts");
         return true;
     }
     context = NEW(struct search_context);
@@ -88,7 +88,7 @@ void search_context_keep(struct call *call, struct search_context **context, str
         return;
     kept->order = order;
     if (run->program.n_keys > SEARCH_CONTEXT_KEYS_MAX) {
-        refuse(call, "This search is too costly to be repeated");
+        search_context_refuse(call, "This search is too costly to be repeated");
         search_context_free(context);
         return;
     }

@@ -48,6 +48,9 @@ struct search_context {
 bool search_context_want(struct call *call, struct args *args, struct search_return *ret,
                          struct search_context **context_out);
 
+/* Says that there will be no updates (NOUPDATE). */
+void search_context_refuse(struct call *call, const char *why);
+
 /* Takes the run's program and results over and begins to watch; `order` may be NULL. Refuses, and
  * says so, when the program is too costly. *context becomes NULL. */
 void search_context_keep(struct call *call, struct search_context **context, struct search_run *run,

@@ -103,12 +103,13 @@ enum next imap_thread(struct call *call, struct args *args)
 {
     struct client *client = client_of(call);
     struct thread_command *command = ARENA_NEW(&call->arena, struct thread_command);
+    const struct search_return ret = { .extended = false };
 
     command->run.kind = &thread_kind;
     command->run.wants_keys = true;
     command->uid = client->uid;
     if (!args_space(args) || !take_algorithm(args, &command->algorithm) ||
-        !sort_run_take(args, &command->run))
-        return sort_run_refuse(call, &command->run, args);
+        !sort_run_take(call, args, &ret, &command->run))
+        return sort_run_refuse(call, &command->run, NULL, args);
     return sort_run_start(call, &command->run);
 }

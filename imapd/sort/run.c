@@ -2,17 +2,20 @@
 #include "imapd/sort/run.h"
 
 #include "imapd/condstore.h"
-#include "imapd/reply.h"
+#include "imapd/search_call.h"
 #include "message/decode.h"
 
-bool sort_run_take(struct args *args, struct sort_run *run)
+bool sort_run_take(struct call *call, struct args *args, const struct search_return *ret,
+                   struct sort_run *run)
 {
     struct search_program *program = &run->search.program;
 
+    search_call_prepare(call, program);
     if (!args_space(args) || !args_astring(args, &program->charset) || !args_space(args))
         return false;
     args->bad_charset = !charset_known(program->charset);
-    return !args->bad_charset && search_parse(args, program);
+    return !args->bad_charset && search_parse(args, program) &&
+           search_call_check(args, ret, program);
 }
 
 static void release(struct client *client, struct sort_run *run)
@@ -28,12 +31,13 @@ static void abandon(struct call *call)
     release(client_of(call), client_of(call)->work);
 }
 
-enum next sort_run_refuse(struct call *call, struct sort_run *run, const struct args *args)
+enum next sort_run_refuse(struct call *call, struct sort_run *run, const struct search_return *ret,
+                          const struct args *args)
 {
+    enum next next = search_call_refuse(call, &run->search.program, ret, args);
+
     release(client_of(call), run);
-    if (!args->bad_charset)
-        return reply_syntax(call, args);
-    return reply_no(call, "BADCHARSET (US-ASCII UTF-8)", "I don't know this charset");
+    return next;
 }
 
 static void add(struct sort_run *run, const struct sort_keys *keys)
@@ -125,7 +129,7 @@ enum next sort_run_start(struct call *call, struct sort_run *run)
 
     if (!search_bind(program, where.view, where.keywords)) {
         release(client, run);
-        return reply_bad(call, "There is no message with such a number");
+        return search_call_bad_number(call);
     }
     client->keeps_seq = program->has_seqs; /* RFC 7162 section 3.2.10.2 */
     if (program->has_modseq)

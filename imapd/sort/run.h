@@ -10,6 +10,7 @@
 #pragma once
 
 #include "imapd/client.h"
+#include "imapd/search_return.h"
 #include "imapd/search_run.h"
 #include "message/sort_key.h"
 
@@ -37,8 +38,10 @@ struct sort_run {
 };
 
 /* SP charset SP search-key *(SP search-key) (RFC 5256 section 5), to the end of the arguments. */
-bool sort_run_take(struct args *args, struct sort_run *run);
+bool sort_run_take(struct call *call, struct args *args, const struct search_return *ret,
+                   struct sort_run *run);
 /* Runs what was taken. The kind's own is ready for add() when all is found: see kind->add. */
 enum next sort_run_start(struct call *call, struct sort_run *run);
-/* The answer to arguments that could not be taken. */
-enum next sort_run_refuse(struct call *call, struct sort_run *run, const struct args *args);
+/* The answer to arguments that could not be taken. `ret` may be NULL. */
+enum next sort_run_refuse(struct call *call, struct sort_run *run, const struct search_return *ret,
+                          const struct args *args);

@@ -2,6 +2,7 @@
 import datetime
 import functools
 import random
+import re
 import unicodedata
 
 import pytest
@@ -122,4 +123,61 @@ def test_random_mail(server, account, seed):
         assert answer[0].decode() == reference.references(which)
         _, answer = client.thread("ORDEREDSUBJECT", "UTF-8", keys)
         assert answer[0].decode() == reference.ordered_subject(which)
+    client.logout()
+
+
+def expand(text):
+    numbers = []
+    for part in text.split(","):
+        lo, _, hi = part.partition(":")
+        numbers += range(int(lo), int(hi or lo) + 1)
+    return numbers
+
+
+def updated(uids, lines):
+    """A client's list after these ESEARCH responses (RFC 5267 section 4.3)."""
+    uids = list(uids)
+    for line in lines:
+        if match := re.search(r" ALL (\S+)", line):
+            uids = expand(match[1])
+        for item, pairs in re.findall(r"(ADDTO|REMOVEFROM) \(([^)]*)\)", line):
+            words = pairs.split()
+            for position, numbers in zip(words[::2], words[1::2]):
+                at = int(position) - 1
+                for number in expand(numbers):
+                    if item == "ADDTO":
+                        uids.insert(at, number)
+                        at += 1
+                    else:
+                        assert uids.pop(at) == number
+    return uids
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_updates(server, account, seed):
+    """A sorted list that a client keeps by what it is told is what a new SORT gives."""
+    client = server.imap(account)
+    dice = random.Random(seed)
+    fill(client, dice, 40)
+    program = "(SUBJECT REVERSE DATE) UTF-8 FLAGGED"
+    client.uid("SORT", "RETURN (UPDATE ALL) " + program)
+    known = updated([], [line.decode() for line in client.response("ESEARCH")[1]])
+    assert known == []
+    for _ in range(60):
+        what = dice.random()
+        if what < 0.8:
+            lo = dice.randrange(1, 41)
+            sign = dice.choice("+-")
+            client.uid("STORE", f"{lo}:{lo + dice.randrange(4)}", f"{sign}FLAGS.SILENT",
+                       r"(\Flagged)")
+        elif what < 0.9:
+            client.append("sorted", r"(\Flagged)", None, Message(dice, 0, ["a@b"]).text())
+        else:
+            client.uid("STORE", str(dice.randrange(1, 41)), "+FLAGS.SILENT", r"(\Deleted)")
+            client.expunge()
+        client.noop()
+        lines = client.response("ESEARCH")[1]
+        known = updated(known, [line.decode() for line in lines if line])
+        _, answer = client.uid("SORT", program)
+        assert [int(uid) for uid in (answer[0] or b"").split()] == known
     client.logout()
