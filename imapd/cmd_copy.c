@@ -39,10 +39,6 @@ static bool take_args(struct call *call, struct args *args, struct uidset *uids,
             reply_error(call, &err);
         return false;
     }
-    if (target_out->account != client->selected) {
-        reply_no(call, "CANNOT", "Messages cannot go from one account to another");
-        return false;
-    }
     return true;
 }
 
@@ -58,6 +54,15 @@ static enum next reply_nothing(struct call *call, const struct uidset *uids, con
     return reply_ok(call, text);
 }
 
+static bool copy(const struct client *client, const struct uidset *uids, const struct place *target,
+                 bool move, struct copy_result *result, struct error *err)
+{
+    const struct copy_target to = { target->account, target->info.id,
+                                    rights_flags(target->rights) };
+
+    return mailbox_copy_to(client->selected, client->view.mailbox, uids, &to, move, result, err);
+}
+
 enum next imap_copy(struct call *call, struct args *args)
 {
     AUTO(uidset_free) struct uidset uids = { 0 };
@@ -69,8 +74,7 @@ enum next imap_copy(struct call *call, struct args *args)
 
     if (!take_args(call, args, &uids, &target))
         return NEXT_COMMAND;
-    if (!mailbox_copy(client->selected, client->view.mailbox, &uids, target.info.id, false, &result,
-                      &err))
+    if (!copy(client, &uids, &target, false, &result, &err))
         return reply_error(call, &err);
     if (result.from.count == 0)
         return reply_nothing(call, &uids, "Nothing to copy");
@@ -110,8 +114,7 @@ enum next imap_move(struct call *call, struct args *args)
         return reply_no(call, "READ-ONLY", "The mailbox is open for reading only");
     if (!rights_may_remove(client->rights))
         return reply_no(call, "NOPERM", "The ACL does not allow to take messages away");
-    if (!mailbox_copy(client->selected, client->view.mailbox, &uids, target.info.id, true, &result,
-                      &err))
+    if (!copy(client, &uids, &target, true, &result, &err))
         return reply_error(call, &err);
     if (result.from.count == 0)
         return reply_nothing(call, &uids, "Nothing to move");

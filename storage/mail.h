@@ -146,6 +146,18 @@ struct copy_result {
 bool mailbox_copy(struct account *account, uint64_t mailbox, const struct uidset *which,
                   uint64_t target, bool move, struct copy_result *result_out,
                   struct error *err) MUST_CHECK;
+/* The same to a mailbox of any account, with only those flags of the messages that are in
+ * target->flags; room is asked for in the target's account. All copies, or none, are made in one
+ * transaction. A move to another account is durable there before the messages go here: a crash in
+ * between leaves them in both. */
+struct copy_target {
+    struct account *account;
+    uint64_t mailbox;
+    uint64_t flags;
+};
+bool mailbox_copy_to(struct account *account, uint64_t mailbox, const struct uidset *which,
+                     const struct copy_target *target, bool move, struct copy_result *result_out,
+                     struct error *err) MUST_CHECK;
 void copy_result_free(struct copy_result *result);
 
 /* Removes those of `which` (NULL: all) that have \Deleted. With `whatever_flags` it is all of

@@ -6,6 +6,7 @@
  *     changes.c       what is new since a modseq      mail_copy.c     copy and move
  *     mail_read.c     bytes                           mail_expunge.c  expunge
  *     mail_summary.c  summaries                       check.c         looks for damage
+ *     mail_import.c   copy between accounts
  *     collect.c       removes what nobody needs
  *     metadata.c      annotations                     acl.c           who may do what
  *
@@ -141,8 +142,12 @@ bool mail_unref(struct account *account, const struct mail *mails, size_t count,
                 struct error *err) MUST_CHECK;
 /* Copies or moves within a transaction. */
 bool mail_transfer(struct account *account, uint64_t mailbox, const struct uidset *which,
-                   uint64_t target, bool move, struct copy_result *result_out,
+                   const struct copy_target *target, bool move, struct copy_result *result_out,
                    struct error *err) MUST_CHECK;
+/* The same into another account, in transactions of its own. */
+bool mail_import(struct account *account, uint64_t mailbox, const struct uidset *which,
+                 const struct copy_target *target, bool move, struct copy_result *result_out,
+                 struct error *err) MUST_CHECK;
 
 void account_big_path(const struct account *account, uint64_t msg, struct buf *out);
 

@@ -68,6 +68,7 @@ enum account_slot {
     SQL_MSG_UNREF,
     SQL_MSG_FIND,
     SQL_MSG_READ,
+    SQL_MSG_COPY,
     SQL_MSG_LAST,
     SQL_MSG_OBJECT,
     SQL_MSG_THREAD,

@@ -209,6 +209,8 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
     [SQL_MSG_THREAD] = "UPDATE msg SET thread = ? WHERE id = ?",
     [SQL_THREAD_FIND] = "SELECT thread FROM thread WHERE id = ?",
     [SQL_THREAD_PUT] = "INSERT OR IGNORE INTO thread VALUES(?, ?)",
+    [SQL_MSG_COPY] = "SELECT size, inline_bytes, hash, data FROM msg LEFT JOIN body ON msg = id"
+                     " WHERE id = ?",
     [SQL_BODY_INSERT] = "INSERT INTO body VALUES(?, ?)",
 
     [SQL_DEAD] = "SELECT id, inline_bytes < size FROM msg WHERE refs = 0 AND dead_ms <= ?"

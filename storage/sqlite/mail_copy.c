@@ -1,4 +1,4 @@
-/* mail_copy.c - COPY and MOVE within an account.
+/* mail_copy.c - COPY and MOVE within an account; between two: mail_import.c.
  *
  * All in one transaction: a COPY that fails must leave the target as it was (RFC 3501 section
  * 6.4.7). Copies share the msg; a move keeps its references, and only rows change place.
@@ -8,6 +8,7 @@
 struct transfer {
     struct account *account;
     uint64_t mailbox, target;
+    uint64_t flags; /* those that are kept */
     bool move;
     struct mail_list mails;
     uint64_t target_modseq;
@@ -21,8 +22,9 @@ static bool insert_row(struct transfer *transfer, const struct mail *mail, int64
     struct sql_db *db = &transfer->account->db;
 
     if (!sql_run(db, SQL_MESSAGE_INSERT, NULL, err, "uuuuiuui", transfer->target,
-                 (uint64_t)transfer->uidnext, transfer->target_modseq, mail->flags,
-                 mail->received_ms, (uint64_t)mail->size, mail->msg, now_ms))
+                 (uint64_t)transfer->uidnext, transfer->target_modseq,
+                 mail->flags & transfer->flags, mail->received_ms, (uint64_t)mail->size, mail->msg,
+                 now_ms))
         return false;
     return transfer->move || sql_run(db, SQL_MSG_REF, NULL, err, "u", mail->msg);
 }
@@ -36,7 +38,7 @@ static bool insert_rows(struct transfer *transfer, struct copy_result *result, s
 
         if (!insert_row(transfer, mail, now_ms, err))
             return false;
-        mailbox_delta_mail(&transfer->in, mail->flags, mail->size, 1);
+        mailbox_delta_mail(&transfer->in, mail->flags & transfer->flags, mail->size, 1);
         uidset_add(&result->from, mail->uid, mail->uid);
         uidset_add(&result->to, transfer->uidnext, transfer->uidnext);
         transfer->uidnext++;
@@ -83,17 +85,20 @@ static bool transfer_rows(struct transfer *transfer, const struct mailbox_row *s
 }
 
 bool mail_transfer(struct account *account, uint64_t mailbox, const struct uidset *which,
-                   uint64_t target_id, bool move, struct copy_result *result_out, struct error *err)
+                   const struct copy_target *to, bool move, struct copy_result *result_out,
+                   struct error *err)
 {
-    struct transfer transfer = {
-        .account = account, .mailbox = mailbox, .target = target_id, .move = move
-    };
+    struct transfer transfer = { .account = account,
+                                 .mailbox = mailbox,
+                                 .target = to->mailbox,
+                                 .flags = to->flags,
+                                 .move = move };
     struct mail_scan scan = { .mailbox = mailbox, .which = which };
     struct mailbox_row source, target;
 
     *result_out = (struct copy_result){ 0 };
     bool ok = mailbox_row(account, mailbox, &source, err) &&
-              mailbox_row(account, target_id, &target, err) &&
+              mailbox_row(account, to->mailbox, &target, err) &&
               mail_scan(account, &scan, &transfer.mails, NULL, err);
     if (ok) {
         result_out->uidvalidity = target.uidvalidity;
@@ -107,9 +112,12 @@ bool mail_transfer(struct account *account, uint64_t mailbox, const struct uidse
     return ok;
 }
 
-bool mailbox_copy(struct account *account, uint64_t mailbox, const struct uidset *which,
-                  uint64_t target, bool move, struct copy_result *result_out, struct error *err)
+bool mailbox_copy_to(struct account *account, uint64_t mailbox, const struct uidset *which,
+                     const struct copy_target *target, bool move, struct copy_result *result_out,
+                     struct error *err)
 {
+    if (target->account != account)
+        return mail_import(account, mailbox, which, target, move, result_out, err);
     if (!account_begin(account, SQL_FULL, err))
         return false;
     if (!mail_transfer(account, mailbox, which, target, move, result_out, err))
@@ -118,10 +126,18 @@ bool mailbox_copy(struct account *account, uint64_t mailbox, const struct uidset
         account_rollback(account);
         return true;
     }
-    if (account_commit(account, move && mailbox != target ? 0 : target, err))
+    if (account_commit(account, move && mailbox != target->mailbox ? 0 : target->mailbox, err))
         return true;
     copy_result_free(result_out);
     return false;
+}
+
+bool mailbox_copy(struct account *account, uint64_t mailbox, const struct uidset *which,
+                  uint64_t target, bool move, struct copy_result *result_out, struct error *err)
+{
+    struct copy_target to = { account, target, ~0ull };
+
+    return mailbox_copy_to(account, mailbox, which, &to, move, result_out, err);
 }
 
 void copy_result_free(struct copy_result *result)

@@ -360,12 +360,12 @@ static bool rename_inbox(struct account *account, struct slice to, struct error 
     AUTO(arena_free) struct arena arena = { 0 };
     AUTO(copy_result_free) struct copy_result moved = { 0 };
     struct mailbox_info inbox;
-    uint64_t target;
+    struct copy_target target = { account, 0, ~0ull };
 
     return mailbox_by_name(account, &arena, SLICE("INBOX"), &inbox, err) &&
-           create(account, to, SPECIAL_NONE, &target, err) &&
-           sql_run(&account->db, SQL_METADATA_COPY, NULL, err, "uu", inbox.id, target) &&
-           mail_transfer(account, inbox.id, NULL, target, true, &moved, err);
+           create(account, to, SPECIAL_NONE, &target.mailbox, err) &&
+           sql_run(&account->db, SQL_METADATA_COPY, NULL, err, "uu", inbox.id, target.mailbox) &&
+           mail_transfer(account, inbox.id, NULL, &target, true, &moved, err);
 }
 
 bool mailbox_rename(struct account *account, struct slice from, struct slice to, struct error *err)

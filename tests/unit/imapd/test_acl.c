@@ -1,4 +1,5 @@
 /* test_acl.c - two users: who sees and may do what in whose mailboxes (RFC 4314, RFC 2342). */
+#include "storage/directory.h"
 #include "tests/unit/imapd/dialogue.h"
 #include "tests/unit/support/check.h"
 
@@ -358,6 +359,62 @@ static void test_two_sessions(void **state)
     close_both(&dialogue);
 }
 
+/* RFC 4314 section 4: flags as far as the rights at the target go. */
+static void test_copy_across(void **state)
+{
+    static const struct {
+        const char *rights, *flags;
+    } cases[] = {
+        { "i", "()" },
+        { "rwis", "(\\Flagged \\Seen kw)" },
+        { "rsti", "(\\Deleted \\Seen)" },
+        { "rwit", "(\\Flagged \\Deleted kw)" },
+    };
+    struct dialogue dialogue;
+    char answer[100];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        open_both(&dialogue);
+        EXPECT(&dialogue.a, "a APPEND INBOX (theirs) {3+}\r\nx: \r\n", "a OK *\n");
+        grant(&dialogue, "INBOX", cases[i].rights);
+        EXPECT(&dialogue.b, "b APPEND INBOX (\\Seen \\Deleted \\Flagged kw) {6+}\r\nmove: \r\n",
+               "b OK *\n");
+        EXPECT(&dialogue.b, "b SELECT INBOX\r\n", "...\nb OK *\n");
+        EXPECT(&dialogue.b, "b COPY 1 " BOBS "\r\n", "b OK [COPYUID *\n");
+        EXPECT(&dialogue.b, "b MOVE 1 " BOBS "\r\n",
+               "* OK [COPYUID *\n* 1 EXPUNGE\nb OK MOVE completed\n");
+        snprintf(answer, sizeof(answer), "* 2 FETCH (FLAGS %s)\n* 3 FETCH (FLAGS %s)\na OK *\n",
+                 cases[i].flags, cases[i].flags);
+        EXPECT(&dialogue.a, "a SELECT INBOX\r\n", "...\na OK *\n");
+        EXPECT(&dialogue.a, "a SELECT INBOX\r\n", "...\na OK *\n"); /* without \Recent */
+        dialogue_expect(&dialogue.a, "a FETCH 2:3 FLAGS\r\n", answer, false, __FILE__, (int)i);
+        close_both(&dialogue);
+    }
+}
+
+/* The quota is that of the mailbox's owner. */
+static void test_quota(void **state)
+{
+    struct account_limits limits = { .messages = 1 };
+    struct dialogue dialogue;
+    struct error err;
+
+    (void)state;
+    open_both(&dialogue);
+    grant(&dialogue, "INBOX", "lri");
+    assert_true(account_set_limits(dialogue.a.desk, dialogue.a.bob, &limits, &err));
+    EXPECT(&dialogue.b, "b APPEND INBOX {3+}\r\nx: \r\n", "b OK *\n");
+    EXPECT(&dialogue.b, "b APPEND INBOX {3+}\r\nx: \r\n", "b OK *\n");
+    EXPECT(&dialogue.b, "b SELECT INBOX\r\n", "...\nb OK *\n");
+    EXPECT(&dialogue.b, "b COPY 1:2 " BOBS "\r\n", "b NO [OVERQUOTA] *\n");
+    EXPECT(&dialogue.b, "b COPY 1 " BOBS "\r\n", "b OK [COPYUID *\n");
+    EXPECT(&dialogue.b, "b APPEND " BOBS " {3+}\r\nx: \r\n", "b NO [OVERQUOTA] *\n");
+    EXPECT(&dialogue.b, "b GETQUOTAROOT " BOBS "\r\n",
+           "* QUOTAROOT " BOBS " \"bob@example.test\"\n* QUOTA \"bob@example.test\" (*\nb OK *\n");
+    close_both(&dialogue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,6 +425,8 @@ int main(void)
         cmocka_unit_test(test_rights_in_selected),
         cmocka_unit_test(test_permanent_flags),
         cmocka_unit_test(test_two_sessions),
+        cmocka_unit_test(test_copy_across),
+        cmocka_unit_test(test_quota),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
