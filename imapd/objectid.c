@@ -12,9 +12,13 @@ void objectid_mailbox(struct buf *out, const struct account *account, uint64_t m
 /* What a mailbox, UIDVALIDITY and UID always lead to: the bytes and the date. */
 void objectid_email(struct buf *out, const struct object_ids *ids, int64_t received_ms)
 {
+    static const char digits[] = "0123456789abcdef";
+
     buf_add_byte(out, 'M');
-    for (size_t i = 0; i < EMAIL_HASH; i++)
-        buf_fmt(out, "%02x", ids->hash[i]);
+    for (size_t i = 0; i < EMAIL_HASH; i++) {
+        buf_add_byte(out, digits[ids->hash[i] >> 4]);
+        buf_add_byte(out, digits[ids->hash[i] & 15]);
+    }
     buf_fmt(out, "-%llx", (unsigned long long)received_ms);
 }
 

@@ -18,9 +18,36 @@
 #define IS_REPLY  2
 #define HEAD_SIZE (1 + 8 + 8 + SORT_TEXTS)
 
+enum field {
+    FIELD_SUBJECT,
+    FIELD_FROM,
+    FIELD_TO,
+    FIELD_CC,
+    FIELD_DATE,
+    FIELD_MESSAGE_ID,
+    FIELD_REFERENCES,
+    FIELD_IN_REPLY_TO,
+    N_FIELDS,
+};
+
+static const struct {
+    const char *name;
+    size_t len;
+} field_names[N_FIELDS] = {
+    [FIELD_SUBJECT] = { "Subject", 7 },
+    [FIELD_FROM] = { "From", 4 },
+    [FIELD_TO] = { "To", 2 },
+    [FIELD_CC] = { "Cc", 2 },
+    [FIELD_DATE] = { "Date", 4 },
+    [FIELD_MESSAGE_ID] = { "Message-ID", 10 },
+    [FIELD_REFERENCES] = { "References", 10 },
+    [FIELD_IN_REPLY_TO] = { "In-Reply-To", 11 },
+};
+
 struct draft {
     struct arena *arena;
     struct slice header;
+    struct slice values[N_FIELDS]; /* of the first of each name; NULL: there is none */
     unsigned char flags;
     int64_t sent_ms;
     uint64_t id;
@@ -28,13 +55,21 @@ struct draft {
     struct buf texts, references;
 };
 
-static struct slice value_of(const struct draft *draft, const char *name)
+static void read_fields(struct draft *draft)
 {
+    struct slice rest = draft->header;
     struct header_field field;
 
-    if (!header_find(draft->header, name, &field))
-        return SLICE("");
-    return header_unfold(draft->arena, field.value);
+    while (header_next(&rest, &field))
+        for (size_t i = 0; i < N_FIELDS; i++)
+            if (field_names[i].len == field.name.len && draft->values[i].data == NULL &&
+                slice_is(field.name, field_names[i].name))
+                draft->values[i] = field.value;
+}
+
+static struct slice value_of(const struct draft *draft, enum field which)
+{
+    return header_unfold(draft->arena, draft->values[which]);
 }
 
 static void add_text(struct draft *draft, enum sort_text which, struct slice text)
@@ -51,29 +86,29 @@ static void add_subject(struct draft *draft)
     AUTO(buf_free) struct buf decoded = { 0 };
     AUTO(buf_free) struct buf base = { 0 };
 
-    header_decode(value_of(draft, "Subject"), &decoded);
+    header_decode(value_of(draft, FIELD_SUBJECT), &decoded);
     if (base_subject(buf_slice(&decoded), &base))
         draft->flags |= IS_REPLY;
     add_text(draft, SORT_SUBJECT, buf_slice(&base));
 }
 
-/* The first address that ENVELOPE shows; false: NIL. */
-static bool first_address(const struct draft *draft, const char *name, struct address *address_out)
+/* The first address that ENVELOPE shows: mostly it is in the first field of the name. False: NIL.
+ */
+static bool first_address(const struct draft *draft, enum field which, struct address *address_out)
 {
     struct slice rest = draft->header;
-    struct header_field field;
+    struct header_field field = { .value = draft->values[which] };
     struct address_list list;
 
-    while (header_next(&rest, &field)) {
-        if (!slice_is(field.name, name))
-            continue;
-        address_list_parse(draft->arena, field.value, 3, &list); /* a group has three items */
-        if (list.count == 0)
-            continue;
+    if (field.value.data == NULL)
+        return false;
+    address_list_parse(draft->arena, field.value, 3, &list); /* a group has three items */
+    while (list.count == 0 && header_next(&rest, &field))
+        if (slice_is(field.name, field_names[which].name))
+            address_list_parse(draft->arena, field.value, 3, &list);
+    if (list.count > 0)
         *address_out = list.items[0];
-        return true;
-    }
-    return false;
+    return list.count > 0;
 }
 
 /* As ENVELOPE has addr-mailbox and addr-host; a group has its name for the one, and no other. */
@@ -84,40 +119,48 @@ static struct slice mailbox_of(const struct address *address)
     return address->local.len > 0 ? address->local : SLICE("MISSING_MAILBOX");
 }
 
-static void add_mailbox(struct draft *draft, enum sort_text which, const char *name)
-{
-    struct address address;
-
-    if (first_address(draft, name, &address))
-        add_text(draft, which, mailbox_of(&address));
-}
-
 /* RFC 5957 section 3. */
-static void add_display(struct draft *draft, enum sort_text which, const char *name)
+static void add_display(struct draft *draft, enum sort_text which, const struct address *address)
 {
     AUTO(buf_free) struct buf text = { 0 };
-    struct address address;
 
-    if (!first_address(draft, name, &address))
-        return;
-    if (address.kind == ADDRESS_MAILBOX)
-        header_decode(address.name, &text);
+    if (address->kind == ADDRESS_MAILBOX)
+        header_decode(address->name, &text);
     if (text.len == 0) {
-        buf_add_slice(&text, mailbox_of(&address));
-        if (address.kind == ADDRESS_MAILBOX) {
+        buf_add_slice(&text, mailbox_of(address));
+        if (address->kind == ADDRESS_MAILBOX) {
             buf_add_byte(&text, '@');
-            buf_add_slice(&text, address.domain.len > 0 ? address.domain : SLICE("MISSING_DOMAIN"));
+            buf_add_slice(&text,
+                          address->domain.len > 0 ? address->domain : SLICE("MISSING_DOMAIN"));
         }
     }
     add_text(draft, which, buf_slice(&text));
 }
 
+/* In the order of enum sort_text. */
+static void add_addresses(struct draft *draft)
+{
+    struct address from, to, cc;
+    bool has_from = first_address(draft, FIELD_FROM, &from);
+    bool has_to = first_address(draft, FIELD_TO, &to);
+
+    if (has_from)
+        add_text(draft, SORT_FROM, mailbox_of(&from));
+    if (has_to)
+        add_text(draft, SORT_TO, mailbox_of(&to));
+    if (first_address(draft, FIELD_CC, &cc))
+        add_text(draft, SORT_CC, mailbox_of(&cc));
+    if (has_from)
+        add_display(draft, SORT_DISPLAY_FROM, &from);
+    if (has_to)
+        add_display(draft, SORT_DISPLAY_TO, &to);
+}
+
 static void add_date(struct draft *draft)
 {
-    struct header_field field;
     struct date date;
 
-    if (!header_find(draft->header, "Date", &field) || !date_parse(field.value, &date))
+    if (draft->values[FIELD_DATE].data == NULL || !date_parse(draft->values[FIELD_DATE], &date))
         return;
     draft->flags |= HAS_DATE;
     draft->sent_ms = date.unix_ms;
@@ -136,14 +179,14 @@ static void add_reference(struct draft *draft, const struct buf *id)
 static void add_references(struct draft *draft)
 {
     AUTO(buf_free) struct buf id = { 0 };
-    struct slice rest = value_of(draft, "Message-ID");
+    struct slice rest = value_of(draft, FIELD_MESSAGE_ID);
 
     if (message_id_next(&rest, &id))
         draft->id = message_id_hash(buf_slice(&id));
-    rest = value_of(draft, "References");
+    rest = value_of(draft, FIELD_REFERENCES);
     while (message_id_next(&rest, &id))
         add_reference(draft, &id);
-    rest = value_of(draft, "In-Reply-To");
+    rest = value_of(draft, FIELD_IN_REPLY_TO);
     if (draft->references.len == 0 && message_id_next(&rest, &id))
         add_reference(draft, &id);
 }
@@ -152,12 +195,9 @@ void sort_keys_write(struct arena *arena, struct slice header, struct buf *out)
 {
     struct draft draft = { .arena = arena, .header = header };
 
+    read_fields(&draft);
     add_subject(&draft);
-    add_mailbox(&draft, SORT_FROM, "From");
-    add_mailbox(&draft, SORT_TO, "To");
-    add_mailbox(&draft, SORT_CC, "Cc");
-    add_display(&draft, SORT_DISPLAY_FROM, "From");
-    add_display(&draft, SORT_DISPLAY_TO, "To");
+    add_addresses(&draft);
     add_date(&draft);
     add_references(&draft);
     buf_add_byte(out, (char)draft.flags);
