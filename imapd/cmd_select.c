@@ -113,6 +113,8 @@ static void tell_view(struct call *call, const struct place *place, struct slice
     buf_add_text(&call->out, "* OK [MAILBOXID (");
     objectid_mailbox(&call->out, place->account, place->info.id);
     buf_add_text(&call->out, ")] Mailbox\r\n");
+    if (place->account == client_of(call)->account) /* RFC 4467 section 8 */
+        reply_untagged(call, "OK [URLMECH INTERNAL] URLs can be authorized");
     reply_untagged(call, "OK [HIGHESTMODSEQ %llu] Highest", (unsigned long long)view->modseq);
 }
 

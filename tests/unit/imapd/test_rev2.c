@@ -44,7 +44,8 @@ static void test_select(void **state)
            "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\n"
            "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] *\n"
            "* 3 EXISTS\n* LIST () \"/\" \"INBOX\"\n* OK [UIDVALIDITY *\n* OK [UIDNEXT 4] *\n"
-           "* OK [MAILBOXID (*\n* OK [HIGHESTMODSEQ *\nb OK [READ-WRITE] *\n");
+           "* OK [MAILBOXID (*\n* OK [URLMECH INTERNAL] *\n* OK [HIGHESTMODSEQ *\nb OK "
+           "[READ-WRITE] *\n");
     EXPECT(&dialogue.a, "c EXAMINE inbox\r\n",
            "* OK [CLOSED] *\n* FLAGS *\n* OK [PERMANENTFLAGS ()] *\n* 3 EXISTS\n"
            "* LIST () \"/\" \"INBOX\" (\"OLDNAME\" (\"inbox\"))\n...\nc OK [READ-ONLY] *\n");

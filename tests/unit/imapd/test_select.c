@@ -34,7 +34,8 @@ static void test_select(void **state)
            "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\n"
            "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] *\n"
            "* 3 EXISTS\n* 3 RECENT\n* OK [UNSEEN 1] *\n* OK [UIDVALIDITY *\n* OK [UIDNEXT 4] *\n"
-           "* OK [MAILBOXID (*\n* OK [HIGHESTMODSEQ *\na OK [READ-WRITE] *\n");
+           "* OK [MAILBOXID (*\n* OK [URLMECH INTERNAL] *\n* OK [HIGHESTMODSEQ *\na OK "
+           "[READ-WRITE] *\n");
     EXPECT(&dialogue.b, "a EXAMINE INBOX\r\n",
            "* FLAGS *\n* OK [PERMANENTFLAGS ()] *\n* 3 EXISTS\n* 0 RECENT\n...\n"
            "a OK [READ-ONLY] *\n");
