@@ -216,11 +216,9 @@ static void *run(void *context)
             idle_ms = 100;
             continue;
         }
-        if (indexer != NULL) {
-            indexer_free(&indexer);
-            malloc_trim(0);
-        }
+        indexer_free(&indexer);
         idle_ms = desk_idle(filler->desk);
+        malloc_trim(0);
     }
     indexer_free(&indexer);
     return NULL;

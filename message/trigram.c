@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define TRIGRAMS_MAX (SIGNATURE_MAX * 8 / BITS_EACH)
-#define BITS_EACH    4
+#define BITS_EACH    5
 #define SEEN_WORDS   ((1 << 24) / 64)
 #define WORD_BYTES   sizeof(uint64_t)
 
@@ -108,7 +108,7 @@ static void clear(struct trigrams *trigrams)
 
 static size_t signature_words(const struct trigrams *trigrams)
 {
-    size_t bits = MIN(trigrams->count * BITS_EACH, trigrams->text_bytes * 8 / 3);
+    size_t bits = MIN(trigrams->count * BITS_EACH, trigrams->text_bytes * 8 * 3 / 10);
 
     return MAX((bits + 63) / 64, 1);
 }

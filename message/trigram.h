@@ -6,7 +6,7 @@
  * longer the needle: what is left has to be looked at. A needle of less than three bytes may be
  * anywhere.
  *
- * Its size: 4 bits for each trigram that occurs, but no more than a third of the text, since every
+ * Its size: 5 bits for each trigram that occurs, but no more than 30% of the text, since every
  * trigram of a base64 line is new, nor than SIGNATURE_MAX; the rest is more false positives.
  *
  * Pure. A struct trigrams belongs to one thread; 2 MB.
