@@ -31,6 +31,8 @@ static const char *const statements[SEARCH_SLOTS] = {
     [SEARCH_DROP_HEADER] = "DELETE FROM header WHERE block = ?",
     [SEARCH_DROP_BODY] = "DELETE FROM body WHERE block = ?",
     [SEARCH_CHECK] = "PRAGMA integrity_check(5)",
+    [SEARCH_ROWS] = "SELECT block, data FROM envelope UNION ALL SELECT block, data FROM header"
+                    " UNION ALL SELECT block, data FROM body",
 };
 
 static void search_path(const struct account *account, const char *name, struct buf *out)
@@ -160,26 +162,6 @@ bool search_fits(struct account *account, struct sql_db *db, bool *fits_out, str
     return true;
 }
 
-bool search_check(struct account *account, struct error *err)
-{
-    struct sql_db *db = NULL;
-    struct sql_row row;
-    bool fits = true, ok;
-
-    if (!search_open(account, false, &db, err))
-        return false;
-    if (db == NULL)
-        return true;
-    if (!search_fits(account, db, &fits, err) || !sql_query(db, SEARCH_CHECK, &row, err, ""))
-        return false;
-    if (!sql_next(&row, err))
-        return false;
-    ok = slice_is(sql_slice(&row, 0), "ok") ||
-         error_set(err, ERROR_INTERNAL, "sqlite: " SLICE_FMT, SLICE_ARG(sql_slice(&row, 0)));
-    sql_end(&row);
-    return ok && (fits || error_set(err, ERROR_INTERNAL, "it is of another mail.db"));
-}
-
 /* Of words of 8 bytes, in four lanes that a processor takes at once: a pass over the whole index
  * must not wait for it. */
 static uint64_t checksum_of(uint64_t number, struct slice words)
@@ -204,19 +186,25 @@ static uint64_t checksum_of(uint64_t number, struct slice words)
     return lanes[0];
 }
 
+static bool is_whole(uint64_t number, struct slice row)
+{
+    uint64_t checksum;
+
+    if (row.len < sizeof(checksum) + BLOCK_SIZE * sizeof(uint16_t))
+        return false;
+    memcpy(&checksum, row.data, sizeof(checksum));
+    return checksum == checksum_of(number, slice_from(row, sizeof(checksum)));
+}
+
 void block_read(uint64_t number, struct slice row, struct block *block_out)
 {
     uint16_t words[BLOCK_SIZE];
-    uint64_t checksum;
-    size_t at = sizeof(checksum) + sizeof(words);
+    size_t at = sizeof(uint64_t) + sizeof(words);
 
     *block_out = (struct block){ 0 };
-    if (row.len < at)
+    if (!is_whole(number, row))
         return;
-    memcpy(&checksum, row.data, sizeof(checksum));
-    if (checksum != checksum_of(number, slice_from(row, sizeof(checksum))))
-        return;
-    memcpy(words, row.data + sizeof(checksum), sizeof(words));
+    memcpy(words, row.data + sizeof(uint64_t), sizeof(words));
     for (size_t i = 0; i < BLOCK_SIZE; i++) {
         size_t len = (size_t)words[i] * 8;
 
@@ -310,4 +298,47 @@ void search_forget(struct account *account, const uint64_t *msgs, size_t count)
     log_warn(&account->store->options.log, "search index", F_NUM("account", (int64_t)account->id),
              F_ERR(&err));
     search_close(account);
+}
+
+/* Looking for damage. */
+
+static bool check_file(struct sql_db *db, struct error *err)
+{
+    struct sql_row row;
+    bool ok;
+
+    if (!sql_query(db, SEARCH_CHECK, &row, err, "") || !sql_next(&row, err))
+        return false;
+    ok = slice_is(sql_slice(&row, 0), "ok") ||
+         error_set(err, ERROR_INTERNAL, "sqlite: " SLICE_FMT, SLICE_ARG(sql_slice(&row, 0)));
+    sql_end(&row);
+    return ok;
+}
+
+static bool check_rows(struct sql_db *db, struct error *err)
+{
+    struct sql_row row;
+
+    if (!sql_query(db, SEARCH_ROWS, &row, err, ""))
+        return false;
+    while (sql_next(&row, err)) {
+        if (is_whole(sql_u64(&row, 0), sql_slice(&row, 1)))
+            continue;
+        sql_end(&row);
+        return error_set(err, ERROR_INTERNAL, "a row is damaged");
+    }
+    return !row.failed;
+}
+
+bool search_check(struct account *account, struct error *err)
+{
+    struct sql_db *db = NULL;
+    bool fits;
+
+    if (!search_open(account, false, &db, err))
+        return false;
+    if (db == NULL)
+        return true;
+    return check_file(db, err) && check_rows(db, err) && search_fits(account, db, &fits, err) &&
+           (fits || error_set(err, ERROR_INTERNAL, "it is of another mail.db"));
 }

@@ -37,6 +37,7 @@ enum search_slot {
     SEARCH_DROP_HEADER,
     SEARCH_DROP_BODY,
     SEARCH_CHECK,
+    SEARCH_ROWS,
     SEARCH_SLOTS,
 };
 

@@ -1,5 +1,5 @@
 /* test_index.c - search.db says only what is true, whatever becomes of it. */
-#include "storage/search.h"
+#include "storage/sqlite/search_private.h"
 
 #include "message/text.h"
 #include "tests/unit/storage/mail_fixture.h"
@@ -157,6 +157,23 @@ static void test_other_store(void **state)
     assert_cannot(f, ALL, "nowhere", "000");
 }
 
+/* What SQLite cannot see. */
+static void test_check(void **state)
+{
+    struct fixture *f = *state;
+    struct error err;
+
+    assert_true(search_check(f->account, &err));
+    add_many(f, f->inbox, 3);
+    fill(f);
+    assert_true(search_check(f->account, &err));
+    must(
+        sql_script(f->account->search, "UPDATE header SET data = zeroblob(length(data))", &f->err));
+    assert_false(search_check(f->account, &err));
+    assert_cannot(f, SEARCH_PART_HEADER, "nowhere", "000");
+    assert_cannot(f, SEARCH_PART_BODY, "nowhere", "111");
+}
+
 static void test_reset(void **state)
 {
     struct fixture *f = *state;
@@ -175,6 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_parts),   FIXTURE_TEST(test_many),        FIXTURE_TEST(test_forget),
         FIXTURE_TEST(test_damaged), FIXTURE_TEST(test_other_store), FIXTURE_TEST(test_reset),
+        FIXTURE_TEST(test_check),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
