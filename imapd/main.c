@@ -3,17 +3,15 @@
  * Its sockets come from `postane serve` or systemd (common/daemon.h). Reading order of this folder:
  * client.h, session.c, input.c, args.h, command.c, reply.h, view.h, news.c, then the cmd_*.c.
  *
- * A change of mail lets the filler see to the account's search index (filler.h), and wakes the IDLE
- * sessions of its account: the notice comes by datagram, and a lost one (they are rare: a full
- * socket) is made up for by waking everybody once in a while.
+ * A change of mail lets the filler see to the account's search index (filler.h), and wakes the
+ * sessions that wait for news of its account: the notice comes by datagram. When one was lost (they
+ * are rare: a full socket) everybody is woken.
  */
 #include "imapd/client.h"
 #include "imapd/filler.h"
 #include "storage/service.h"
 
 #include <stdlib.h>
-
-#define LOOK_AGAIN_MS (5 * 60 * 1000)
 
 static void on_notice(struct service *service, const struct notice *notice)
 {
@@ -38,15 +36,11 @@ static void note_key(const struct session_info *info, void *context)
     keys->items[keys->count++] = info->key;
 }
 
-/* First the list, then the notices: a notice may end a session. */
-static void look_again(struct daemon *daemon)
+static int compare_keys(const void *a, const void *b)
 {
-    struct keys keys = { 0 };
+    const uint64_t *x = a, *y = b;
 
-    server_each(daemon->server, note_key, &keys);
-    for (size_t i = 0; i < keys.count; i++)
-        server_notify(daemon->server, keys.items[i], 0);
-    free(keys.items);
+    return (*x > *y) - (*x < *y);
 }
 
 static void on_report(struct service *service, struct buf *out)
@@ -62,12 +56,26 @@ static bool on_start(struct service *service, struct error *err)
 {
     struct filler *filler = NULL;
 
-    daemon_every(&service->daemon, LOOK_AGAIN_MS, look_again);
     if (service->settings.search_index &&
         !filler_new(service->store, &service->daemon.log, &filler, err))
         return false;
     service->context = filler;
     return true;
+}
+
+/* First the list, then the notices: a notice may end a session. */
+static void wake_all(struct service *service)
+{
+    struct server *server = service->daemon.server;
+    struct keys keys = { 0 };
+
+    server_each(server, note_key, &keys);
+    if (keys.count > 0)
+        qsort(keys.items, keys.count, sizeof(*keys.items), compare_keys);
+    for (size_t i = 0; i < keys.count; i++)
+        if (i == 0 || keys.items[i] != keys.items[i - 1])
+            server_notify(server, keys.items[i], 0);
+    free(keys.items);
 }
 
 static void on_end(struct daemon *daemon)
@@ -104,5 +112,6 @@ int main(int argc, char **argv)
     service.on_start = on_start;
     service.on_report = on_report;
     service.daemon.on_end = on_end;
+    service.on_lost = wake_all;
     return service_run(&service);
 }

@@ -3,7 +3,8 @@
  * Each listener binds a datagram socket in <data>/run/notice. A sender keeps one socket without a
  * name and a list of the listeners, read anew when the directory has changed, or after a second,
  * since two changes within one tick of the file system's clock look like one. Sending never
- * blocks: a listener that is behind loses notices, not changes.
+ * blocks: a listener that is behind loses notices, not changes, and finds a file NAME.lost beside
+ * its socket.
  */
 #include "storage/notice.h"
 
@@ -12,6 +13,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -22,6 +24,7 @@
 #include <unistd.h>
 
 #define LIST_MS 1000
+#define LOST    ".lost"
 
 /* What goes over the wire; both ends are programs of one version on one machine. */
 struct packet {
@@ -72,6 +75,41 @@ static bool socket_address(const char *folder, const char *name, struct sockaddr
     return len > 0 && (size_t)len < sizeof(address_out->sun_path);
 }
 
+/* The mark's path; room for a socket's path and the ending. */
+struct mark {
+    char path[sizeof(((struct sockaddr_un *)NULL)->sun_path) + sizeof(LOST)];
+};
+
+static struct mark mark_of(const struct sockaddr_un *address)
+{
+    struct mark mark;
+
+    snprintf(mark.path, sizeof(mark.path), "%.*s" LOST, (int)sizeof(address->sun_path),
+             address->sun_path);
+    return mark;
+}
+
+static bool is_mark(const char *name)
+{
+    size_t len = strlen(name);
+
+    return len > strlen(LOST) && strcmp(name + len - strlen(LOST), LOST) == 0;
+}
+
+static void set_mark(const struct sockaddr_un *address)
+{
+    int fd = open(mark_of(address).path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd >= 0)
+        close(fd);
+}
+
+static void remove_listener(const struct sockaddr_un *address)
+{
+    unlink(address->sun_path);
+    unlink(mark_of(address).path);
+}
+
 static void list_listeners(struct notice_sender *sender)
 {
     DIR *folder = opendir(sender->folder);
@@ -82,7 +120,8 @@ static void list_listeners(struct notice_sender *sender)
     if (folder == NULL)
         return;
     while ((entry = readdir(folder)) != NULL) {
-        if (entry->d_name[0] == '.' || !socket_address(sender->folder, entry->d_name, &address))
+        if (entry->d_name[0] == '.' || is_mark(entry->d_name) ||
+            !socket_address(sender->folder, entry->d_name, &address))
             continue;
         sender->listeners = mem_grow(sender->listeners, &sender->room, sender->n_listeners + 1,
                                      sizeof(sender->listeners[0]));
@@ -116,9 +155,12 @@ static void send_to_all(struct notice_sender *sender, const struct packet *packe
         if (sendto(sender->fd, packet, sizeof(*packet), MSG_NOSIGNAL, (const struct sockaddr *)to,
                    sizeof(*to)) >= 0)
             continue;
-        if (errno == ECONNREFUSED) /* its process is dead */
-            unlink(to->sun_path);
-        if (errno == ECONNREFUSED || errno == ENOENT)
+        int code = errno;
+        if (code == ECONNREFUSED) /* its process is dead */
+            remove_listener(to);
+        else if (code == EAGAIN || code == ENOBUFS)
+            set_mark(to);
+        if (code == ECONNREFUSED || code == ENOENT)
             sender->listed_ms = 0;
     }
 }
@@ -144,7 +186,7 @@ static void remove_dead(struct notice_sender *sender)
 
         if (fd >= 0 && connect(fd, (const struct sockaddr *)to, sizeof(*to)) != 0 &&
             errno == ECONNREFUSED)
-            unlink(to->sun_path);
+            remove_listener(to);
         if (fd >= 0)
             close(fd);
     }
@@ -198,12 +240,27 @@ bool notice_read(int fd, struct notice *notice_out)
     return true;
 }
 
+static bool address_of(int fd, struct sockaddr_un *address_out)
+{
+    socklen_t len = sizeof(*address_out) - 1;
+
+    *address_out = (struct sockaddr_un){ 0 };
+    return getsockname(fd, (struct sockaddr *)address_out, &len) == 0 &&
+           address_out->sun_path[0] != '\0';
+}
+
+bool notice_lost(int fd)
+{
+    struct sockaddr_un address;
+
+    return address_of(fd, &address) && unlink(mark_of(&address).path) == 0;
+}
+
 void notice_unlisten(struct store *store, int fd)
 {
-    struct sockaddr_un address = { 0 };
-    socklen_t len = sizeof(address) - 1;
+    struct sockaddr_un address;
 
-    if (getsockname(fd, (struct sockaddr *)&address, &len) == 0 && address.sun_path[0] != '\0')
-        unlink(address.sun_path);
+    if (address_of(fd, &address))
+        remove_listener(&address);
     close(fd);
 }

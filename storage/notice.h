@@ -1,8 +1,8 @@
 /* notice.h - tells other processes that something changed, by datagrams after the commit.
  *
  * A process that wants notices listens on its own socket in <data>/run; writers send to all they
- * find there. A lost datagram is not a lost change: readers look again when they act, and every
- * few minutes.
+ * find there. A lost datagram is not a lost change: readers look again when they act. Who loses one
+ * because a listener is behind leaves a mark for it, notice_lost().
  *
  * Threads: sending from any thread that holds a desk; notice_read() where the socket is watched.
  */
@@ -25,5 +25,7 @@ struct notice {
 bool notice_listen(struct store *store, const char *name, int *fd_out,
                    struct error *err) MUST_CHECK;
 bool notice_read(int fd, struct notice *notice_out); /* false when there is none now */
+/* Was any notice lost since this was asked last? Costs one look at the file system. */
+bool notice_lost(int fd);
 void notice_unlisten(struct store *store, int fd);
 void notice_send(struct store *store, const struct notice *notice);

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define FULL    8 /* notices at once: some may not have found room; Linux's queue holds 10 or more */
+#define LOST_MS 5000 /* and so often we look without a reason */
+
 static void print_help(const char *name, const char *help)
 {
     printf("%s - %s\n\n"
@@ -122,13 +125,24 @@ bool service_init(struct service *service, const char *name, const char *help, i
     return true;
 }
 
+static void look_for_lost(struct daemon *daemon)
+{
+    struct service *service = daemon->context;
+
+    if (service->on_lost != NULL && notice_lost(service->notices))
+        service->on_lost(service);
+}
+
 static void read_notices(struct daemon *daemon, int fd)
 {
     struct service *service = daemon->context;
     struct notice notice;
+    size_t count = 0;
 
-    while (notice_read(fd, &notice))
+    for (; notice_read(fd, &notice); count++)
         service->on_notice(service, &notice);
+    if (count >= FULL)
+        look_for_lost(daemon);
 }
 
 static void report(struct daemon *daemon, struct buf *out)
@@ -152,6 +166,8 @@ static bool start(struct daemon *daemon, struct error *err)
         if (!notice_listen(service->store, daemon->name, &service->notices, err))
             return false;
         daemon_watch(daemon, service->notices, read_notices);
+        if (service->on_lost != NULL)
+            daemon_every(daemon, LOST_MS, look_for_lost);
     }
     buf_fmt(&path, "%s/run/%s.status", store_path(service->store), daemon->name);
     if (!daemon_report(daemon, buf_text(&path), report, err))

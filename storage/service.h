@@ -26,6 +26,7 @@ struct service {
 
     /* All optional, on the loop thread. */
     void (*on_notice)(struct service *service, const struct notice *notice);
+    void (*on_lost)(struct service *service); /* notices were lost: anything may have changed */
     void (*on_report)(struct service *service, struct buf *out); /* adds ,"key":value pairs */
     bool (*on_start)(struct service *service, struct error *err);
     void *context; /* the daemon's own */

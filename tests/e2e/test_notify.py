@@ -1,5 +1,7 @@
 """IDLE and NOTIFY where more than one account or connection matters; dialogues are in tests/wire."""
+import os
 import re
+import signal
 
 from server import PASSWORD
 from wire import Player
@@ -51,3 +53,24 @@ def test_coalesced(server, account):
         told = int(match[1])
     for player in reader, writer:
         player.socket.close()
+
+
+def test_lost_notices(server, account, second_account):
+    """While imapd does not read, there is room for few notices; it finds out that some were lost."""
+    waiting = session(server, account)
+    play(waiting, ("C:", "b SELECT INBOX"), ("S*", "b OK .*"), ("C:", "c IDLE"), ("S~", r"\+ .*"))
+    pid = server.pids()["imapd"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for number in range(300):  # more than there is room for
+            server.deliver(second_account, f"Subject: {number}\r\n\r\nx\r\n")
+            if number % 50 == 0:
+                server.wait_for_mail(second_account, number + 1)
+            if list((server.data / "run/notice").glob("imapd.*.lost")):
+                break
+        server.deliver(account, "Subject: x\r\n\r\nx\r\n")
+        server.wait_for_mail(account)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    play(waiting, ("S:", "* 1 EXISTS"))
+    waiting.socket.close()

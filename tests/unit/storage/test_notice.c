@@ -137,12 +137,36 @@ static void nonsense_is_skipped(void **state)
 
 #define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, place_open, place_close)
 
+/* A listener that is behind finds a mark, once, and reads what it has got. */
+static void lost_ones_leave_a_mark(void **state)
+{
+    struct place *place = *state;
+    struct notice mail = { NOTICE_ACCOUNT, 7, 3 };
+    struct notice got;
+    int fd = listen_at(place, "imapd");
+    size_t n_read = 0;
+
+    notice_send(place->store, &mail);
+    assert_false(notice_lost(fd));
+    for (int i = 0; i < 5000; i++)
+        notice_send(place->store, &mail);
+    while (notice_read(fd, &got))
+        n_read++;
+    assert_in_range(n_read, 1, 5000);
+    assert_true(notice_lost(fd));
+    assert_false(notice_lost(fd));
+    notice_send(place->store, &mail); /* the mark is no listener, and it is one again */
+    assert_true(notice_read(fd, &got));
+    assert_false(notice_lost(fd));
+    notice_unlisten(place->store, fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_PLACE(all_listeners_hear),       IN_PLACE(late_listeners_are_found),
         IN_PLACE(dead_sockets_are_removed), IN_PLACE(one_that_never_reads_blocks_nobody),
-        IN_PLACE(nonsense_is_skipped),
+        IN_PLACE(nonsense_is_skipped),      IN_PLACE(lost_ones_leave_a_mark),
     };
 
     return cmocka_run_group_tests_name("notice", tests, NULL, NULL);
