@@ -2,8 +2,8 @@
  *
  * A message joins the thread of the first of these that is known: its own Message-ID, then those it
  * refers to, the nearest first. Else it begins one, named after the oldest it refers to, so that
- * other accounts come to the same name. All of these ids then lead to the thread; it stays when two
- * threads turn out to be one, since clients may have seen both (RFC 8474 section 5.2).
+ * other accounts come to the same name. It stays when two threads turn out to be one, since clients
+ * may have seen both (RFC 8474 section 5.2).
  *
  * Messages of before there were threads have 0, until somebody asks.
  */
@@ -61,20 +61,30 @@ static uint64_t new_thread(const struct thread_ids *ids, const unsigned char *ha
     return thread != 0 ? thread : 1;
 }
 
+/* A new thread is known by the ends of what its message names; one that was there by the message
+ * alone: each id that is written costs a page. */
+static bool is_remembered(const struct thread_ids *ids, size_t i, bool has_own, bool is_new)
+{
+    return (has_own && i == 0) || (is_new && (i <= 1 || i + 1 == ids->count));
+}
+
 bool thread_assign(struct account *account, struct slice sort_keys, const unsigned char *hash,
                    uint64_t *thread_out, struct error *err)
 {
     struct thread_ids ids = { .count = 0 };
-    struct sort_keys keys;
+    struct sort_keys keys = { .id = 0 };
+    bool is_new;
 
     if (sort_keys_read(sort_keys, &keys))
         collect_ids(&keys, &ids);
     if (!find_thread(account, &ids, thread_out, err))
         return false;
-    if (*thread_out == 0)
+    is_new = *thread_out == 0;
+    if (is_new)
         *thread_out = new_thread(&ids, hash);
     for (size_t i = 0; i < ids.count; i++)
-        if (!sql_run(&account->db, SQL_THREAD_PUT, NULL, err, "ii", (int64_t)ids.ids[i],
+        if (is_remembered(&ids, i, keys.id != 0, is_new) &&
+            !sql_run(&account->db, SQL_THREAD_PUT, NULL, err, "ii", (int64_t)ids.ids[i],
                      (int64_t)*thread_out))
             return false;
     return true;
