@@ -71,43 +71,50 @@ static bool set_quota(struct tool *tool, const struct account_info *account,
            account_set_limits(tool->desk, account->id, &limits, &tool->err);
 }
 
-static bool add(struct tool *tool, struct slice address, const char *name, bool from_stdin,
-                const struct quota_values *quota)
+struct new_account {
+    struct slice address;
+    const char *name;
+    bool from_stdin, shared;
+    struct quota_values quota;
+};
+
+/* A shared account has no password, so nobody can log in. */
+static bool add(struct tool *tool, const struct new_account *new)
 {
     AUTO(buf_free) struct buf argon = { 0 };
     AUTO(buf_free) struct buf scram = { 0 };
     struct account_info account = { 0 };
 
-    if (!ask_and_hash(tool, from_stdin, &argon, &scram))
+    if (!new->shared && !ask_and_hash(tool, new->from_stdin, &argon, &scram))
         return false;
-    if (!account_add(tool->desk, address, slice_of(name), buf_slice(&argon), buf_slice(&scram),
-                     &account.id, &tool->err))
+    if (!account_add(tool->desk, new->address, slice_of(new->name), buf_slice(&argon),
+                     buf_slice(&scram), &account.id, &tool->err) ||
+        (new->shared && !account_set_shared(tool->desk, account.id, true, &tool->err)))
         return false;
-    return !quota->any || set_quota(tool, &account, quota);
+    return !new->quota.any || set_quota(tool, &account, &new->quota);
 }
 
 enum outcome account_add_command(struct tool *tool)
 {
-    const char *name = "";
-    bool from_stdin = tool_flag(tool, "--stdin");
+    struct new_account new = { .name = "" };
     struct account_limits ignored;
-    struct quota_values quota;
-    struct slice address;
 
-    if (!tool_option(tool, "--name", &name) || !take_quota(tool, &quota) ||
-        !tool_argument(tool, "ADDRESS", &address) || !tool_end(tool))
+    new.from_stdin = tool_flag(tool, "--stdin");
+    new.shared = tool_flag(tool, "--shared");
+    if (!tool_option(tool, "--name", &new.name) || !take_quota(tool, &new.quota) ||
+        !tool_argument(tool, "ADDRESS", &new.address) || !tool_end(tool))
         return OUTCOME_USAGE;
     /* Wrong limits are found before there is an account. */
-    if (!change_limits(tool, &quota, &ignored))
+    if (!change_limits(tool, &new.quota, &ignored))
         return OUTCOME_USAGE;
     if (!tool_open(tool))
         return OUTCOME_FAILED;
-    if (!add(tool, address, name, from_stdin, &quota)) {
+    if (!add(tool, &new)) {
         if (tool->err.kind == ERROR_NOT_FOUND)
             error_wrap(&tool->err, "`postane domain add` comes first");
         return OUTCOME_FAILED;
     }
-    printf("Added " SLICE_FMT ".\n", SLICE_ARG(address));
+    printf("Added " SLICE_FMT ".\n", SLICE_ARG(new.address));
     return OUTCOME_DONE;
 }
 

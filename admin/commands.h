@@ -44,5 +44,8 @@ enum outcome dkim_remove_command(struct tool *tool);
 enum outcome dkim_dns_command(struct tool *tool);
 
 enum outcome search_rebuild_command(struct tool *tool);
+enum outcome acl_list_command(struct tool *tool);
+enum outcome acl_set_command(struct tool *tool);
+enum outcome acl_delete_command(struct tool *tool);
 enum outcome mailbox_list_command(struct tool *tool);
 enum outcome mailbox_status_command(struct tool *tool);

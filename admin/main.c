@@ -52,9 +52,12 @@ static const struct command commands[] = {
 
     { "account", "add", account_add_command,
       "ADDRESS [--name NAME] [--bytes SIZE] [--messages N] [--mailboxes N] [--annotations SIZE]"
-      " [--stdin]",
+      " [--stdin] [--shared]",
       "add an account",
-      "The password is asked for, or with --stdin read from standard input (one line)." },
+      "The password is asked for, or with --stdin read from standard input (one line). With\n"
+      "--shared there is none: nobody logs in, and its mailboxes are under \"Shared/\" for those "
+      "to\n"
+      "whom `postane acl set` gives rights." },
     { "account", "list", account_list_command, "[DOMAIN] [--json]", "list the accounts", NULL },
     { "account", "show", account_show_command, "ADDRESS [--json]", "show one account", NULL },
     { "account", "passwd", account_passwd_command, "ADDRESS [--stdin]", "set the password",
@@ -119,6 +122,17 @@ static const struct command commands[] = {
       "Searches work meanwhile, and find the same, but slowly. Rarely needed: imapd fills the\n"
       "indexes by itself, also after search.db was removed or damaged; `postane status` shows how\n"
       "far it is." },
+
+    { "acl", "list", acl_list_command, "ADDRESS MAILBOX [--json]",
+      "show who may do what in a mailbox", "The owner has all rights, and is not in the list." },
+    { "acl", "set", acl_set_command, "ADDRESS MAILBOX WHO RIGHTS", "give rights on a mailbox",
+      "WHO is an address here, or \"anyone\"; with \"!\" before it, the rights are taken from "
+      "whoever\n"
+      "has them. RIGHTS replace those given before:\n"
+      "  l  sees it    r  reads it   s  \\Seen      w  other flags   i  puts messages in\n"
+      "  k  makes mailboxes below    x  deletes it  t  \\Deleted      e  expunges\n"
+      "  p  posts      a  changes these rights" },
+    { "acl", "delete", acl_delete_command, "ADDRESS MAILBOX WHO", "take these rights back", NULL },
 
     { "mailbox", "list", mailbox_list_command, "ADDRESS [--json]",
       "list the mailboxes of an account", NULL },

@@ -48,9 +48,9 @@ static bool look_up(struct login *login, struct desk *desk, struct arena *arena,
         login->reason = "unknown user";
         return err->kind == ERROR_NOT_FOUND;
     }
-    if (info_out->disabled) {
+    if (info_out->disabled || info_out->argon.len == 0) {
         login->known = false;
-        login->reason = "disabled";
+        login->reason = info_out->disabled ? "disabled" : "no password"; /* a shared account */
         return true;
     }
     login->candidate = info_out->id;
