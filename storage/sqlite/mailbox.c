@@ -276,6 +276,7 @@ static bool delete (struct account *account, struct slice name, struct error *er
            sql_run(&account->db, SQL_MAILBOX_DOOM, NULL, err, "u", info.id) &&
            sql_run(&account->db, SQL_METADATA_DROP, NULL, err, "u", info.id) &&
            sql_run(&account->db, SQL_ACL_DROP, NULL, err, "u", info.id) &&
+           sql_run(&account->db, SQL_URL_KEY_DROP, NULL, err, "u", info.id) &&
            account_charge(account, -(int64_t)info.bytes, -(int64_t)info.n_total, true, err);
 }
 

@@ -39,7 +39,8 @@ def test_starttls_and_capabilities(server, account):
     _, (words,) = imap.capability()
     for word in (b"IMAP4rev1 SASL-IR ID ENABLE NAMESPACE CHILDREN UNSELECT IDLE UIDPLUS MOVE "
                  b"SPECIAL-USE CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE CONDSTORE "
-                 b"QRESYNC ESEARCH SEARCHRES UTF8=ACCEPT QUOTA").split():
+                 b"QRESYNC ESEARCH SEARCHRES UTF8=ACCEPT QUOTA MULTIAPPEND CATENATE BINARY REPLACE "
+                 b"URLAUTH").split():
         assert word in words.split(), word
     assert b"LITERAL+" in words or b"LITERAL-" in words
     assert b"APPENDLIMIT" in words
