@@ -1,5 +1,5 @@
 /* test_acl.c - two users: who sees and may do what in whose mailboxes (RFC 4314, RFC 2342). */
-#include "storage/directory.h"
+#include "storage/acl.h"
 #include "tests/unit/imapd/dialogue.h"
 #include "tests/unit/support/check.h"
 
@@ -415,6 +415,58 @@ static void test_quota(void **state)
     close_both(&dialogue);
 }
 
+static void share_inbox(struct dialogue *dialogue, const char *address)
+{
+    struct acl_entry entry = { .who = dialogue->a.eve, .rights = RIGHT_LOOKUP | RIGHT_READ };
+    AUTO(arena_free) struct arena arena = { 0 };
+    struct desk *desk = dialogue->a.desk;
+    struct mailbox_info info;
+    struct account *account;
+    struct error err = { 0 };
+    uint64_t id;
+
+    if (!account_add(desk, slice_of(address), SLICE(""), SLICE("-"), SLICE("-"), &id, &err) ||
+        !desk_account(desk, id, &account, &err) ||
+        !mailbox_by_name(account, &arena, SLICE("INBOX"), &info, &err) ||
+        !acl_change(account, info.id, &entry, ACL_REPLACE, &err))
+        fail_msg("%s: %s", address, err.text);
+}
+
+/* Addresses that are no level of a name as they are. */
+static void test_strange_addresses(void **state)
+{
+    static const struct {
+        const char *address, *level;
+    } cases[] = {
+        { "a/b@example.test", "a=2Fb@example.test" },
+        { "a=2Fb@example.test", "a=3D2fb@example.test" },
+        { "/x@example.test", "=2Fx@example.test" },
+        { "100%@example.test", "100%@example.test" },
+        { "*a*@example.test", "*a*@example.test" },
+    };
+    struct dialogue dialogue;
+    char line[200], answer[200];
+
+    (void)state;
+    open_both(&dialogue);
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        share_inbox(&dialogue, cases[i].address);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        snprintf(line, sizeof(line), "b STATUS \"Other Users/%s/INBOX\" (MESSAGES)\r\n",
+                 cases[i].level);
+        snprintf(answer, sizeof(answer), "* STATUS \"Other Users/%s/INBOX\" (MESSAGES 0)\nb OK *\n",
+                 cases[i].level);
+        dialogue_expect(&dialogue.b, line, answer, false, __FILE__, (int)i);
+        snprintf(answer, sizeof(answer),
+                 "...\n* LIST (\\HasNoChildren) \"/\" \"Other Users/%s/INBOX\"\n...\nb OK *\n",
+                 cases[i].level);
+        dialogue_expect(&dialogue.b, "b LIST \"\" *\r\n", answer, false, __FILE__, (int)i);
+    }
+    EXPECT(&dialogue.b, "b STATUS \"Other Users/a/b@example.test/INBOX\" (MESSAGES)\r\n",
+           "b NO [NONEXISTENT] *\n");
+    close_both(&dialogue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -427,6 +479,7 @@ int main(void)
         cmocka_unit_test(test_two_sessions),
         cmocka_unit_test(test_copy_across),
         cmocka_unit_test(test_quota),
+        cmocka_unit_test(test_strange_addresses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
