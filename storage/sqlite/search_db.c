@@ -31,8 +31,8 @@ static const char *const statements[SEARCH_SLOTS] = {
     [SEARCH_DROP_HEADER] = "DELETE FROM header WHERE block = ?",
     [SEARCH_DROP_BODY] = "DELETE FROM body WHERE block = ?",
     [SEARCH_CHECK] = "PRAGMA integrity_check(5)",
-    [SEARCH_ROWS] = "SELECT block, data FROM envelope UNION ALL SELECT block, data FROM header"
-                    " UNION ALL SELECT block, data FROM body",
+    [SEARCH_ROWS] = ("SELECT block, data FROM envelope UNION ALL SELECT block, data FROM header"
+                     " UNION ALL SELECT block, data FROM body"),
 };
 
 static void search_path(const struct account *account, const char *name, struct buf *out)
