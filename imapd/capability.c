@@ -54,6 +54,8 @@ static const struct {
     { "UTF8=ACCEPT", false },
     { "UIDONLY", false },
     { "COMPRESS=DEFLATE", false },
+    { "UNAUTHENTICATE", false },
+    { "INPROGRESS", false },
     { "QUOTA", false },
     { "QUOTA=RES-STORAGE", false },
     { "QUOTA=RES-MESSAGE", false },

@@ -63,8 +63,16 @@ struct binary_memo {
     uint64_t encoded, decoded; /* where `decoder` stands */
 };
 
+/* Of the command in hand; progress.h. */
+struct progress {
+    uint64_t told_ms; /* when the client last heard of it, or it began */
+    bool known;       /* the two below are of this turn */
+    uint64_t done, goal;
+};
+
 struct client {
     struct imap *imap;
+    uint64_t own_key; /* the session's call->key before login */
     enum client_state state;
     bool condstore, qresync, utf8; /* enabled: RFC 7162 section 3.1, 3.2, RFC 6855 section 3 */
     bool rev2, uidonly;            /* enabled: RFC 9051 section 6.3.1, RFC 9586 section 3 */
@@ -95,7 +103,8 @@ struct client {
     void (*abandon)(struct call *call);
     void *work;
 
-    struct notify *notify;           /* what NOTIFY asked for (notify/notify.h); NULL: never used */
+    struct notify *notify; /* what NOTIFY asked for (notify/notify.h); NULL: never used */
+    struct progress progress;
     const struct literal_sink *sink; /* has bytes of the command in hand; NULL in most */
     struct login login;              /* AUTHENTICATE or LOGIN in hand */
     struct section_memo memo;        /* fetch_item.c */
@@ -118,6 +127,9 @@ static inline struct client *client_of(const struct call *call)
 
 /* Puts the handles of this worker into client->account and client->selected. */
 bool client_lend_account(struct call *call, struct error *err) MUST_CHECK;
+
+/* Back to the state before login: nothing of the user stays (RFC 8437 section 3). */
+void client_forget_user(struct call *call);
 
 /* Leaves the selected mailbox, if there is one. */
 void client_unselect(struct client *client);

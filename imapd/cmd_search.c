@@ -8,6 +8,7 @@
  */
 #include "imapd/command.h"
 #include "imapd/condstore.h"
+#include "imapd/progress.h"
 #include "imapd/reply.h"
 #include "imapd/search_call.h"
 #include "imapd/search_context.h"
@@ -72,6 +73,7 @@ static enum next go_on(struct call *call)
         return finish(call, search, &err);
     }
     client->resume = go_on;
+    progress_set(client, search->run.next, client->view.count);
     return NEXT_AGAIN;
 }
 

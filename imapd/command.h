@@ -72,8 +72,9 @@ enum next imap_authenticate(struct call *call, struct args *args);
 enum next imap_login(struct call *call, struct args *args);
 enum next imap_id(struct call *call, struct args *args);
 enum next imap_enable(struct call *call, struct args *args);
-/* cmd_compress.c */
+/* cmd_compress.c, cmd_unauthenticate.c */
 enum next imap_compress(struct call *call, struct args *args);
+enum next imap_unauthenticate(struct call *call, struct args *args);
 /* cmd_mailbox.c, cmd_list.c, cmd_status.c, cmd_quota.c */
 enum next imap_create(struct call *call, struct args *args);
 enum next imap_delete(struct call *call, struct args *args);

@@ -13,6 +13,7 @@
 #include "imapd/command.h"
 #include "imapd/condstore.h"
 #include "imapd/fetch_item.h"
+#include "imapd/progress.h"
 #include "imapd/reply.h"
 #include "storage/acl.h"
 
@@ -360,6 +361,8 @@ static enum next go_on(struct call *call)
             return finish(call, fetch, &err);
     } while (fetch->at == fetch->n_slice && !is_enough(fetch));
     client->resume = go_on;
+    if (!fetch->inside)
+        progress_set(client, fetch->walk.index, client->view.count);
     return NEXT_AGAIN;
 }
 

@@ -6,6 +6,7 @@
 #include "imapd/command.h"
 #include "imapd/notify/notify.h"
 #include "imapd/place.h"
+#include "imapd/progress.h"
 #include "imapd/reply.h"
 #include "imapd/search_context.h"
 
@@ -61,11 +62,13 @@ static void *open_client(struct call *call, void *context)
     struct client *client = NEW(struct client);
 
     client->imap = context;
+    client->own_key = call->key;
     client->state = CLIENT_NOT_AUTHENTICATED;
     return client;
 }
 
-static void close_client(struct call *call)
+/* All but what belongs to the connection. */
+static void free_user(struct call *call)
 {
     struct client *client = client_of(call);
 
@@ -78,6 +81,28 @@ static void close_client(struct call *call)
     search_contexts_free(client);
     view_free(&client->view);
     keywords_free(&client->keywords);
+}
+
+void client_forget_user(struct call *call)
+{
+    struct client *client = client_of(call);
+
+    free_user(call);
+    *client = (struct client){ .imap = client->imap,
+                               .own_key = client->own_key,
+                               .state = CLIENT_NOT_AUTHENTICATED,
+                               .input = client->input,
+                               .failures = client->failures };
+    call->key = client->own_key;
+    call->hears = false;
+    call_watch(call, NULL, 0);
+}
+
+static void close_client(struct call *call)
+{
+    struct client *client = client_of(call);
+
+    free_user(call);
     input_free(&client->input);
     free(client);
 }
@@ -117,6 +142,7 @@ static enum next dispatch(struct call *call)
     struct slice name;
     bool has_tag = command_head(&args, &client->tag, &name, &client->uid);
 
+    progress_begin(client);
     client->command = command_find(client, name, client->uid);
     log_debug(&call->log, "command", F_STR("name", client->command->name));
     if (!has_tag)
@@ -183,6 +209,8 @@ static enum next go_on(struct call *call)
         next = call->why == WHY_NOTICE ? notify_hear(call) : take_command(call);
     if (next == NEXT_COMMAND && client->notify != NULL && client->resume == NULL)
         next = notify_tell_pending(call, wait_for_command);
+    if (next == NEXT_AGAIN)
+        progress_tell(call);
     watch_selected(call);
     client->account = client->selected = NULL;
     return client->state == CLIENT_LOGOUT ? NEXT_CLOSE : next;

@@ -262,6 +262,9 @@ static const struct config_key keys[] = {
     BOOL("imap", "search_index", search_index, "yes",
          "Index mail for searching, in the background; takes about a third of its text on disk. "
          "Without it a search reads all messages."),
+    DURATION("imap", "progress", progress, "10s", 0, HOURS,
+             "How often the client of a long command is told how far it has come (INPROGRESS, RFC "
+             "9585)."),
     BOOL("imap", "relaxed_flags", relaxed_flags, "no",
          "Answer flag changes before they are synced to disk."),
     SIZE("imap", "snapshots", snapshots, "48M", 0, 1 * GB,

@@ -61,7 +61,7 @@ struct settings {
     char *report_sender;
     uint64_t report_delay;
     /* [imap] */
-    uint64_t literal, command_size, search_slice, snapshots, annotation;
+    uint64_t literal, command_size, search_slice, snapshots, annotation, progress;
     bool relaxed_flags, literal_minus, search_index;
     char *admin, *comment, *operators;
     /* [pop3] */

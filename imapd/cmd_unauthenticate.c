@@ -1,0 +1,23 @@
+/* cmd_unauthenticate.c - UNAUTHENTICATE (RFC 8437): the connection becomes what it was before
+ * login, but for TLS.
+ *
+ * Refused while COMPRESS is on: the client's compression would end behind its CRLF, and what it
+ * sends behind that is inflated before the command runs.
+ */
+#include "imapd/args.h"
+#include "imapd/command.h"
+#include "imapd/reply.h"
+
+enum next imap_unauthenticate(struct call *call, struct args *args)
+{
+    enum next next;
+
+    if (!args_end(args))
+        return reply_syntax(call, args);
+    if (call->compressed)
+        return reply_no(call, "CANNOT", "Not while compression is on");
+    log_info(&call->log, "unauthenticated", F_NUM("account", (int64_t)client_of(call)->account_id));
+    next = reply_ok(call, "Who are you now?");
+    client_forget_user(call);
+    return next;
+}

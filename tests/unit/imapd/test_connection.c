@@ -1,0 +1,105 @@
+/* test_connection.c - what concerns the connection and the command in hand: UNAUTHENTICATE (RFC
+ * 8437), COMPRESS (RFC 4978), INPROGRESS (RFC 9585). */
+#include "tests/unit/imapd/dialogue.h"
+#include "tests/unit/support/check.h"
+
+#include <stdlib.h>
+
+static struct dialogue dialogue;
+
+static int set_up(void **state)
+{
+    dialogue_open(&dialogue);
+    for (int i = 0; i < 3; i++)
+        rig_append(&dialogue.a, dialogue.a.bob, "INBOX", "Subject: hello\r\n\r\nworld\r\n");
+    dialogue_login(&dialogue, &dialogue.a);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    rig_stop(&dialogue.a);
+    dialogue_close(&dialogue);
+    return 0;
+}
+
+/* Section 4.1: whatever was enabled, selected or saved is gone, and so is the user. */
+static void test_unauthenticate(void **state)
+{
+    EXPECT(&dialogue.a, "a ENABLE QRESYNC IMAP4rev2 UIDONLY UTF8=ACCEPT METADATA\r\n",
+           "...\na OK *\n");
+    EXPECT(&dialogue.a, "b SELECT INBOX\r\n", "...\nb OK *\n");
+    EXPECT(&dialogue.a, "c UID SEARCH RETURN (SAVE) ALL\r\n", "c OK *\n");
+    EXPECT(&dialogue.a, "d UNAUTHENTICATE x\r\n", "d BAD *\n");
+    EXPECT(&dialogue.a, "d UNAUTHENTICATE\r\n", "d OK *\n");
+    EXPECT(&dialogue.a, "e NOOP\r\ne SELECT INBOX\r\ne UNAUTHENTICATE\r\n",
+           "e OK *\ne BAD *\ne BAD *\n");
+    EXPECT(&dialogue.a, "f LOGIN eve@example.test secret\r\nf SELECT INBOX\r\n",
+           "f OK *\n...\n* 0 EXISTS\n* 0 RECENT\n...\nf OK *\n");
+    EXPECT(&dialogue.a, "g UNAUTHENTICATE\r\ng LOGIN bob@example.test secret\r\n",
+           "g OK *\ng OK *\n");
+    EXPECT(&dialogue.a, "h SELECT INBOX\r\n",
+           "* FLAGS *\n* OK [PERMANENTFLAGS *\n* 3 EXISTS\n* 0 RECENT\n* OK [UNSEEN 1] *\n...\nh "
+           "OK *\n");
+    EXPECT(&dialogue.a, "i SEARCH $\r\n", "* SEARCH\ni OK *\n");
+    EXPECT(&dialogue.a, "j FETCH 1 FLAGS\r\n", "* 1 FETCH (FLAGS ())\nj OK *\n");
+    EXPECT(&dialogue.a, "k LIST \"\" \"\xc3\xa4\"\r\n", "k NO [CANNOT] *\n");
+}
+
+static void test_compress(void **state)
+{
+    AUTO(deflater_free) struct deflater *deflater = deflater_new();
+    AUTO(buf_free) struct buf said = { 0 };
+
+    EXPECT(&dialogue.a, "a COMPRESS DEFLATE\r\n", "a OK *\n");
+    buf_add_text(&said,
+                 "b COMPRESS DEFLATE\r\nb APPEND INBOX {24}\r\nSubject: x\r\n\r\n0123456789\r\n"
+                 "c UNAUTHENTICATE\r\n");
+    deflater_run(deflater, &said);
+    rig_say_bytes(&dialogue.a, buf_slice(&said));
+    assert_non_null(strstr(rig_text(&dialogue.a), "b NO [COMPRESSIONACTIVE] "));
+    assert_non_null(strstr(rig_text(&dialogue.a), "b OK [APPENDUID "));
+    assert_non_null(strstr(rig_text(&dialogue.a), "c NO [CANNOT] "));
+    assert_true(dialogue.a.call.compressed);
+}
+
+static void test_progress(void **state)
+{
+    dialogue.settings.progress = 0;
+    dialogue.settings.search_slice = 1;
+    EXPECT(&dialogue.a, "a SELECT INBOX\r\n", "...\na OK *\n");
+    EXPECT(&dialogue.a, "A[1] SEARCH BODY world\r\n",
+           "* OK [INPROGRESS (\"A[1]\" 1 3)] *\n* OK [INPROGRESS (\"A[1]\" 2 3)] *\n"
+           "* OK [INPROGRESS (\"A[1]\" 3 NIL)] *\n* SEARCH 1 2 3\nA[1] OK *\n");
+    dialogue.settings.progress = 3600 * 1000;
+    EXPECT(&dialogue.a, "c SEARCH BODY world\r\n", "* SEARCH 1 2 3\nc OK *\n");
+}
+
+/* A big literal needs many turns: nothing comes between its bytes. */
+static void test_progress_fetch(void **state)
+{
+    AUTO(buf_free) struct buf big = { 0 };
+
+    buf_add_text(&big, "Subject: big\r\n\r\n");
+    for (int i = 0; i < 100000; i++)
+        buf_add_text(&big, "line\r\n");
+    rig_append(&dialogue.a, dialogue.a.bob, "INBOX", buf_text(&big));
+    dialogue.settings.progress = 0;
+    EXPECT(&dialogue.a, "a SELECT INBOX\r\n", "...\na OK *\n");
+    rig_say(&dialogue.a, "b FETCH 4 BODY.PEEK[]\r\n");
+    assert_non_null(strstr(rig_text(&dialogue.a), buf_text(&big)));
+    rig_say(&dialogue.a, "c FETCH 1:4 BODY.PEEK[]<0.590000>\r\n");
+    assert_non_null(strstr(rig_text(&dialogue.a), "c OK "));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_unauthenticate, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_compress, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_progress, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_progress_fetch, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
