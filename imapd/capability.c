@@ -36,6 +36,7 @@ static const struct {
     { "ESEARCH", false },
     { "OBJECTID", false },
     { "PREVIEW", false },
+    { "SAVEDATE", false },
     { "CONTEXT=SORT", false },
     { "SORT", false },
     { "SORT=DISPLAY", false },

@@ -44,13 +44,25 @@ static enum fetch_result write_modseq(struct fetch *fetch, const struct fetch_it
     return FETCH_DONE;
 }
 
+static enum fetch_result write_time(struct fetch *fetch, int64_t unix_ms)
+{
+    buf_add_byte(&fetch->call->out, '"');
+    imap_date_time_print(unix_ms, &fetch->call->out);
+    buf_add_byte(&fetch->call->out, '"');
+    return FETCH_DONE;
+}
+
 static enum fetch_result write_internaldate(struct fetch *fetch, const struct fetch_item *item,
                                             size_t index, struct error *err)
 {
-    buf_add_byte(&fetch->call->out, '"');
-    imap_date_time_print(view_received_ms(&fetch->client->view, index), &fetch->call->out);
-    buf_add_byte(&fetch->call->out, '"');
-    return FETCH_DONE;
+    return write_time(fetch, view_received_ms(&fetch->client->view, index));
+}
+
+/* RFC 8514 section 4.2. */
+static enum fetch_result write_savedate(struct fetch *fetch, const struct fetch_item *item,
+                                        size_t index, struct error *err)
+{
+    return write_time(fetch, view_saved_ms(&fetch->client->view, index));
 }
 
 /* The stored texts of the message at hand. */
@@ -342,6 +354,7 @@ static const struct fetch_kind kinds[] = {
     { "UID", "UID", 0, write_uid, SECTION_ALL },
     { "RFC822.SIZE", "RFC822.SIZE", 0, write_size, SECTION_ALL },
     { "INTERNALDATE", "INTERNALDATE", 0, write_internaldate, SECTION_ALL },
+    { "SAVEDATE", "SAVEDATE", 0, write_savedate, SECTION_ALL },
     { "MODSEQ", "MODSEQ", 0, write_modseq, SECTION_ALL },
     { "ENVELOPE", "ENVELOPE", FETCH_NEEDS_ENVELOPE, write_envelope, SECTION_ALL },
     { "EMAILID", "EMAILID", FETCH_NEEDS_OBJECTS, write_emailid, SECTION_ALL },

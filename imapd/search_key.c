@@ -78,6 +78,30 @@ static enum search_answer match_since(const struct search_node *node,
     return answer(received_day(data) >= (int64_t)node->number);
 }
 
+/* RFC 8514 section 4.3: when it came into this mailbox. */
+static int64_t saved_day(const struct search_data *data)
+{
+    return divide_down(view_saved_ms(data->view, data->index), DAY_MS);
+}
+
+static enum search_answer match_saved_before(const struct search_node *node,
+                                             const struct search_data *data)
+{
+    return answer(saved_day(data) < (int64_t)node->number);
+}
+
+static enum search_answer match_saved_on(const struct search_node *node,
+                                         const struct search_data *data)
+{
+    return answer(saved_day(data) == (int64_t)node->number);
+}
+
+static enum search_answer match_saved_since(const struct search_node *node,
+                                            const struct search_data *data)
+{
+    return answer(saved_day(data) >= (int64_t)node->number);
+}
+
 static enum search_answer match_sent_before(const struct search_node *node,
                                             const struct search_data *data)
 {
@@ -234,6 +258,10 @@ static const struct search_kind kinds[] = {
     { "OR", ARG_TWO_KEYS, 0, match_or, 0 },
     { "RECENT", ARG_NONE, 0, match_recent, 0 },
     { "SEEN", ARG_NONE, MAIL_SEEN, match_has, 0 },
+    { "SAVEDATESUPPORTED", ARG_NONE, 0, match_all, 0 },
+    { "SAVEDBEFORE", ARG_DATE, 0, match_saved_before, 0 },
+    { "SAVEDON", ARG_DATE, 0, match_saved_on, 0 },
+    { "SAVEDSINCE", ARG_DATE, 0, match_saved_since, 0 },
     { "SENTBEFORE", ARG_DATE, 0, match_sent_before, ENVELOPE },
     { "SENTON", ARG_DATE, 0, match_sent_on, ENVELOPE },
     { "SENTSINCE", ARG_DATE, 0, match_sent_since, ENVELOPE },
