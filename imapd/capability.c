@@ -55,6 +55,7 @@ static const struct {
     { "UTF8=ACCEPT", false },
     { "UIDONLY", false },
     { "COMPRESS=DEFLATE", false },
+    { "UIDBATCHES", false },
     { "UNAUTHENTICATE", false },
     { "INPROGRESS", false },
     { "QUOTA", false },

@@ -51,6 +51,7 @@ static const struct command commands[] = {
     { "LOGIN", imap_login, STRANGER, 0, NULL },
     { "ENABLE", imap_enable, KNOWN, 0, NULL },
     { "COMPRESS", imap_compress, KNOWN, 0, NULL },
+    { "UIDBATCHES", imap_uidbatches, SELECTED, 0, NULL },
     { "UNAUTHENTICATE", imap_unauthenticate, KNOWN, NO_SYNC, NULL },
     { "SELECT", imap_select, KNOWN, NO_SYNC, NULL },
     { "EXAMINE", imap_examine, KNOWN, NO_SYNC, NULL },

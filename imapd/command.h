@@ -98,6 +98,8 @@ enum next imap_deleteacl(struct call *call, struct args *args);
 enum next imap_getacl(struct call *call, struct args *args);
 enum next imap_listrights(struct call *call, struct args *args);
 enum next imap_myrights(struct call *call, struct args *args);
+/* cmd_uidbatches.c */
+enum next imap_uidbatches(struct call *call, struct args *args);
 /* cmd_select.c */
 enum next imap_select(struct call *call, struct args *args);
 enum next imap_examine(struct call *call, struct args *args);

@@ -1,5 +1,5 @@
 /* test_connection.c - what concerns the connection and the command in hand: UNAUTHENTICATE (RFC
- * 8437), COMPRESS (RFC 4978), INPROGRESS (RFC 9585). */
+ * 8437), COMPRESS (RFC 4978), INPROGRESS (RFC 9585), UIDBATCHES. */
 #include "tests/unit/imapd/dialogue.h"
 #include "tests/unit/support/check.h"
 
@@ -92,6 +92,25 @@ static void test_progress_fetch(void **state)
     assert_non_null(strstr(rig_text(&dialogue.a), "c OK "));
 }
 
+/* The newest first; expunged UIDs lie between. */
+static void test_uidbatches(void **state)
+{
+    for (int i = 0; i < 1100; i++)
+        rig_append(&dialogue.a, dialogue.a.bob, "INBOX", "Subject: many\r\n\r\nx\r\n");
+    EXPECT(&dialogue.a, "a SELECT INBOX\r\n", "...\na OK *\n");
+    EXPECT(&dialogue.a, "b UIDBATCHES 500\r\n",
+           "* UIDBATCHES (TAG \"b\") 1103:604,603:104,103:1\nb OK *\n");
+    EXPECT(&dialogue.a, "c UIDBATCHES 500 2:2\r\n", "* UIDBATCHES (TAG \"c\") 603:104\nc OK *\n");
+    EXPECT(&dialogue.a, "d UIDBATCHES 500 3:9\r\n", "* UIDBATCHES (TAG \"d\") 103:1\nd OK *\n");
+    EXPECT(&dialogue.a, "e UIDBATCHES 500 4:9\r\n", "* UIDBATCHES (TAG \"e\")\ne OK *\n");
+    EXPECT(&dialogue.a, "f STORE 1:600,1103 +FLAGS.SILENT (\\Deleted)\r\nf EXPUNGE\r\n",
+           "f OK *\n...\nf OK *\n");
+    EXPECT(&dialogue.a, "g UIDBATCHES 4294967295\r\n",
+           "* UIDBATCHES (TAG \"g\") 1102:601\ng OK *\n");
+    EXPECT(&dialogue.a, "h UIDBATCHES 501\r\n",
+           "* UIDBATCHES (TAG \"h\") 1102:602,601:601\nh OK *\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,6 +118,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_compress, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_progress, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_progress_fetch, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_uidbatches, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
