@@ -103,14 +103,19 @@ class Worker:
                 self.expunge()
         self.imap.logout()
 
+    def folder_is_there(self):
+        self.connect()
+        return self.ask("list", self.imap.list('""', f'"{self.folder}"')) != [None]
+
     def run(self):
         while not stop.is_set():
             try:
                 self.work()
             except Gone:
                 continue
-            except imaplib.IMAP4.abort as error:
-                if "delete" not in str(error):
+            except (imaplib.IMAP4.abort, OSError) as error:
+                # a deleted folder ends the session; BYE may be lost in the reset that follows
+                if self.folder_is_there():
                     failures.append(f"{self.folder}: {error}")
                     return
             except Exception as error:  # whatever it is, it ends the run as a failure
