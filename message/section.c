@@ -23,14 +23,14 @@ const char *section_word(enum section_what what)
 /* section-part: numbers with dots; leaves what follows the last dot. */
 static const char *take_path(struct slice *spec, struct section *section)
 {
-    const char *end = spec->data + spec->len;
     bool dot = false;
 
     while (spec->len > 0 && spec->data[0] >= '0' && spec->data[0] <= '9') {
+        size_t left = spec->len;
         struct slice number;
         uint64_t value;
 
-        dot = slice_split(spec, '.', &number) && number.data + number.len < end;
+        dot = slice_split(spec, '.', &number) && number.len < left;
         if (!slice_number(number, UINT32_MAX, &value) || value == 0)
             return "expected: the number of a part";
         if (section->depth == COUNT_OF(section->path))

@@ -144,7 +144,8 @@ const char *post_say_bytes(struct post *post, struct slice bytes)
     rig_say_bytes(&post->rig, bytes);
     buf_add_text(&post->answer, rig_text(&post->rig));
     while (post->rig.waits_resume) {
-        sem_wait(&post->resumed);
+        while (sem_wait(&post->resumed) != 0) /* interrupted */
+            ;
         rig_event(&post->rig, WHY_AGAIN);
         buf_add_text(&post->answer, rig_text(&post->rig));
     }
