@@ -97,7 +97,8 @@ bool conn_alarm_due(const struct conn *conn);            /* the alarm has passed
 /* From here on what comes is raw DEFLATE, `early` and unread input too. Adds to the input without a
  * wake-up, as conn_set_room() does. */
 void conn_start_inflate(struct conn *conn, struct buf *early);
-/* What is not inflated yet is input as it came. Not with conn_start_tls(). */
+/* What stands behind the end of compression is input as it came. The room has to be 0 from the time
+ * the input was taken that says so: then nothing behind it is inflated yet. */
 void conn_stop_inflate(struct conn *conn);
 
 /* Drops unread input in clear text. `check`: as a client; NULL takes any certificate. */

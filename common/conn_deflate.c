@@ -8,6 +8,8 @@
  */
 #include "common/conn_private.h"
 
+#define PACKED_ENOUGH 4096 /* compressed bytes in reserve, behind which reading stops */
+
 void conn_start_inflate(struct conn *conn, struct buf *early)
 {
     if (conn->phase >= CONN_FLUSHING)
@@ -21,16 +23,34 @@ void conn_start_inflate(struct conn *conn, struct buf *early)
 
 void conn_stop_inflate(struct conn *conn)
 {
-    inflater_free(&conn->inflater);
-    buf_move(&conn->input, &conn->packed);
+    conn->inflate_stops = conn->inflater != NULL;
+    conn_inflate(conn);
     conn_update_reading(conn);
+}
+
+static enum parse stop(struct conn *conn)
+{
+    enum parse result = inflater_finish(conn->inflater, &conn->packed);
+
+    if (result != PARSE_OK)
+        return result;
+    inflater_free(&conn->inflater);
+    conn->inflate_stops = false;
+    buf_move(&conn->input, &conn->packed);
+    return PARSE_OK;
 }
 
 void conn_inflate(struct conn *conn)
 {
+    enum parse result;
+
     if (conn->inflater == NULL || conn->input.len > 0 || conn->phase >= CONN_FLUSHING)
         return;
-    if (inflater_run(conn->inflater, &conn->packed, &conn->input, conn->room) == PARSE_BAD) {
+    if (conn->inflate_stops)
+        result = stop(conn);
+    else
+        result = inflater_run(conn->inflater, &conn->packed, &conn->input, conn->room);
+    if (result == PARSE_BAD) {
         conn_abort(conn, "what came is not DEFLATE");
         return;
     }
@@ -42,5 +62,7 @@ void conn_inflate(struct conn *conn)
 
 bool conn_takes_input(const struct conn *conn)
 {
-    return conn->input.len < conn->room && conn->packed.len == 0;
+    if (conn->inflater != NULL)
+        return conn->packed.len < PACKED_ENOUGH;
+    return conn->input.len < conn->room;
 }

@@ -74,6 +74,7 @@ struct conn {
     struct buf sealed;  /* the same, kept for later */
     struct inflater *inflater; /* NULL: what comes is not compressed */
     struct buf packed;         /* compressed, for later */
+    bool inflate_stops;        /* what is said in it is over: its end is still to come */
     struct buf input;
     size_t room; /* for input */
     struct buf output;

@@ -24,6 +24,8 @@ struct inflater {
     unsigned char last; /* byte of input, of which a block's end may leave some bits: */
     int n_bits;
     bool ended;
+    bool finishing;       /* what comes yet says nothing: */
+    unsigned blocks_left; /* the end of the block in hand, and the empty one of a flush */
 };
 
 struct deflater *deflater_new(void)
@@ -158,26 +160,36 @@ static int step(z_stream *stream, struct buf *packed, struct buf *out, size_t ro
     return code;
 }
 
+/* Goes on to the end of a block at most; *between_out: it is there. False: this is no DEFLATE. */
+static bool advance(struct inflater *inflater, struct buf *packed, struct buf *out, size_t room,
+                    int *n_bits_out, bool *between_out)
+{
+    size_t taken;
+    int code;
+
+    if (inflater->stream == NULL)
+        begin_stream(inflater);
+    code = step(inflater->stream, packed, out, room);
+    taken = (size_t)((char *)inflater->stream->next_in - packed->data);
+    if (taken > 0)
+        inflater->last = (unsigned char)packed->data[taken - 1];
+    buf_drop(packed, taken);
+    inflater->ended = code == Z_STREAM_END;
+    *between_out = is_between_blocks(inflater->stream, n_bits_out);
+    return inflater->ended || code == Z_OK || code == Z_BUF_ERROR;
+}
+
 enum parse inflater_run(struct inflater *inflater, struct buf *packed, struct buf *out, size_t room)
 {
     size_t start = out->len;
 
     while (!inflater->ended && packed->len > 0 && out->len - start < room) {
-        int code, n_bits;
-        size_t taken;
+        bool between;
+        int n_bits;
 
-        if (inflater->stream == NULL)
-            begin_stream(inflater);
-        code = step(inflater->stream, packed, out, room - (out->len - start));
-        taken = (size_t)((char *)inflater->stream->next_in - packed->data);
-        if (taken > 0)
-            inflater->last = (unsigned char)packed->data[taken - 1];
-        buf_drop(packed, taken);
-        if (code == Z_STREAM_END)
-            inflater->ended = true;
-        else if (code != Z_OK && code != Z_BUF_ERROR)
+        if (!advance(inflater, packed, out, room - (out->len - start), &n_bits, &between))
             return PARSE_BAD;
-        if (!is_between_blocks(inflater->stream, &n_bits))
+        if (!between)
             continue;
         if (out->len > start || packed->len == 0)
             park(inflater, n_bits);
@@ -185,6 +197,38 @@ enum parse inflater_run(struct inflater *inflater, struct buf *packed, struct bu
             return PARSE_OK;
     }
     return out->len > start ? PARSE_OK : PARSE_MORE;
+}
+
+/* A last block that is empty, as Z_FINISH writes it: no command begins with such a byte. */
+static bool is_last_block(const struct inflater *inflater, const struct buf *packed)
+{
+    return inflater->n_bits == 0 && (packed->data[0] == 3 || packed->data[0] == 1);
+}
+
+enum parse inflater_finish(struct inflater *inflater, struct buf *packed)
+{
+    AUTO(buf_free) struct buf out = { 0 };
+
+    if (!inflater->finishing)
+        inflater->blocks_left = inflater->stream != NULL ? 2 : 1;
+    inflater->finishing = true;
+    while (!inflater->ended) {
+        bool between;
+        int n_bits;
+
+        if (packed->len == 0)
+            return PARSE_MORE;
+        if (inflater->blocks_left == 0 && inflater->stream == NULL &&
+            !is_last_block(inflater, packed))
+            return PARSE_OK;
+        if (!advance(inflater, packed, &out, PIECE, &n_bits, &between) || out.len > 0)
+            return PARSE_BAD;
+        if (!between)
+            continue;
+        park(inflater, n_bits);
+        inflater->blocks_left -= inflater->blocks_left > 0;
+    }
+    return PARSE_OK;
 }
 
 size_t inflater_memory(const struct inflater *inflater)

@@ -33,5 +33,11 @@ void inflater_free(struct inflater **inflater);
 enum parse inflater_run(struct inflater *inflater, struct buf *packed, struct buf *out,
                         size_t room);
 
+/* Takes off what the peer's compressor still writes behind its last byte: the end of the block and
+ * of the stream, or an empty block if it flushed only. Not while there is output that nobody has
+ * looked at. PARSE_OK: what is left, and what comes, is not compressed; PARSE_MORE: more is needed;
+ * PARSE_BAD: there was more to be said. */
+enum parse inflater_finish(struct inflater *inflater, struct buf *packed);
+
 /* Bytes of memory it keeps now, for tests. */
 size_t inflater_memory(const struct inflater *inflater);

@@ -40,13 +40,17 @@ static bool wait_for(struct session *s, enum wait wait)
     return true;
 }
 
+/* Whether run() wants what it has left of its input. */
+static bool goes_on(const struct session *s)
+{
+    return s->next == NEXT_COMMAND || (s->next == NEXT_NOTICE && s->took);
+}
+
 /* On a worker: whether run() may go on with the next pipelined command at once. */
 static bool runs_on(const struct session *s, uint64_t key, uint64_t until_ms)
 {
     const struct call *call = &s->call;
-    bool wants = s->next == NEXT_COMMAND || (s->next == NEXT_NOTICE && s->took);
-
-    return wants && call->in.len > 0 && call->out.len < OUT_ENOUGH && call->key == key &&
+    return goes_on(s) && call->in.len > 0 && call->out.len < OUT_ENOUGH && call->key == key &&
            call->delay_ms == 0 && !s->slow && !s->last_run && !atomic_load(&call->closing) &&
            clock_coarse_ms() < until_ms;
 }
@@ -113,6 +117,16 @@ static void submit(struct session *s, void (*job)(struct job *, void *))
         pool_submit(s->server->options.pool, s->call.key, &s->job);
 }
 
+/* For input beside `held` bytes. While some is being looked at, none behind it is inflated: it may
+ * say that compression is over. */
+static void make_room(struct session *s, size_t held, bool looked_at)
+{
+    size_t max = s->server->options.input_max;
+    bool wait = s->deflater != NULL && looked_at;
+
+    conn_set_room(s->conn, max > held && !wait ? max - held : 0);
+}
+
 static bool run(struct session *s, enum why why)
 {
     struct call *call = &s->call;
@@ -120,8 +134,7 @@ static bool run(struct session *s, enum why why)
     if (s->conn != NULL) {
         buf_move(&call->in, conn_input(s->conn));
         conn_set_idle(s->conn, 0);
-        size_t max = s->server->options.input_max;
-        conn_set_room(s->conn, max > call->in.len ? max - call->in.len : 0);
+        make_room(s, call->in.len, true);
     }
     call->why = why;
     s->slow = s->next == NEXT_SLOW && why == WHY_AGAIN;
@@ -211,12 +224,10 @@ static void stop_compression(struct session *s)
 
 static bool wait_for_input(struct session *s, enum wait wait)
 {
-    size_t max = s->server->options.input_max;
-
     s->held = s->call.in.len;
-    if (s->next == NEXT_INPUT && s->held >= max)
+    if (s->next == NEXT_INPUT && s->held >= s->server->options.input_max)
         return end(s, "the client sends more than fits");
-    conn_set_room(s->conn, max > s->held ? max - s->held : 0);
+    make_room(s, s->held, s->held > 0 && goes_on(s));
     conn_set_idle(s->conn, s->call.idle_ms);
     return wait_for(s, wait);
 }
@@ -272,7 +283,7 @@ static bool input_is_enough(const struct session *s)
 {
     size_t fresh = conn_input(s->conn)->len;
 
-    if (s->next == NEXT_COMMAND || (s->next == NEXT_NOTICE && s->took))
+    if (goes_on(s))
         return s->held + fresh > 0;
     if (s->call.need > s->held && s->deflater == NULL) /* which gives some only when all is taken */
         return s->held + fresh >= s->call.need;

@@ -1,9 +1,5 @@
 /* cmd_unauthenticate.c - UNAUTHENTICATE (RFC 8437): the connection becomes what it was before
- * login, but for TLS.
- *
- * Refused while COMPRESS is on: the client's compression would end behind its CRLF, and what it
- * sends behind that is inflated before the command runs.
- */
+ * login, but for TLS. Compression ends too, in both directions (section 4.1). */
 #include "imapd/args.h"
 #include "imapd/command.h"
 #include "imapd/reply.h"
@@ -14,10 +10,8 @@ enum next imap_unauthenticate(struct call *call, struct args *args)
 
     if (!args_end(args))
         return reply_syntax(call, args);
-    if (call->compressed)
-        return reply_no(call, "CANNOT", "Not while compression is on");
     log_info(&call->log, "unauthenticated", F_NUM("account", (int64_t)client_of(call)->account_id));
     next = reply_ok(call, "Who are you now?");
     client_forget_user(call);
-    return next;
+    return next == NEXT_COMMAND && call->compressed ? NEXT_UNCOMPRESS : next;
 }

@@ -119,6 +119,24 @@ def test_pipelined_behind_the_command(server, account):
         [b"3", b"OK"], [b"*", b"BYE"], [b"4", b"OK"]]
 
 
+@pytest.mark.parametrize("flush", [zlib.Z_SYNC_FLUSH, zlib.Z_FULL_FLUSH, zlib.Z_FINISH])
+def test_another_user_in_one_packet(server, account, second_account, flush):
+    """UNAUTHENTICATE ends compression (RFC 8437 section 4.1); what stands behind it is clear."""
+    tls, stream = raw_session(server, account)
+    packer = zlib.compressobj(wbits=-15)
+    packed = b"".join(packer.compress(b"x%d NOOP\r\n" % i) + packer.flush(zlib.Z_SYNC_FLUSH)
+                      for i in range(1000))
+    packed += packer.compress(b"3 NOOP\r\n4 UNAUTHENTICATE\r\n") + packer.flush(flush)
+    tls.sendall(b"2 COMPRESS DEFLATE\r\n" + packed +
+                f'5 LOGIN {second_account} "{PASSWORD}"\r\n6 LOGOUT\r\n'.encode())
+    assert stream.readline().startswith(b"2 OK")
+    rest, unpacker = stream.read(), zlib.decompressobj(-15)
+    end = rest.index(b"5 OK [")
+    answer = unpacker.decompress(rest[:end])
+    assert answer.count(b" OK NOOP") == 1001 and b"\r\n4 OK" in answer
+    assert b"\r\n6 OK" in rest[end:]
+
+
 @pytest.mark.parametrize("rubbish", [b"3 NOOP\r\n", b"\xff" * 100, b"\x06"])
 def test_not_deflate(server, account, rubbish):
     tls, stream = raw_session(server, account)

@@ -28,6 +28,24 @@ static void inflate_any(struct slice bytes, size_t cut, size_t room)
     }
 }
 
+/* It is over at some place: what is left is a part of what came. */
+static void finish_any(struct slice bytes, size_t at)
+{
+    AUTO(inflater_free) struct inflater *inflater = inflater_new();
+    AUTO(buf_free) struct buf packed = { 0 };
+    AUTO(buf_free) struct buf out = { 0 };
+
+    buf_add_slice(&packed, slice_part(bytes, 0, at));
+    if (inflater_run(inflater, &packed, &out, 1000) == PARSE_BAD)
+        return;
+    buf_add_slice(&packed, slice_from(bytes, MIN(at, bytes.len)));
+    if (inflater_finish(inflater, &packed) != PARSE_OK)
+        return;
+    if (packed.len > bytes.len ||
+        !slice_equal(buf_slice(&packed), slice_from(bytes, bytes.len - packed.len)))
+        abort();
+}
+
 static void round_trip(struct slice bytes, size_t cut)
 {
     AUTO(deflater_free) struct deflater *deflater = deflater_new();
@@ -54,6 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     bytes = slice_make((const char *)data + 2, size - 2);
     inflate_any(bytes, data[0] + 1u, (data[1] + 1u) * 16);
+    finish_any(bytes, data[0] * 4u);
     round_trip(bytes, data[0] * 16 + 1u);
     return 0;
 }

@@ -118,6 +118,48 @@ static void test_boundary(void **state)
     deflateEnd(&stream);
 }
 
+/* However the peer ends its compression, and however it comes: what is left is clear text. */
+static void test_finish(void **state)
+{
+    static const struct {
+        int flush;
+        bool ends; /* with Z_FINISH after that */
+    } ways[] = { { Z_SYNC_FLUSH, false },
+                 { Z_FULL_FLUSH, false },
+                 { Z_SYNC_FLUSH, true },
+                 { Z_FINISH, false } };
+
+    for (size_t i = 0; i < COUNT_OF(ways) * 2; i++) {
+        AUTO(inflater_free) struct inflater *inflater = inflater_new();
+        AUTO(buf_free) struct buf packed = { 0 };
+        AUTO(buf_free) struct buf arrived = { 0 };
+        AUTO(buf_free) struct buf got = { 0 };
+        enum parse result = PARSE_MORE;
+        z_stream stream = { 0 };
+        size_t cut = i % 2 == 0 ? 1 : 10000;
+
+        deflateInit2(&stream, 6, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY);
+        pack(&stream, SLICE("0 NOOP\r\n"), Z_SYNC_FLUSH, &packed);
+        pack(&stream, SLICE("1 BYE\r\n"), ways[i / 2].flush, &packed);
+        if (ways[i / 2].ends)
+            pack(&stream, (struct slice){ 0 }, Z_FINISH, &packed);
+        deflateEnd(&stream);
+        buf_add_text(&packed, "2 NOOP\r\n");
+        for (size_t at = 0; at < packed.len; at += cut) {
+            buf_add_slice(&arrived, slice_part(buf_slice(&packed), at, cut));
+            while (strstr(buf_text(&got), "BYE\r\n") == NULL &&
+                   inflater_run(inflater, &arrived, &got, ROOM) == PARSE_OK)
+                continue;
+            if (strstr(buf_text(&got), "BYE\r\n") != NULL && result != PARSE_OK)
+                result = inflater_finish(inflater, &arrived);
+            assert_true(result != PARSE_BAD);
+        }
+        assert_int_equal(result, PARSE_OK);
+        assert_string_equal(buf_text(&got), "0 NOOP\r\n1 BYE\r\n");
+        assert_string_equal(buf_text(&arrived), "2 NOOP\r\n");
+    }
+}
+
 /* The last block is the last: the rest stays as it came. */
 static void test_end(void **state)
 {
@@ -224,7 +266,7 @@ int main(void)
         cmocka_unit_test(test_flushes),  cmocka_unit_test(test_memory),
         cmocka_unit_test(test_boundary), cmocka_unit_test(test_end),
         cmocka_unit_test(test_bomb),     cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_deflater),
+        cmocka_unit_test(test_finish),   cmocka_unit_test(test_deflater),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,10 +56,13 @@ static void test_compress(void **state)
                  "b COMPRESS DEFLATE\r\nb APPEND INBOX {24}\r\nSubject: x\r\n\r\n0123456789\r\n"
                  "c UNAUTHENTICATE\r\n");
     deflater_run(deflater, &said);
+    buf_add_text(&said, "d LOGIN bob@example.test secret\r\nd COMPRESS DEFLATE\r\n");
     rig_say_bytes(&dialogue.a, buf_slice(&said));
     assert_non_null(strstr(rig_text(&dialogue.a), "b NO [COMPRESSIONACTIVE] "));
     assert_non_null(strstr(rig_text(&dialogue.a), "b OK [APPENDUID "));
-    assert_non_null(strstr(rig_text(&dialogue.a), "c NO [CANNOT] "));
+    assert_non_null(strstr(rig_text(&dialogue.a), "c OK "));
+    assert_non_null(strstr(rig_text(&dialogue.a), "d OK [CAPABILITY "));
+    assert_non_null(strstr(rig_text(&dialogue.a), "d OK DEFLATE"));
     assert_true(dialogue.a.call.compressed);
 }
 

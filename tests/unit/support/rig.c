@@ -75,8 +75,7 @@ static void set_compression(struct rig *rig, bool on)
         rig->inflater = inflater_new();
         buf_move(&rig->packed, &rig->call.in);
     } else {
-        inflater_free(&rig->inflater);
-        buf_move(&rig->call.in, &rig->packed);
+        rig->unpacks_no_more = true;
     }
 }
 
@@ -145,10 +144,25 @@ void rig_start(struct rig *rig, const struct protocol *protocol, void *context)
     run(rig, WHY_START);
 }
 
+static enum parse unpack(struct rig *rig)
+{
+    enum parse result;
+
+    if (!rig->unpacks_no_more)
+        return inflater_run(rig->inflater, &rig->packed, &rig->call.in, PACKED_PIECE);
+    result = inflater_finish(rig->inflater, &rig->packed);
+    if (result != PARSE_OK)
+        return result;
+    rig->unpacks_no_more = false;
+    inflater_free(&rig->inflater);
+    buf_move(&rig->call.in, &rig->packed);
+    return rig->call.in.len > 0 ? PARSE_OK : PARSE_MORE;
+}
+
 static void say_packed(struct rig *rig)
 {
     while (rig->inflater != NULL && rig->packed.len > 0 && !rig->closed) {
-        switch (inflater_run(rig->inflater, &rig->packed, &rig->call.in, PACKED_PIECE)) {
+        switch (unpack(rig)) {
         case PARSE_OK:
             run(rig, WHY_INPUT);
             break;

@@ -29,6 +29,7 @@ struct rig {
     struct buf answer;
     struct inflater *inflater; /* after NEXT_COMPRESS: what is said is DEFLATE, answers are clear */
     struct buf packed;
+    bool unpacks_no_more; /* after NEXT_UNCOMPRESS */
     bool closed, wants_tls, waits_notice, waits_resume;
 };
 
