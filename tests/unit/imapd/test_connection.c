@@ -46,6 +46,43 @@ static void test_unauthenticate(void **state)
     EXPECT(&dialogue.a, "k LIST \"\" \"\xc3\xa4\"\r\n", "k NO [CANNOT] *\n");
 }
 
+/* Another's mailbox with a search that is kept up to date, NOTIFY, and news of METADATA: then bob
+ * is gone, and whoever comes hears nothing of it. */
+static void test_nothing_stays(void **state)
+{
+    struct rig *bob = &dialogue.a, *eve = &dialogue.b;
+
+    rig_start(eve, &imap_protocol, &dialogue.imap);
+    EXPECT(eve,
+           "a LOGIN eve@example.test secret\r\n"
+           "a SETACL INBOX bob@example.test lrsit\r\n",
+           "...\na OK *\n");
+    EXPECT(bob, "b ENABLE METADATA CONDSTORE UIDONLY\r\n", "* ENABLED *\nb OK *\n");
+    EXPECT(bob, "b SELECT \"Other Users/eve@example.test/INBOX\"\r\n", "...\nb OK *\n");
+    EXPECT(bob, "c1 UID SEARCH RETURN (UPDATE SAVE COUNT) ALL\r\n", "* ESEARCH *\nc1 OK *\n");
+    EXPECT(bob,
+           "b NOTIFY SET (SELECTED (MessageNew MessageExpunge)) (PERSONAL (MessageNew "
+           "MessageExpunge))\r\n",
+           "b OK *\n");
+    assert_true(bob->call.hears);
+    assert_non_null(bob->call.watch);
+    EXPECT(bob, "b UNAUTHENTICATE\r\n", "b OK *\n");
+    assert_false(bob->call.hears);
+    assert_null(bob->call.watch);
+    rig_append(bob, bob->eve, "INBOX", "Subject: new\r\n\r\nx\r\n");
+    rig_append(bob, bob->bob, "Sent", "Subject: new\r\n\r\nx\r\n");
+    EXPECT(eve, "e SETMETADATA INBOX (/shared/comment \"new\")\r\n", "e OK *\n");
+    EXPECT(bob, "d NOOP\r\nd LOGIN bob@example.test secret\r\nd NOOP\r\n",
+           "d OK *\nd OK *\nd OK *\n");
+    EXPECT(bob, "e CANCELUPDATE \"c1\"\r\ne SELECT INBOX\r\ne CANCELUPDATE \"c1\"\r\n",
+           "e BAD *\n...\ne OK *\ne BAD *\n");
+    EXPECT(bob, "f FETCH 1 FLAGS\r\nf STORE 1 FLAGS (\\Seen)\r\n",
+           "* 1 FETCH (FLAGS (\\Recent))\nf OK *\n"
+           "* 1 FETCH (FLAGS (\\Seen \\Recent))\nf OK *\n");
+    EXPECT(bob, "g SEARCH RETURN (COUNT) $\r\n", "* ESEARCH (TAG \"g\") COUNT 0\ng OK *\n");
+    rig_stop(eve);
+}
+
 static void test_compress(void **state)
 {
     AUTO(deflater_free) struct deflater *deflater = deflater_new();
@@ -118,6 +155,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_unauthenticate, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nothing_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_compress, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_progress, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_progress_fetch, set_up, tear_down),
