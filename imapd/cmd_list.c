@@ -13,6 +13,8 @@
 #include "imapd/status.h"
 
 #define PATTERNS_MAX 32
+#define TURN_BYTES   (64 * 1024) /* of reply in one turn */
+#define TURN_ENTRIES 1000        /* looked at in one turn */
 
 enum list_option {
     SELECT_SUBSCRIBED = 1,
@@ -35,6 +37,8 @@ struct list_args {
     unsigned options, status_items;
     struct metadata_names metadata; /* RFC 9590 */
     struct list_tree tree;
+    bool is_grown;  /* the tree is */
+    size_t printed; /* entries of it that are done */
 };
 
 struct option_name {
@@ -263,17 +267,27 @@ static bool print_more(struct call *call, const struct list_args *list,
            metadata_print(call, &query, err);
 }
 
-static bool print_list(struct call *call, const struct list_args *list, struct error *err)
+static bool is_told(const struct list_args *list, const struct list_entry *entry)
+{
+    return (is_selected(list, entry) || child_is_selected(list, entry)) &&
+           matches(list, entry->name);
+}
+
+/* As much as one turn may make. Entries with values beside them look into their mailboxes, and into
+ * other accounts. */
+static bool print_some(struct call *call, struct list_args *list, struct error *err)
 {
     const struct list_tree *tree = &list->tree;
+    size_t start = call->out.len, n_others = 0, n = 0;
 
-    for (size_t i = 0; i < tree->count; i++) {
-        const struct list_entry *entry = &tree->entries[i];
+    while (list->printed < tree->count && call->out.len - start < TURN_BYTES && n < TURN_ENTRIES &&
+           n_others < LIST_OTHERS_A_TURN) {
+        const struct list_entry *entry = &tree->entries[list->printed++];
 
-        if (!is_selected(list, entry) && !child_is_selected(list, entry))
+        n++;
+        if (!is_told(list, entry))
             continue;
-        if (!matches(list, entry->name))
-            continue;
+        n_others += entry->owner != 0;
         print_entry(call, list, entry);
         if (entry->info != NULL && !print_more(call, list, entry, err))
             return false;
@@ -281,24 +295,28 @@ static bool print_list(struct call *call, const struct list_args *list, struct e
     return true;
 }
 
-/* Looks into the accounts that share something, some in each turn, and answers. */
+/* Looks into the accounts that share something, some in each turn, and answers, some in each turn.
+ */
 static enum next go_on(struct call *call)
 {
     struct list_args *list = client_of(call)->work;
     size_t start = call->out.len;
     struct error err;
-    bool more;
+    bool more = false;
 
-    if (!list_tree_others(call, &list->tree, list->patterns, list->n_patterns, &more, &err))
+    if (!list->is_grown &&
+        !list_tree_others(call, &list->tree, list->patterns, list->n_patterns, &more, &err))
         return reply_error(call, &err);
     if (more)
         return NEXT_AGAIN;
-    list_tree_finish(&list->tree);
-    if (!print_list(call, list, &err)) {
+    if (!list->is_grown)
+        list_tree_finish(&list->tree);
+    list->is_grown = true;
+    if (!print_some(call, list, &err)) {
         buf_truncate(&call->out, start);
         return reply_error(call, &err);
     }
-    return reply_ok(call, "LIST completed");
+    return list->printed < list->tree.count ? NEXT_AGAIN : reply_ok(call, "LIST completed");
 }
 
 enum next imap_list(struct call *call, struct args *args)

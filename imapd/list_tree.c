@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-#define OTHERS_A_TURN 32 /* accounts that are opened before others have their turn */
-
 /* "/" is less than any byte a name may have. */
 static int order_of(char byte)
 {
@@ -184,7 +182,7 @@ static bool reaches_into(const struct slice *patterns, size_t n_patterns, struct
 bool list_tree_others(struct call *call, struct list_tree *tree, const struct slice *patterns,
                       size_t n_patterns, bool *more_out, struct error *err)
 {
-    for (size_t opened = 0; opened < OTHERS_A_TURN && tree->next_other < tree->n_others;) {
+    for (size_t opened = 0; opened < LIST_OTHERS_A_TURN && tree->next_other < tree->n_others;) {
         const struct account_info *owner = &tree->others[tree->next_other++];
         struct slice prefix = place_prefix(&call->arena, owner);
 

@@ -18,6 +18,8 @@
 
 #define LIST_TOP SIZE_MAX
 
+#define LIST_OTHERS_A_TURN 32 /* accounts that are opened before others have their turn */
+
 struct list_entry {
     struct slice name;
     const struct mailbox_info *info; /* NULL: no such mailbox */

@@ -31,6 +31,7 @@ bool client_lend_account(struct call *call, struct error *err)
     struct client *client = client_of(call);
 
     client->selected = NULL;
+    desk_begin_turn(call->desk);
     if (!desk_account(call->desk, client->account_id, &client->account, err))
         return false;
     if (client->state != CLIENT_SELECTED)

@@ -2,8 +2,9 @@
  *
  * Threads: blocking; jobs of one account run on one worker, so a handle is used by one thread.
  * Ownership: desk_account() lends a handle; those of the last HANDLES_LENT accounts stay valid
- * within a job, so that it may work with two accounts at once. Ask again at the start of each job,
- * for desk_idle() closes handles in between. Slices of results live in the arena given.
+ * within a job, so that it may work with two accounts at once. A job that looks into many accounts
+ * says so with desk_begin_turn(). Ask again at the start of each job, for desk_idle() closes
+ * handles in between. Slices of results live in the arena given.
  *
  * An account's jobs run on one worker, but others may look into its mailboxes from theirs (acl.h):
  * each desk has a connection of its own, and writers queue on the account's lock.
@@ -20,6 +21,9 @@ struct account;
  * Errors: ERROR_NOT_FOUND, ERROR_NEWER. */
 bool desk_account(struct desk *desk, uint64_t id, struct account **account_out,
                   struct error *err) MUST_CHECK;
+/* From here on all handles that are lent stay valid until the next call of this. Past some hundreds
+ * of them desk_account() gives ERROR_TEMPORARY: take as many turns as it needs. */
+void desk_begin_turn(struct desk *desk);
 
 uint64_t account_id(const struct account *account);
 

@@ -20,6 +20,7 @@
 #define RELEASE_AFTER_MS 10000
 #define CLOSE_AFTER_MS   (5 * 60 * 1000)
 #define LOOK_EVERY_MS    1000
+#define HANDLES_A_TURN   256 /* beyond those that are kept: a handle is four files */
 
 static const char *const folders[] = { "accounts", "queue", "run", "run/notice", "tmp" };
 
@@ -129,7 +130,6 @@ bool desk_open(struct store *store, struct desk **desk_out, struct error *err)
 
     desk->store = store;
     desk->room = MAX(store->options.handles_per_desk, HANDLES_LENT);
-    desk->slots = mem_zero(desk->room * sizeof(desk->slots[0]));
     *desk_out = desk;
     return true;
 }
@@ -228,15 +228,33 @@ static bool folder_exists(struct desk *desk, uint64_t id, struct error *err)
     return error_errno(err, "%s", path.data);
 }
 
+/* Was it lent in this turn? */
+static bool is_lent(const struct desk *desk, const struct desk_slot *slot)
+{
+    return desk->counts_turns && slot->turn > desk->turn_began;
+}
+
+void desk_begin_turn(struct desk *desk)
+{
+    desk->counts_turns = true;
+    desk->turn_began = desk->turns;
+    while (desk->n_slots > desk->room)
+        drop_slot(desk, least_recent(desk));
+}
+
 static bool fill_slot(struct desk *desk, uint64_t id, struct desk_slot **slot_out,
                       struct error *err)
 {
     struct desk_slot slot = { .id = id };
 
-    if (desk->n_slots == desk->room)
+    if (desk->n_slots >= desk->room && !is_lent(desk, least_recent(desk)))
         drop_slot(desk, least_recent(desk));
+    if (desk->n_slots >= desk->room + HANDLES_A_TURN)
+        return error_set(err, ERROR_TEMPORARY, "too many accounts are used at once");
     if (!account_handle_open(desk, id, &slot.account, err))
         return error_wrap(err, "opening account %016" PRIx64, id);
+    desk->slots =
+        mem_grow(desk->slots, &desk->slots_room, desk->n_slots + 1, sizeof(desk->slots[0]));
     desk->slots[desk->n_slots] = slot;
     *slot_out = &desk->slots[desk->n_slots++];
     return true;

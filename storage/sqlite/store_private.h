@@ -28,9 +28,12 @@ struct desk {
         bool released;    /* its memory has been given back since */
         bool removed;     /* the operator removed the account */
     } * slots;
-    size_t n_slots, room;
-    uint64_t turns;   /* desk_account() calls so far */
-    uint64_t used_ms; /* of directory and queue */
+    size_t n_slots, room; /* `room` is what is kept; a turn may need more */
+    size_t slots_room;
+    uint64_t turns;      /* desk_account() calls so far */
+    bool counts_turns;   /* desk_begin_turn() is used */
+    uint64_t turn_began; /* `turns` at that time */
+    uint64_t used_ms;    /* of directory and queue */
     bool released;
     struct desk_guest *guest; /* may be NULL */
 };

@@ -212,6 +212,27 @@ static void a_desk_keeps_few_accounts_open(void **state)
     check_ok(desk_account(place->desk, ids[0], &account, &err), &err);
 }
 
+/* In one turn all stay open, and are as many as before when the next one begins. */
+static void a_turn_may_use_many_accounts(void **state)
+{
+    struct place *place = *state;
+    struct error err = { 0 };
+    struct account *lent[3 * HANDLES_LENT];
+    char address[32];
+    struct quota quota;
+
+    add_domain(place, "example.org");
+    desk_begin_turn(place->desk);
+    for (size_t i = 0; i < COUNT_OF(lent); i++) {
+        snprintf(address, sizeof(address), "u%zu@example.org", i);
+        check_ok(desk_account(place->desk, add_account(place, address), &lent[i], &err), &err);
+    }
+    for (size_t i = 0; i < COUNT_OF(lent); i++)
+        check_ok(account_quota(lent[i], &quota, &err), &err);
+    desk_begin_turn(place->desk);
+    assert_true(place->desk->n_slots <= HANDLES_LENT);
+}
+
 static void aliases_come_and_go(void **state)
 {
     struct place *place = *state;
@@ -505,12 +526,19 @@ static void creating_twice_keeps_what_is_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_have_one_form), IN_PLACE(domains_come_and_go),
-        IN_PLACE(accounts_come_and_go),        IN_PLACE(a_desk_keeps_few_accounts_open),
-        IN_PLACE(aliases_come_and_go),         IN_PLACE(addresses_resolve),
-        IN_PLACE(subaddresses_can_be_off),     IN_PLACE(towers_of_forks_end),
-        IN_PLACE(senders_own_their_addresses), IN_PLACE(changes_are_announced),
-        IN_PLACE(a_newer_store_is_refused),    IN_PLACE(creating_twice_keeps_what_is_there),
+        cmocka_unit_test(names_have_one_form),
+        IN_PLACE(domains_come_and_go),
+        IN_PLACE(accounts_come_and_go),
+        IN_PLACE(a_desk_keeps_few_accounts_open),
+        IN_PLACE(a_turn_may_use_many_accounts),
+        IN_PLACE(aliases_come_and_go),
+        IN_PLACE(addresses_resolve),
+        IN_PLACE(subaddresses_can_be_off),
+        IN_PLACE(towers_of_forks_end),
+        IN_PLACE(senders_own_their_addresses),
+        IN_PLACE(changes_are_announced),
+        IN_PLACE(a_newer_store_is_refused),
+        IN_PLACE(creating_twice_keeps_what_is_there),
     };
 
     return cmocka_run_group_tests_name("directory", tests, NULL, NULL);
