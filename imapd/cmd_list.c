@@ -263,8 +263,12 @@ static bool print_more(struct call *call, const struct list_args *list,
     if (list->status_items != 0 && (entry->rights & RIGHT_READ) != 0 &&
         !status_print(call, &place, list->status_items, err))
         return false;
-    return list->metadata.count == 0 || (entry->rights & METADATA_RIGHTS) == 0 ||
-           metadata_print(call, &query, err);
+    if ((entry->rights & METADATA_RIGHTS) == 0)
+        return true;
+    while (query.n_told < list->metadata.count)
+        if (!metadata_print(call, &query, err))
+            return false;
+    return true;
 }
 
 static bool is_told(const struct list_args *list, const struct list_entry *entry)

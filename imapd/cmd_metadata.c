@@ -91,25 +91,49 @@ static bool take_get(struct args *args, struct metadata_query *query, struct sli
     return metadata_take_names(args, names) && args_end(args);
 }
 
-enum next imap_getmetadata(struct call *call, struct args *args)
+struct get_command {
+    struct slice mailbox;
+    struct metadata_names names;
+    struct metadata_query query;
+};
+
+static enum next finish_get(struct call *call, uint64_t longest)
 {
-    struct metadata_names *names = ARENA_NEW(&call->arena, struct metadata_names);
-    struct metadata_query query = { .names = names };
+    AUTO(buf_free) struct buf code = { 0 };
+
+    if (longest == 0)
+        return reply_ok(call, "GETMETADATA completed");
+    buf_fmt(&code, "METADATA LONGENTRIES %llu", (unsigned long long)longest);
+    return reply_ok_code(call, buf_text(&code), "GETMETADATA completed");
+}
+
+/* The mailbox is found anew in each turn: it may go, and so may the right to read it. */
+static enum next go_on(struct call *call)
+{
+    struct get_command *get = client_of(call)->work;
     size_t start = call->out.len;
-    struct slice name;
     struct error err;
 
-    if (!take_get(args, &query, &name, names))
-        return reply_syntax(call, args);
-    if (!find_where(call, name, 0, &query.where, &err) || !metadata_print(call, &query, &err)) {
+    if (!find_where(call, get->mailbox, 0, &get->query.where, &err) ||
+        !metadata_print(call, &get->query, &err)) {
         buf_truncate(&call->out, start);
         return reply_error(call, &err);
     }
-    if (query.longest_out == 0)
-        return reply_ok(call, "GETMETADATA completed");
-    AUTO(buf_free) struct buf code = { 0 };
-    buf_fmt(&code, "METADATA LONGENTRIES %llu", (unsigned long long)query.longest_out);
-    return reply_ok_code(call, buf_text(&code), "GETMETADATA completed");
+    if (get->query.n_told == get->names.count)
+        return finish_get(call, get->query.longest_out);
+    client_of(call)->resume = go_on;
+    return NEXT_AGAIN;
+}
+
+enum next imap_getmetadata(struct call *call, struct args *args)
+{
+    struct get_command *get = ARENA_NEW(&call->arena, struct get_command);
+
+    get->query.names = &get->names;
+    if (!take_get(args, &get->query, &get->mailbox, &get->names))
+        return reply_syntax(call, args);
+    client_of(call)->work = get;
+    return go_on(call);
 }
 
 struct set_args {

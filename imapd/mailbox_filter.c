@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#define ACCOUNTS_MAX 64 /* whose mailboxes are looked through in one command */
+
 static const struct {
     const char *name;
     enum mailbox_source source;
@@ -104,19 +106,49 @@ static struct slice join(struct arena *arena, struct slice before, struct slice 
     return slice_copy(arena, buf_slice(&out));
 }
 
+/* The mailboxes of an account; in the call's arena. */
+struct known {
+    struct known *next;
+    const struct account *account;
+    struct mailbox_list all;
+};
+
+/* They are read once, however many names lead to the account. */
+static bool find_all(struct call *call, struct account *account, struct known **known,
+                     const struct mailbox_list **all_out, struct error *err)
+{
+    struct known *of = *known;
+    size_t n = 0;
+
+    for (; of != NULL && of->account != account; of = of->next)
+        n++;
+    if (n == ACCOUNTS_MAX)
+        return error_set(err, ERROR_LIMIT, "mailboxes of too many accounts");
+    if (of == NULL) {
+        of = ARENA_NEW(&call->arena, struct known);
+        of->account = account;
+        of->next = *known;
+        if (!mailbox_all(account, &call->arena, &of->all, err))
+            return false;
+        *known = of;
+    }
+    *all_out = &of->all;
+    return true;
+}
+
 /* All mailboxes of the user, or those below a name, which may be another's. */
 static bool add_below(struct call *call, const struct mailbox_filter_item *item,
-                      struct mailbox_names *names, struct error *err)
+                      struct known **known, struct mailbox_names *names, struct error *err)
 {
+    const struct mailbox_list *all;
     struct place_name top;
-    struct mailbox_list all;
 
     if (!place_of(call, item->name, &top, err))
         return err->kind == ERROR_NOT_FOUND;
-    if (!mailbox_all(top.account, &call->arena, &all, err))
+    if (!find_all(call, top.account, known, &all, err))
         return false;
-    for (size_t i = 0; i < all.count; i++) {
-        struct slice name = all.items[i].name;
+    for (size_t i = 0; i < all->count; i++) {
+        struct slice name = all->items[i].name;
         bool belongs = item->source == SOURCE_PERSONAL ||
                        (item->source == SOURCE_SUBTREE_ONE ? is_child(name, top.local)
                                                            : is_below(name, top.local));
@@ -140,7 +172,7 @@ static bool add_subscribed(struct call *call, struct mailbox_names *names, struc
     return true;
 }
 
-static bool expand(struct call *call, const struct mailbox_filter_item *item,
+static bool expand(struct call *call, const struct mailbox_filter_item *item, struct known **known,
                    struct mailbox_names *names, struct error *err)
 {
     switch (item->source) {
@@ -149,14 +181,15 @@ static bool expand(struct call *call, const struct mailbox_filter_item *item,
     case SOURCE_INBOXES: /* where mail is delivered to */
         return add_name(names, SLICE("INBOX"), RIGHT_LOOKUP | RIGHT_READ, err);
     case SOURCE_PERSONAL:
-        return add_below(call, item, names, err);
+        return add_below(call, item, known, names, err);
     case SOURCE_SUBSCRIBED:
         return add_subscribed(call, names, err);
     case SOURCE_MAILBOXES:
         return add_name(names, item->name, RIGHT_READ, err);
     case SOURCE_SUBTREE:
     case SOURCE_SUBTREE_ONE:
-        return add_name(names, item->name, RIGHT_READ, err) && add_below(call, item, names, err);
+        return add_name(names, item->name, RIGHT_READ, err) &&
+               add_below(call, item, known, names, err);
     }
     return true;
 }
@@ -174,11 +207,12 @@ bool mailbox_filter_expand(struct call *call, const struct mailbox_filter *filte
                            struct mailbox_names *names_out, struct error *err)
 {
     struct mailbox_names names = { .room = MAILBOX_NAMES_MAX };
+    struct known *known = NULL;
     size_t to = 0;
 
     names.items = ARENA_ARRAY(&call->arena, struct mailbox_name, names.room);
     for (size_t i = 0; i < filter->count; i++)
-        if (!expand(call, &filter->items[i], &names, err))
+        if (!expand(call, &filter->items[i], &known, &names, err))
             return false;
     qsort(names.items, names.count, sizeof(*names.items), compare);
     for (size_t i = 0; i < names.count; i++)

@@ -7,6 +7,8 @@
 
 #include <ctype.h>
 
+#define TURN_BYTES (64 * 1024) /* of reply; what lies below one entry may go beyond it */
+
 static bool is_name_byte(char byte)
 {
     return byte >= ' ' && byte < 0x7f && byte != '*' && byte != '%';
@@ -149,10 +151,11 @@ static bool print_top(struct call *call, struct metadata_query *query, bool *beg
                       struct slice top, struct error *err)
 {
     bool told = print_computed(call, query, begun, top);
+    AUTO(arena_free) struct arena arena = { 0 };
     struct metadata_list list;
 
     if (!metadata_get(query->where.account, query->where.mailbox, client_of(call)->account_id, top,
-                      &call->arena, &list, err))
+                      query->depth != DEPTH_ENTRY, &arena, &list, err))
         return false;
     for (size_t i = 0; i < list.count; i++) {
         if (!is_within(list.items[i].name, top, query->depth))
@@ -169,10 +172,11 @@ static bool print_top(struct call *call, struct metadata_query *query, bool *beg
 
 bool metadata_print(struct call *call, struct metadata_query *query, struct error *err)
 {
+    size_t start = call->out.len;
     bool begun = false;
 
-    for (size_t i = 0; i < query->names->count; i++)
-        if (!print_top(call, query, &begun, query->names->items[i], err))
+    while (query->n_told < query->names->count && call->out.len - start < TURN_BYTES)
+        if (!print_top(call, query, &begun, query->names->items[query->n_told++], err))
             return false;
     if (begun)
         buf_add_text(&call->out, ")\r\n");

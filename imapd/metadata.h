@@ -45,10 +45,12 @@ struct metadata_query {
     bool has_max;
     uint64_t max_size;
     uint64_t longest_out; /* size of the greatest value beyond max_size; 0: none */
+    size_t n_told;        /* of the names */
 };
 
 /* Writes "* METADATA name (entry value ...)"; NIL for an entry that is asked for by its name and
- * has no value. Nothing when there is nothing to tell. */
+ * has no value. Nothing when there is nothing to tell. Stops when it is enough for one turn: call
+ * it again until all names are told. */
 bool metadata_print(struct call *call, struct metadata_query *query, struct error *err) MUST_CHECK;
 
 /* Entries that the server itself has: settings, and the special use (RFC 6154 section 4). False:

@@ -20,10 +20,10 @@ static bool find_filter(void *context, struct arena *arena, struct slice name,
         buf_add_slice(&entry, name);
         for (size_t k = 0; k < entry.len; k++) /* names of entries are kept in lower case */
             entry.data[k] += (entry.data[k] >= 'A' && entry.data[k] <= 'Z') * ('a' - 'A');
-        if (!metadata_get(client->account, 0, client->account_id, buf_slice(&entry), arena, &list,
-                          err))
+        if (!metadata_get(client->account, 0, client->account_id, buf_slice(&entry), false, arena,
+                          &list, err))
             return false;
-        if (list.count == 0 || !slice_equal(list.items[0].name, buf_slice(&entry)))
+        if (list.count == 0)
             continue;
         *value_out = list.items[0].value;
         return true;

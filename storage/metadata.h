@@ -29,9 +29,10 @@ struct metadata_list {
     size_t count;
 };
 
-/* Entries that have a value: those at or below `name` ("": all), shared ones and the reader's. */
+/* Entries that have a value: that at `name`, or with `below` also those below it ("": all); shared
+ * ones and the reader's. */
 bool metadata_get(struct account *account, uint64_t mailbox, uint64_t reader, struct slice name,
-                  struct arena *arena, struct metadata_list *list_out,
+                  bool below, struct arena *arena, struct metadata_list *list_out,
                   struct error *err) MUST_CHECK;
 
 /* All or none; *change_out is the counter's value for it. Errors: ERROR_NOT_FOUND (mailbox),

@@ -99,13 +99,15 @@ static bool take_name(struct args *args, struct notify *notify, struct notify_gr
 {
     struct slice name;
 
-    if (group->n_names == NOTIFY_NAMES_MAX)
+    if (notify->n_names++ == NOTIFY_NAMES_MAX)
         return args_fail(args, "too many names");
     if (!args_mailbox(args, &name))
         return false;
-    if (group->n_names % 16 == 0) {
-        struct slice *names = ARENA_ARRAY(&notify->arena, struct slice, group->n_names + 16);
+    if (group->n_names == group->room) {
+        struct slice *names;
 
+        group->room = MAX(group->room * 2, 8);
+        names = ARENA_ARRAY(&notify->arena, struct slice, group->room);
         for (size_t i = 0; i < group->n_names; i++)
             names[i] = group->names[i];
         group->names = names;

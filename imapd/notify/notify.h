@@ -19,7 +19,7 @@
 struct args;
 
 #define NOTIFY_GROUPS_MAX    100
-#define NOTIFY_NAMES_MAX     1000
+#define NOTIFY_NAMES_MAX     1000 /* of all groups: each look compares them with all mailboxes */
 #define NOTIFY_MAILBOXES_MAX 2000
 
 /* Bits; in the order of their names in events.c. */
@@ -48,7 +48,7 @@ struct notify_group {
     enum notify_filter filter;
     unsigned events;
     struct slice *names;
-    size_t n_names;
+    size_t n_names, room;
 };
 
 /* What the client knows of a mailbox. */
@@ -64,13 +64,13 @@ struct notify_told {
 struct notify {
     struct arena arena; /* of the groups */
     struct notify_group *groups;
-    size_t n_groups;
-    unsigned events;     /* of all groups but the selected one together */
-    unsigned selected;   /* of the selected mailbox */
-    bool delayed;        /* SELECTED-DELAYED: EXPUNGE with a command only */
-    bool initial_status; /* NOTIFY SET STATUS */
-    bool unknown_event;  /* one that there is not: BADEVENT */
-    struct slice items;  /* fetch-att list of MessageNew, as it came; may be empty */
+    size_t n_groups, n_names; /* names of all groups together */
+    unsigned events;          /* of all groups but the selected one together */
+    unsigned selected;        /* of the selected mailbox */
+    bool delayed;             /* SELECTED-DELAYED: EXPUNGE with a command only */
+    bool initial_status;      /* NOTIFY SET STATUS */
+    bool unknown_event;       /* one that there is not: BADEVENT */
+    struct slice items;       /* fetch-att list of MessageNew, as it came; may be empty */
 
     struct notify_told *told; /* ascending id */
     size_t n_told;

@@ -132,7 +132,8 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
 
     [SQL_METADATA_GET] = "SELECT mailbox, name, value FROM metadata WHERE mailbox = ?1"
                          " AND reader IN (0, ?2) AND value IS NOT NULL"
-                         " AND (?3 = '' OR name = ?3 OR (name > ?3 || '/' AND name < ?3 || '0'))"
+                         " AND (name = ?3 OR (?4 AND (?3 = '' OR"
+                         " (name > ?3 || '/' AND name < ?3 || '0'))))"
                          " ORDER BY name",
     [SQL_METADATA_PUT] = "INSERT INTO metadata VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE"
                          " SET value = ?4, change = ?5",

@@ -10,11 +10,12 @@
 
 #define REMOVED_KEPT 1000 /* changes after which a removal is forgotten */
 
-/* The entry itself, and what lies below it: '0' is the character behind '/'. */
+/* The entry itself, and with `below` what lies below it: '0' is the character behind '/'. */
 static bool query(struct account *account, uint64_t mailbox, uint64_t reader, struct slice name,
-                  struct sql_row *row_out, struct error *err)
+                  bool below, struct sql_row *row_out, struct error *err)
 {
-    return sql_query(&account->db, SQL_METADATA_GET, row_out, err, "uut", mailbox, reader, name);
+    return sql_query(&account->db, SQL_METADATA_GET, row_out, err, "uutu", mailbox, reader, name,
+                     (uint64_t)below);
 }
 
 static void add_row(struct metadata_list *list, size_t *room, struct arena *arena,
@@ -47,11 +48,12 @@ static bool read_rows(struct sql_row *row, struct arena *arena, struct metadata_
 }
 
 bool metadata_get(struct account *account, uint64_t mailbox, uint64_t reader, struct slice name,
-                  struct arena *arena, struct metadata_list *list_out, struct error *err)
+                  bool below, struct arena *arena, struct metadata_list *list_out,
+                  struct error *err)
 {
     struct sql_row row;
 
-    return query(account, mailbox, reader, name, &row, err) &&
+    return query(account, mailbox, reader, name, below, &row, err) &&
            read_rows(&row, arena, list_out, err);
 }
 

@@ -24,7 +24,8 @@ static void expect(struct fixture *f, uint64_t mailbox, uint64_t reader, const c
     AUTO(buf_free) struct buf text = { 0 };
     struct metadata_list list;
 
-    must(metadata_get(f->account, mailbox, reader, slice_of(name), &f->arena, &list, &f->err));
+    must(
+        metadata_get(f->account, mailbox, reader, slice_of(name), true, &f->arena, &list, &f->err));
     for (size_t i = 0; i < list.count; i++)
         buf_fmt(&text, "%s" SLICE_FMT "=" SLICE_FMT, i > 0 ? " " : "",
                 SLICE_ARG(list.items[i].name), SLICE_ARG(list.items[i].value));
@@ -56,6 +57,23 @@ static void test_below(void **state)
     set(f, f->inbox, OWNER, "/private/filters/values-x", "no");
     expect(f, f->inbox, OWNER, "/private/filters/values",
            "/private/filters/values/boss=FROM boss /private/filters/values/small=SMALLER 5000");
+}
+
+/* Who asks for one entry does not read all that lies below it. */
+static void test_one(void **state)
+{
+    struct fixture *f = *state;
+    struct metadata_list list;
+
+    set(f, f->inbox, OWNER, "/private/a", "x");
+    set(f, f->inbox, OWNER, "/private/a/b", "y");
+    must(metadata_get(f->account, f->inbox, OWNER, SLICE("/private/a"), false, &f->arena, &list,
+                      &f->err));
+    assert_int_equal(list.count, 1);
+    assert_true(slice_is(list.items[0].value, "x"));
+    must(metadata_get(f->account, f->inbox, OWNER, SLICE("/private"), false, &f->arena, &list,
+                      &f->err));
+    assert_int_equal(list.count, 0);
 }
 
 static void test_follows_mailbox(void **state)
@@ -140,8 +158,9 @@ static void test_too_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(test_scopes),  FIXTURE_TEST(test_below),  FIXTURE_TEST(test_follows_mailbox),
-        FIXTURE_TEST(test_changes), FIXTURE_TEST(test_limits), FIXTURE_TEST(test_too_many),
+        FIXTURE_TEST(test_scopes),          FIXTURE_TEST(test_below),   FIXTURE_TEST(test_one),
+        FIXTURE_TEST(test_follows_mailbox), FIXTURE_TEST(test_changes), FIXTURE_TEST(test_limits),
+        FIXTURE_TEST(test_too_many),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
