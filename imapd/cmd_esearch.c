@@ -135,13 +135,14 @@ static struct slice selected_name(struct call *call)
 static bool read_view(struct call *call, struct esearch *esearch, const struct place *place,
                       struct error *err)
 {
-    size_t snapshots = client_of(call)->imap->settings->snapshots;
+    const struct client *client = client_of(call);
+    size_t snapshots = client->imap->settings->snapshots;
 
     esearch->view = (struct view){ .mailbox = place->info.id, .read_only = true };
     if (!view_open(&esearch->view, call->desk, place->account, snapshots, err) ||
         !keywords_load(&esearch->keywords, place->account, err))
         return false;
-    if (place->info.recent_from < esearch->view.uidnext)
+    if (!client->rev2 && place->info.recent_from < esearch->view.uidnext)
         uidset_add(&esearch->view.recent, MAX(place->info.recent_from, 1),
                    esearch->view.uidnext - 1);
     return true;

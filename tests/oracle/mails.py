@@ -40,6 +40,8 @@ CHARSETS = {
 NAMES = ["Ann", "Bob Stone", "Jürgen Groß", "Ирина Петрова", "山田太郎", "O'Neil, Pat", "Zoë Ångström",
          "김철수", "Δημήτρης", "Mallory (sales)"]
 HOSTS = ["example.test", "mail.example.test", "beispiel.test", "b\u00fccher.test".encode("idna").decode()]
+TALK = ["<%d@talk.example.test>" % n for n in range(14)] + ['<"q 1"@talk.example.test>', '<"5"@talk.example.test>']
+TOPICS = ["lunch", "Lunch", "plan B", "Grüße", "ΟΔΟΣ", "[draft] report", ""]
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
@@ -71,7 +73,7 @@ def encoded_word(random, text, charset):
 
 def field_text(random, text, language):
     """The text as a header has it: plain, encoded in one word or several, or raw UTF-8."""
-    if text.isascii() and random.random() < 0.8:
+    if (text.isascii() and random.random() < 0.8) or len(text) < 2:
         return text
     if random.random() < 0.15:
         return text
@@ -189,6 +191,29 @@ def part(random, language, depth=0):
     return text_part(random, language, "html" if kind > 0.85 else "plain")
 
 
+def reply_marks(random, subject):
+    """What mail programs put around subjects, RFC 5256 section 2.1; some only look so."""
+    for _ in range(random.choice([0, 1, 1, 2, 3])):
+        subject = random.choice(["Re: %s", "RE:%s", "Fwd: %s", "fw : %s", "[list] %s", "[a][b] %s", "Re [2]: %s",
+                                 "%s (fwd)", "[Fwd: %s]", "Re:  [x]\t%s", "Aw: %s", "%s ", "[fwd:%s] [y]", "re[[%s",
+                                 "[z]"]).replace("%s", subject)
+    return subject
+
+
+def talk_fields(random):
+    """Of a message among others that answer one another, in good order or not."""
+    fields, ids = [], random.sample(TALK, random.choice([1, 2, 3, 5]))
+    if random.random() < 0.9:
+        fields.append("Message-ID: " + random.choice(TALK))
+    if random.random() < 0.6:
+        fields.append("References: " + random.choice([" ", "", "\r\n ", " text "]).join(ids))
+    if random.random() < 0.4:
+        fields.append("In-Reply-To: " + random.choice(["", "Your message of Monday ", "<broken> "]) + random.choice(TALK))
+    subject = reply_marks(random, random.choice(TOPICS))
+    fields.append("Subject: " + field_text(random, subject, "odd") if subject else "Subject:")
+    return fields
+
+
 def message(random, depth=0):
     language = random.choice(list(WORDS))
     fields = []
@@ -199,14 +224,18 @@ def message(random, depth=0):
     for name in ("To", "Cc", "Bcc"):
         if random.random() < {"To": 0.9, "Cc": 0.3, "Bcc": 0.15}[name]:
             fields.append(name + ": " + addresses(random))
-    if random.random() < 0.95:
+    talks = random.random() < 0.4
+    if talks:
+        fields += talk_fields(random)
+    elif random.random() < 0.95:
         text = sentence(random, language, random.randint(1, 6))
         fields.append("Subject: " + field_text(random, text, language))
     for _ in range(random.choice([0, 0, 1, 2])):
         fields.append("X-Tag: " + field_text(random, sentence(random, language, 2), language))
     if random.random() < 0.2:
         fields.append("X-Empty:")
-    fields.append("Message-ID: <%08x@example.test>" % random.getrandbits(32))
+    if not talks:
+        fields.append("Message-ID: <%08x@example.test>" % random.getrandbits(32))
     random.shuffle(fields)
     if random.random() < 0.08:
         return "\r\n".join(fields).encode() + b"\r\n\r\n" + text_lines(random, "en").encode()

@@ -3,12 +3,17 @@
     world = World(server, account, seed)    a mailbox of generated mail and samples
     world.run(2000)                         raises AssertionError at the first difference
 """
+import contextlib
+import copy
+import datetime
 import random
 import re
 import socket
+import sqlite3
 import time
 
 import mails
+import ordering
 import programs
 import reference
 
@@ -68,16 +73,25 @@ class Session:
 
 
 class World:
+    """INBOX, and a mailbox "copies" with copies of some of its messages."""
+
     def __init__(self, server, user, password, seed, count=90):
         self.random = random.Random(seed)
+        self.server = server
         self.messages = [reference.Message(mails.message(self.random)) for _ in range(count)]
         self.messages += [reference.Message(data, name) for name, data in mails.samples(set(LEFT_OUT))]
         self.random.shuffle(self.messages)
         self.session = Session(server, user, password)
+        self.rev2 = self.random.random() < 0.5  # then SEARCH without RETURN gets ESEARCH, and nothing is recent
         self.fill(Session(server, user, password))
-        self.reference = reference.Reference(self.messages)
+        self.copies = self.copy(Session(server, user, password))
+        self.filters = self.make_filters()
+        self.reference = reference.Reference(self.messages, self.filters)
+        self.everywhere = [(name, validity, reference.Reference(messages, self.filters))
+                           for name, validity, messages in (("INBOX", self.validity("INBOX"), self.messages),
+                                                            ("copies", self.validity("copies"), self.copies))]
 
-    # --- the mailbox
+    # --- the mailboxes
 
     def fill(self, other):
         """Another session takes \\Recent off the first half; some messages leave holes."""
@@ -88,8 +102,9 @@ class World:
         for message in self.messages[half:]:
             self.append(message)
         for number, message in enumerate(self.messages):
-            message.uid, message.recent = number + 1, number >= half
-        self.session.command(b"ENABLE CONDSTORE")
+            message.uid, message.recent = number + 1, number >= half and not self.rev2
+        self.save_earlier(half)
+        self.session.command(b"ENABLE CONDSTORE" + b" IMAP4rev2" * self.rev2)
         self.session.command(b"SELECT INBOX")
         gone = set(self.random.sample(self.messages, len(self.messages) // 10))
         uids = ",".join(str(m.uid) for m in gone)
@@ -99,6 +114,8 @@ class World:
         for number, message in enumerate(self.messages):
             message.number = number + 1
         self.change()
+        for message in self.messages:
+            message.keys = ordering.Keys(message)
         other.command(b"LOGOUT")
 
     def append(self, message):
@@ -109,6 +126,14 @@ class World:
             int(zone / 60), abs(zone) % 60)
         self.session.command(b'APPEND INBOX "%s" {%d}\r\n%s' % (
             text.encode(), len(message.raw), message.raw))
+
+    def save_earlier(self, first):
+        """Messages that nobody has seen yet came into the mailbox on other days, as the store has it."""
+        path, = self.server.data.rglob("mail.db")
+        with contextlib.closing(sqlite3.connect(path, timeout=30)) as store, store:
+            for message in self.messages[first:]:
+                when = self.random.choice([9000, 15000, 20400]) * reference.DAY + self.random.choice([0, 1, 86399])
+                store.execute("UPDATE message SET saved = ? WHERE uid = ?", (when * 1000, message.uid))
 
     def internal_date(self):
         """Often within a second of midnight, in UTC or there."""
@@ -123,21 +148,50 @@ class World:
             flags = [f for f in ("\\Seen", "\\Answered", "\\Flagged", "\\Draft", "\\Deleted", *KEYWORDS)
                      if self.random.random() < 0.4]
             self.session.command(b"STORE %d FLAGS.SILENT (%s)" % (message.number, " ".join(flags).encode()))
-        for line in self.session.command(b"FETCH 1:* (FLAGS MODSEQ)"):
-            match = re.match(rb"\* (\d+) FETCH \(FLAGS \((.*)\) MODSEQ \((\d+)\)\)", line)
-            message = self.messages[int(match[1]) - 1]
-            words = match[2].decode().split()
-            message.flags = {w.upper() for w in words if w.startswith("\\")}
-            message.keywords = {w.lower() for w in words if not w.startswith("\\")}
-            message.modseq = int(match[3])
+        learn(self.session, self.messages)
 
-    # --- searches
+    def copy(self, other):
+        chosen = sorted(self.random.sample(self.messages, len(self.messages) // 3), key=lambda m: m.number)
+        self.session.command(b"CREATE copies")
+        self.session.command(b"COPY %s copies" % ",".join(str(m.number) for m in chosen).encode())
+        copies = [copy.copy(message) for message in chosen]
+        for number, message in enumerate(copies):
+            message.number = message.uid = number + 1
+            message.recent = not self.rev2
+        other.command(b"EXAMINE copies (CONDSTORE)")
+        learn(other, copies)
+        for message, original in zip(copies, chosen):
+            assert message.emailid == original.emailid, "a copy has another EMAILID"
+        other.command(b"LOGOUT")
+        return copies
 
-    def options(self):
-        """What RETURN asks for, None for a plain SEARCH."""
+    def validity(self, name):
+        line, = self.session.command(b"STATUS %s (UIDVALIDITY)" % name.encode())
+        return int(re.search(rb"UIDVALIDITY (\d+)", line)[1])
+
+    def make_filters(self):
+        """The later ones name earlier ones, but not five in a row."""
+        filters = {}
+        for number in range(8):
+            makers = programs.Programs(self.random, self.messages, int(time.time()),
+                                       dict(list(filters.items())[:4]) if number >= 4 else {}, saved=False)
+            program = makers.keys("utf-8", self.random.choice([0, 1, 2]))
+            value = programs.wire(self.random, program, "utf-8", top=True)
+            if b"{" in value:  # a literal has no place in a filter
+                continue
+            name = "filter%d" % number
+            self.session.command(b'SETMETADATA "" (/private/filters/values/%s {%d}\r\n%s)' % (
+                name.encode(), len(value), value))
+            filters[name] = program
+        return filters
+
+    # --- questions
+
+    def options(self, saves=True):
+        """What RETURN asks for, None for a plain answer."""
         if self.random.random() < 0.5:
             return None
-        found = [o for o in ("MIN", "MAX", "COUNT", "SAVE") if self.random.random() < 0.4]
+        found = [o for o in ("MIN", "MAX", "COUNT", "SAVE") if self.random.random() < 0.4 and (saves or o != "SAVE")]
         ends = [self.random.randint(1, 60) for _ in range(2)]
         page = ("PARTIAL %d:%d" if self.random.random() < 0.5 else "PARTIAL -%d:-%d") % tuple(ends)
         found += self.random.choice([[], ["ALL"], [page]])
@@ -153,68 +207,161 @@ class World:
 
     def batch(self, start, count):
         """Sends many, then compares: "$" depends on the one before, for both of us alike."""
-        makers = programs.Programs(self.random, self.messages, int(time.time()))
         asked = []
         for number in range(start, start + count):
-            charset, program = makers.program()
-            uid, options = self.random.random() < 0.5, self.options()
-            text = (b"UID " if uid else b"") + b"SEARCH "
-            if options is not None:
-                text += b"RETURN (%s) " % " ".join(options).encode()
-            if charset:
-                text += b"CHARSET %s " % charset.encode()
-            text += programs.wire(self.random, program, charset or "utf-8", top=True)
-            asked.append((number, text, program, uid, options, self.session.send(text)))
-        for number, text, program, uid, options, tag in asked:
-            got = self.session.answer(tag)
-            wanted = self.expect(program, uid, options, tag)
-            if not self.equal(got, wanted):
-                self.differ(self.story(number, text, got, wanted, program))
+            kind = self.random.choices([self.search, self.sort, self.thread, self.esearch, self.fuzzy],
+                                       [60, 20, 10, 6, 4])[0]
+            text, check = kind()
+            asked.append((number, text, check, self.session.send(text)))
+        for number, text, check, tag in asked:
+            lines, last = self.session.answer(tag)
+            got = [line.decode().removesuffix("\r\n") for line in lines]
+            wanted = check(tag.decode(), got)
+            if last.split(b" ")[1] != b"OK" or (wanted is not True and got != wanted):
+                self.differ(self.story(number, text, got, last.decode(), wanted))
 
-    def expect(self, program, uid, options, tag):
-        found = self.reference.find(program, int(time.time()))
-        numbers = [m.uid if uid else m.number for m in found]
-        modseq = has_modseq(program)
-        if options is None:
-            line = "* SEARCH" + "".join(" %d" % n for n in numbers)
+    def makers(self, **more):
+        return programs.Programs(self.random, self.messages, int(time.time()), self.filters, **more)
+
+    def search(self):
+        charset, program = self.makers().program()
+        uid, options = self.random.random() < 0.5, self.options()
+        text = (b"UID " if uid else b"") + b"SEARCH " + returns(options)
+        if charset:
+            text += b"CHARSET %s " % charset.encode()
+        text += programs.wire(self.random, program, charset or "utf-8", top=True)
+        return text, lambda tag, got: self.expect("SEARCH", self.find(program), has_modseq(program, self.filters), uid, options, tag)
+
+    def find(self, program):
+        return self.reference.find(program, int(time.time()))
+
+    def sort(self):
+        charset, program = self.makers().program()
+        uid, options, criteria = self.random.random() < 0.5, self.options(), self.makers().criteria()
+        text = (b"UID " if uid else b"") + b"SORT " + returns(options)
+        text += b"(%s) %s " % (" ".join(criteria).encode(), (charset or "utf-8").encode())
+        text += programs.wire(self.random, program, charset or "utf-8", top=True)
+        return text, lambda tag, got: self.expect("SORT", ordering.sort(self.find(program), criteria),
+                                                  has_modseq(program, self.filters), uid, options, tag)
+
+    def thread(self):
+        charset, program = self.makers().program()
+        if self.random.random() < 0.4:
+            program = ("AND", ("ALL",))
+        uid, algorithm = self.random.random() < 0.5, self.random.choice(["ORDEREDSUBJECT", "REFERENCES"])
+        text = (b"UID " if uid else b"") + b"THREAD %s %s " % (algorithm.encode(), (charset or "utf-8").encode())
+        text += programs.wire(self.random, program, charset or "utf-8", top=True)
+        return text, lambda tag, got: [("* THREAD " + ordering.thread(
+            self.find(program), algorithm, lambda m: m.uid if uid else m.number)).rstrip()]
+
+    def esearch(self):
+        """RFC 7377: each mailbox by itself, in any order; nothing where nothing is found."""
+        charset, program = self.makers(saved=False).program()
+        options = self.options(saves=False)
+        text = b"ESEARCH IN (%s) " % self.random.choice([b"personal", b"mailboxes (copies INBOX)", b"subtree inbox selected "
+                                                         b"mailboxes copies"]) + returns(options)
+        if charset:
+            text += b"CHARSET %s " % charset.encode()
+        text += programs.wire(self.random, program, charset or "utf-8", top=True)
+
+        def check(tag, got):
+            wanted = []
+            for name, validity, where in self.everywhere:
+                found = where.find(program, int(time.time()))
+                if found:
+                    place = "%s MAILBOX \"%s\" UIDVALIDITY %d" % (tag_text(tag), name, validity)
+                    wanted += self.extended(place, found, has_modseq(program, self.filters), True, options or ["ALL"])
+            return True if sorted(got) == sorted(wanted) else wanted
+        return text, check
+
+    def fuzzy(self):
+        """All that has the very needle is found, and each has a score."""
+        makers = self.makers()
+        key = makers.random.choice(programs.TEXT_KEYS[:-1])
+        leaf = (key, makers.clean_needle(key, "utf-8"))
+        text = b"SEARCH RETURN (ALL COUNT RELEVANCY) CHARSET UTF-8 FUZZY " + programs.wire(self.random, leaf, "utf-8")
+
+        def check(tag, got):
+            exact = {m.number for m in self.find(leaf)}
+            match = re.fullmatch(r"\* ESEARCH \(%s\) COUNT (\d+)(?: ALL (\S+))? RELEVANCY \(([\d ]*)\)" %
+                                 tag_text(tag), got[0])
+            if not match:
+                return ["COUNT, ALL, RELEVANCY"]
+            numbers = reference.numbers_in(match[2] or "")
+            scores = [int(score) for score in match[3].split()]
+            good = (exact <= set(numbers) and len(numbers) == len(scores) == int(match[1])
+                    and all(1 <= score <= 100 for score in scores))
+            return good or ["at least %s" % sorted(exact)]
+        return text, check
+
+    # --- answers
+
+    def expect(self, name, found, modseq, uid, options, tag):
+        """`found` in the order in which it is told."""
+        if options is None and not (self.rev2 and name == "SEARCH"):
+            line = "* " + name + "".join(" %d" % (m.uid if uid else m.number) for m in found)
             if modseq and found:
                 line += " (MODSEQ %d)" % max(m.modseq for m in found)
-            return line
+            return [line]
         options = options or ["ALL"]
-        told = told_of(found, options)
         if "SAVE" in options:
-            self.reference.saved = {m.uid for m in told}
-        if options == ["SAVE"]:
-            return None
-        return extended_line(tag.decode(), uid, options, found, numbers,
-                             max((m.modseq for m in told), default=None) if modseq else None)
+            self.reference.saved = {m.uid for m in told_of(found, options)}
+        return [] if options == ["SAVE"] else self.extended(tag_text(tag), found, modseq, uid, options)
+
+    @staticmethod
+    def extended(place, found, modseq, uid, options):
+        highest = max((m.modseq for m in told_of(found, options)), default=None) if modseq else None
+        return [extended_line(place, uid, options, found, [m.uid if uid else m.number for m in found], highest)]
 
     def differ(self, story):
         raise AssertionError(story)
 
-    @staticmethod
-    def equal(got, wanted):
-        lines, last = got
-        return last.split(b" ")[1] == b"OK" and [line.decode() for line in lines] == (
-            [] if wanted is None else [wanted + "\r\n"])
-
-    def story(self, number, text, got, wanted, program):
-        lines, last = got
-        ours = numbers_of(b"".join(lines).decode())
-        theirs = numbers_of(wanted or "")
-        key = "uid" if text.startswith(b"UID") else "number"
+    def story(self, number, text, got, last, wanted):
+        wanted = [] if wanted is True else wanted
+        ours, theirs = numbers_of("".join(got)), numbers_of("".join(wanted))
+        key = "uid" if text.startswith((b"UID", b"ESEARCH")) else "number"
         names = [(getattr(m, key), m.name or m.parsed["Message-ID"]) for m in self.messages
                  if getattr(m, key) in ours ^ theirs]
-        return ("program %d: %r\nserver:    %s%s\nreference: %s\nonly one of them: %s" %
-                (number, text, b"".join(lines).decode(), last.decode(), wanted, names))
+        return ("program %d: %r\nserver:    %s\n%s\nreference: %s\nonly one of them: %s" %
+                (number, text, "\n".join(got), last, "\n".join(wanted), names))
+
+
+def learn(session, messages):
+    """Flags and the like of all messages of the selected mailbox."""
+    lines = session.command(b"FETCH 1:* (UID FLAGS MODSEQ EMAILID THREADID SAVEDATE)")
+    assert len(lines) == len(messages)
+    for message, line in zip(messages, lines):
+        text = line.decode()
+        assert int(re.search(r"UID (\d+)", text)[1]) == message.uid, text
+        words = re.search(r"FLAGS \(([^)]*)\)", text)[1].split()
+        message.flags = {w.upper() for w in words if w.startswith("\\")}
+        message.keywords = {w.lower() for w in words if not w.startswith("\\")}
+        message.modseq = int(re.search(r"MODSEQ \((\d+)\)", text)[1])
+        message.emailid = re.search(r"EMAILID \(([^)]*)\)", text)[1]
+        message.threadid = re.search(r"THREADID \(([^)]*)\)", text)[1]
+        message.saved = int(time_of(re.search(r'SAVEDATE "([^"]*)"', text)[1]))
+
+
+def time_of(text):
+    return datetime.datetime.strptime(text.strip(), "%d-%b-%Y %H:%M:%S %z").timestamp()
+
+
+def returns(options):
+    return b"" if options is None else b"RETURN (%s) " % " ".join(options).encode()
+
+
+def tag_text(tag):
+    return 'TAG "%s"' % tag
 
 
 def numbers_of(line):
-    return {int(n) for n in re.findall(r"\d+", line.partition("SEARCH")[2])}
+    return {int(n) for n in re.findall(r"\d+", re.sub('TAG "[^"]*"', "", line))}
 
 
-def has_modseq(key):
-    return key[0] == "MODSEQ" or any(has_modseq(k) for k in key[1:] if isinstance(k, tuple))
+def has_modseq(key, filters):
+    if key[0] == "FILTER":
+        return has_modseq(filters[key[1]], filters)
+    return key[0] == "MODSEQ" or any(has_modseq(k, filters) for k in key[1:] if isinstance(k, tuple))
 
 
 def page_of(found, option):
@@ -247,8 +394,8 @@ def set_of(numbers):
     return ",".join(parts)
 
 
-def extended_line(tag, uid, options, found, numbers, modseq):
-    line = '* ESEARCH (TAG "%s")%s' % (tag, " UID" * uid)
+def extended_line(place, uid, options, found, numbers, modseq):
+    line = "* ESEARCH (%s)%s" % (place, " UID" * uid)
     if numbers:
         line += " MIN %d" % numbers[0] if "MIN" in options else ""
         line += " MAX %d" % numbers[-1] if "MAX" in options else ""

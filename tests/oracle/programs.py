@@ -2,19 +2,26 @@
 import re
 
 from mails import WORDS, fits
+from reference import DAY
 
 FLAGS = ["ANSWERED", "DELETED", "DRAFT", "FLAGGED", "SEEN"]
 KEYWORDS = ["$Junk", "work", "Later", "nobody"]
-CHARSETS = ["utf-8", "UTF-8", "iso-8859-1", "us-ascii", "koi8-r", "windows-1251", "shift_jis",
-            "iso-2022-jp", "gb18030", "euc-kr", "iso-8859-7"]
+CHARSETS = ["utf-8", "UTF-8", "iso-8859-1", "us-ascii", "koi8-r", "windows-1251", "shift_jis", "iso-2022-jp",
+            "gb18030", "euc-kr", "iso-8859-7", "iso-8859-9", "windows-1254", "iso-8859-15", "euc-jp", "gbk",
+            "windows-1255", "windows-1256", "tis-620", "iso-8859-5"]
+UTF8 = ("utf-8", "us-ascii")  # the charsets that FILTER may stand beside
+SORT_KEYS = ["ARRIVAL", "CC", "DATE", "DISPLAYFROM", "DISPLAYTO", "FROM", "SIZE", "SUBJECT", "TO"]
 TEXT_KEYS = ["SUBJECT", "FROM", "TO", "CC", "BCC", "BODY", "TEXT", "HEADER"]
 ATOM = re.compile(r"[A-Za-z0-9@.,:;!#$&'+/<=>?^_`|~\]-]+")
 SAVED = ("$",)
 
 
 class Programs:
-    def __init__(self, random, messages, now):
+    """`filters`: {name: program}; `saved`: "$" may be asked for."""
+
+    def __init__(self, random, messages, now, filters=None, saved=True):
         self.random, self.messages, self.now = random, messages, now
+        self.filters, self.saved = filters or {}, saved
 
     # --- needles
 
@@ -81,6 +88,8 @@ class Programs:
         random = self.random
         kind = random.random()
         message = random.choice(self.messages)
+        if random.random() < 0.15:
+            return self.newer_leaf(charset, message)
         if kind < 0.45:
             key = random.choice(TEXT_KEYS)
             if key == "HEADER":
@@ -106,10 +115,30 @@ class Programs:
         if kind < 0.91:
             return ("MODSEQ", message.modseq + random.choice([-1, 0, 1]))
         if kind < 0.93:
-            return SAVED
+            return SAVED if self.saved else ("ALL",)
         if kind < 0.97:
             return ("SET", self.ranges(len(self.messages), 0))
         return ("UID", self.ranges(self.messages[-1].uid, 5))
+
+    def newer_leaf(self, charset, message):
+        """Keys of RFC 8514, 8474, 5466, and 6203 where it changes nothing."""
+        random = self.random
+        kind = random.choice(["SAVED", "SAVED", "EMAILID", "THREADID", "FILTER", "FUZZY", "SAVEDATESUPPORTED"])
+        if kind == "SAVED":
+            return (kind + random.choice(["BEFORE", "ON", "SINCE"]), self.day([m.saved // DAY for m in self.messages]))
+        if kind in ("EMAILID", "THREADID"):
+            return (kind, getattr(message, kind.lower()) if random.random() < 0.9 else "Xnobody-1_")
+        if kind == "FILTER" and self.filters and charset.lower() in UTF8:
+            return (kind, random.choice(list(self.filters)))
+        if kind == "FUZZY":
+            return (kind, random.choice([("SEEN",), ("NOT", ("FLAGGED",)), ("LARGER", message.size),
+                                         ("UID", self.ranges(self.messages[-1].uid, 5))]))
+        return ("SAVEDATESUPPORTED",)
+
+    def criteria(self):
+        """Of SORT."""
+        chosen = self.random.sample(SORT_KEYS, self.random.choice([1, 1, 2, 3]))
+        return [self.random.choice(["", "", "REVERSE "]) + name for name in chosen]
 
     def key(self, charset, depth):
         kind = self.random.random()
@@ -167,7 +196,7 @@ def wire(random, key, charset, top=False):
             words.append(set_text(item).encode())
         elif isinstance(item, int):
             words.append(str(item).encode())
-        elif name in ("KEYWORD", "UNKEYWORD"):
+        elif name in ("KEYWORD", "UNKEYWORD", "FILTER"):
             words.append(item.encode())
         elif name in TEXT_KEYS:
             words.append(string(random, item, charset))

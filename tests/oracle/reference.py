@@ -252,8 +252,8 @@ def one_address(item):
 
 
 class Message:
-    """The bytes, and what the mailbox says of it: uid, number, flags, keywords, recent, received
-    (Unix seconds), modseq."""
+    """The bytes, and what the mailbox says of it: uid, number, flags, keywords, recent, received and
+    saved (Unix seconds), modseq, emailid, threadid."""
 
     def __init__(self, raw, name=""):
         self.raw, self.name = raw, name
@@ -330,9 +330,18 @@ def in_set(ranges, number, last):
     return False
 
 
+def numbers_in(text):
+    """Of a sequence set without "*", in its order."""
+    numbers = []
+    for part in text.split(",") if text else []:
+        low, _, high = part.partition(":")
+        numbers += range(int(low), int(high or low) + 1)
+    return numbers
+
+
 class Reference:
-    def __init__(self, messages):
-        self.messages, self.saved = messages, set()
+    def __init__(self, messages, filters=None):
+        self.messages, self.saved, self.filters = messages, set(), filters or {}
 
     def find(self, program, now):
         self.now = now
@@ -406,6 +415,30 @@ class Reference:
 
     def match_younger(self, m, seconds):
         return m.received >= self.now - seconds
+
+    def match_savedbefore(self, m, day):
+        return m.saved // DAY < day_of(day)
+
+    def match_savedon(self, m, day):
+        return m.saved // DAY == day_of(day)
+
+    def match_savedsince(self, m, day):
+        return m.saved // DAY >= day_of(day)
+
+    def match_savedatesupported(self, m):
+        return True
+
+    def match_emailid(self, m, name):
+        return m.emailid == name
+
+    def match_threadid(self, m, name):
+        return m.threadid == name
+
+    def match_filter(self, m, name):
+        return self.matches(self.filters[name], m)
+
+    def match_fuzzy(self, m, key):
+        return self.matches(key, m)
 
     def match_modseq(self, m, number):
         return m.modseq >= number
