@@ -52,7 +52,7 @@ struct search_node {
     struct slice keyword;             /* as the client wrote it */
     struct seqset set;                /* the same */
     struct uidset uids;               /* what the set names where the program is bound */
-    uint64_t *cannot;                 /* with has_index: a bit set: no match; may be NULL */
+    uint64_t *has, *cannot;           /* with has_index: a bit set: a match, none; may be NULL */
     uint64_t known_of;                /* the message that the answer is known of; 0: none */
     enum search_answer known;
     bool fuzzy;         /* a needle within FUZZY (RFC 6203) */

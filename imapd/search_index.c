@@ -2,7 +2,6 @@
 #include "imapd/search_index.h"
 
 #include "imapd/search_private.h"
-#include "message/trigram.h"
 #include "storage/search.h"
 
 #include <stdlib.h>
@@ -23,12 +22,17 @@ static unsigned parts_of(const struct search_node *node)
     return 0;
 }
 
+/* The index does not tell apart the fields of a header. */
+static bool is_exact(const struct search_node *node)
+{
+    return node->kind->match == search_body || node->kind->match == search_whole_text;
+}
+
 static void find_nodes(struct search_index *index, struct search_node *node)
 {
     for (; node != NULL; node = node->next) {
-        node->cannot = NULL;
-        if (parts_of(node) != 0 && node->needle.len >= TRIGRAM_NEEDLE_MIN &&
-            index->n_nodes < SEARCH_INDEX_KEYS)
+        node->has = node->cannot = NULL;
+        if (parts_of(node) != 0 && node->needle.len > 0 && index->n_nodes < SEARCH_INDEX_KEYS)
             index->nodes[index->n_nodes++] = node;
         find_nodes(index, node->child);
     }
@@ -45,9 +49,13 @@ void search_index_start(struct search_index *index, struct search_node *root, si
     find_nodes(index, root);
     if (index->n_nodes == 0)
         return;
-    index->bits = mem_zero(index->n_nodes * words_of(slice) * sizeof(*index->bits));
-    for (size_t i = 0; i < index->n_nodes; i++)
-        index->nodes[i]->cannot = index->bits + i * words_of(slice);
+    index->bits = mem_zero(2 * index->n_nodes * words_of(slice) * sizeof(*index->bits));
+    for (size_t i = 0; i < index->n_nodes; i++) {
+        index->has[i] = index->bits + 2 * i * words_of(slice);
+        index->nodes[i]->cannot = index->has[i] + words_of(slice);
+        if (is_exact(index->nodes[i]))
+            index->nodes[i]->has = index->has[i];
+    }
 }
 
 void search_index_free(struct search_index *index)
@@ -64,6 +72,7 @@ void search_index_look(struct search_index *index, struct account *account, cons
     for (size_t i = 0; i < index->n_nodes; i++)
         queries[i] = (struct search_query){ .parts = parts_of(index->nodes[i]),
                                             .needle = index->nodes[i]->needle,
+                                            .has = index->has[i],
                                             .cannot = index->nodes[i]->cannot };
     account_search(account, msgs, count, queries, index->n_nodes);
 }

@@ -1,8 +1,8 @@
 /* search_index.h - the look of a SEARCH at the index (storage/search.h): which messages of a slice
- * cannot have the needles of the program's keys.
+ * have the needles of the program's keys for sure, and which cannot.
  *
- * A key whose needle a message cannot have is a sure NO, so that NOT of it is a sure YES; any other
- * answer stays open.
+ * The former is a sure YES of BODY and TEXT, the latter a sure NO of any key; other answers stay
+ * open.
  */
 #pragma once
 
@@ -13,8 +13,9 @@
 
 struct search_index {
     struct search_node *nodes[SEARCH_INDEX_KEYS]; /* keys with a needle that the index knows of */
+    uint64_t *has[SEARCH_INDEX_KEYS]; /* what is known of each, for the messages of a slice */
     size_t n_nodes;
-    uint64_t *bits; /* of all keys, for all messages of a slice; each node has its part of it */
+    uint64_t *bits; /* all of that; each key has its part of it */
 };
 
 /* Finds the keys. `slice`: the most messages that are asked for together. */

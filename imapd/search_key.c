@@ -304,10 +304,10 @@ static enum search_answer match(struct search_node *node, const struct search_da
     return node->kind->match(node, &scored);
 }
 
-static bool cannot_match(const struct search_node *node, const struct search_data *data)
+static bool index_says(const uint64_t *bits, const struct search_data *data)
 {
-    return data->has_index && node->cannot != NULL &&
-           (node->cannot[data->place / 64] >> (data->place % 64) & 1) != 0;
+    return data->has_index && bits != NULL &&
+           (bits[data->place / 64] >> (data->place % 64) & 1) != 0;
 }
 
 /* Each key may go over all of the message: a thousand keys are not for one turn. */
@@ -315,8 +315,10 @@ enum search_answer search_evaluate(struct search_node *node, const struct search
 {
     uint64_t msg = view_msg(data->view, data->index);
 
-    if (cannot_match(node, data))
+    if (index_says(node->cannot, data))
         return SEARCH_NO;
+    if (index_says(node->has, data))
+        return SEARCH_YES;
     if (node->kind->needs == 0 || !data->has_message)
         return match(node, data);
     if (node->known_of == msg)

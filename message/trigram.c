@@ -9,10 +9,12 @@
 
 #include <stdlib.h>
 
-#define TRIGRAMS_MAX (SIGNATURE_MAX * 8 / BITS_EACH)
 #define BITS_EACH    5
+#define TRIGRAMS_MAX (SIGNATURE_MAX * 8 / BITS_EACH)
 #define SEEN_WORDS   ((1 << 24) / 64)
 #define WORD_BYTES   sizeof(uint64_t)
+#define LISTED_MAX   16384 /* bounds the lists of a block */
+#define SHORT_TEXT   2048  /* bytes; new trigrams are no sign of base64 in a shorter text */
 
 struct trigrams {
     uint64_t seen[SEEN_WORDS];
@@ -59,6 +61,12 @@ void trigrams_free(struct trigrams **trigrams)
     free(TAKE(*trigrams));
 }
 
+void trigram_keys_free(struct trigram_keys *keys)
+{
+    free(keys->keys);
+    *keys = (struct trigram_keys){ 0 };
+}
+
 static void list_is_full(struct trigrams *trigrams)
 {
     for (size_t i = 0; i < trigrams->count; i++)
@@ -68,7 +76,6 @@ static void list_is_full(struct trigrams *trigrams)
 
 static void add_new(struct trigrams *trigrams, uint32_t trigram)
 {
-    trigrams->seen[trigram / 64] |= 1ull << (trigram % 64);
     if (trigrams->is_full) {
         set_bits(trigrams->full, SIGNATURE_MAX * 8, trigram);
         return;
@@ -78,20 +85,34 @@ static void add_new(struct trigrams *trigrams, uint32_t trigram)
         list_is_full(trigrams);
 }
 
+static inline void add_one(struct trigrams *trigrams, uint32_t trigram)
+{
+    uint64_t *word = &trigrams->seen[trigram / 64], bit = 1ull << (trigram % 64);
+
+    if ((*word & bit) != 0)
+        return;
+    *word |= bit;
+    add_new(trigrams, trigram);
+}
+
 void trigrams_add(struct trigrams *trigrams, struct slice folded)
 {
     const unsigned char *bytes = (const unsigned char *)folded.data;
-    uint32_t trigram;
+    uint32_t trigram = 0;
 
     trigrams->text_bytes += folded.len;
-    if (folded.len < 3)
+    if (folded.len == 0)
         return;
-    trigram = (uint32_t)bytes[0] << 8 | bytes[1];
+    trigram = bytes[0];
+    if (folded.len > 1)
+        trigram = trigram << 8 | bytes[1];
     for (size_t i = 2; i < folded.len; i++) {
         trigram = (trigram << 8 | bytes[i]) & 0xffffff;
-        if ((trigrams->seen[trigram / 64] >> (trigram % 64) & 1) == 0)
-            add_new(trigrams, trigram);
+        add_one(trigrams, trigram);
     }
+    if (folded.len > 1)
+        add_one(trigrams, trigram << 8 & 0xffffff);
+    add_one(trigrams, trigram << 16 & 0xffffff);
 }
 
 static void clear(struct trigrams *trigrams)
@@ -106,24 +127,60 @@ static void clear(struct trigrams *trigrams)
     trigrams->is_full = false;
 }
 
+static uint32_t *add_keys(struct trigram_keys *keys, size_t count)
+{
+    uint32_t *added;
+
+    keys->keys = mem_grow(keys->keys, &keys->room, keys->count + count, sizeof(*keys->keys));
+    added = keys->keys + keys->count;
+    keys->count += count;
+    return added;
+}
+
+bool trigrams_list(struct trigrams *trigrams, uint32_t number, struct trigram_keys *keys)
+{
+    uint32_t *added;
+
+    if (trigrams->count > LISTED_MAX ||
+        (trigrams->text_bytes > SHORT_TEXT && trigrams->count * 5 > trigrams->text_bytes * 3))
+        return false;
+    added = add_keys(keys, trigrams->count);
+    for (size_t i = 0; i < trigrams->count; i++)
+        added[i] = trigrams->list[i] << TRIGRAM_KEY_BITS | number;
+    clear(trigrams);
+    return true;
+}
+
+/* Goes over the bitmap: 256 trigrams begin with the same pair. */
+static void add_pairs(const struct trigrams *trigrams, uint32_t number, struct trigram_keys *pairs)
+{
+    const uint64_t *words = trigrams->seen;
+
+    for (uint32_t pair = 0; pair < 1 << 16; pair++, words += 4)
+        if ((words[0] | words[1] | words[2] | words[3]) != 0)
+            *add_keys(pairs, 1) = (pair << 8 | TRIGRAM_PAIR_END) << TRIGRAM_KEY_BITS | number;
+}
+
 static size_t signature_words(const struct trigrams *trigrams)
 {
-    size_t bits = MIN(trigrams->count * BITS_EACH, trigrams->text_bytes * 8 * 3 / 10);
+    size_t bits = MIN(trigrams->count * BITS_EACH, trigrams->text_bytes * 8 / 5);
 
     return MAX((bits + 63) / 64, 1);
 }
 
-void trigrams_sign(struct trigrams *trigrams, struct buf *out)
+void trigrams_sign(struct trigrams *trigrams, uint32_t number, struct trigram_keys *pairs,
+                   struct buf *signature_out)
 {
     size_t n_words = signature_words(trigrams);
     uint64_t *words = trigrams->full;
 
+    add_pairs(trigrams, number, pairs);
     if (trigrams->is_full)
         n_words = SIGNATURE_MAX / WORD_BYTES;
     else
         for (size_t i = 0; i < trigrams->count; i++)
             set_bits(words, n_words * 64, trigrams->list[i]);
-    buf_add(out, words, n_words * WORD_BYTES);
+    buf_add(signature_out, words, n_words * WORD_BYTES);
     memset(words, 0, n_words * WORD_BYTES);
     clear(trigrams);
 }
@@ -137,9 +194,10 @@ void probe_make(struct slice folded_needle, struct probe *probe_out)
 
     probe_out->count = 0;
     for (size_t i = 0; i < n_trigrams; i += step) {
-        struct places places =
-            places_of((uint32_t)bytes[i] << 16 | (uint32_t)bytes[i + 1] << 8 | bytes[i + 2]);
+        uint32_t trigram = (uint32_t)bytes[i] << 16 | (uint32_t)bytes[i + 1] << 8 | bytes[i + 2];
+        struct places places = places_of(trigram);
 
+        probe_out->trigrams[probe_out->count] = trigram;
         probe_out->places[probe_out->count].first = places.first;
         probe_out->places[probe_out->count++].second = places.second;
     }

@@ -1,13 +1,17 @@
-/* trigram.h - signatures of texts: which texts cannot have a needle, without looking at them.
+/* trigram.h - the trigrams of texts (three bytes next to each other), by which an index knows what
+ * a text cannot have.
  *
- * A signature is a Bloom filter of the trigrams (three bytes next to each other) of folded texts,
- * two bits for each. A text that has a needle has all of its trigrams; so when a bit of one of them
- * is not set, the needle is not there. The other way round it is only likely, and the more so the
- * longer the needle: what is left has to be looked at. A needle of less than three bytes may be
- * anywhere.
+ * Folded texts are added; behind the last byte of each are two NULs, so that every byte begins a
+ * trigram, and every two bytes do. What was added is taken in one of two ways:
  *
- * Its size: 5 bits for each trigram that occurs, but no more than 30% of the text, since every
- * trigram of a base64 line is new, nor than SIGNATURE_MAX; the rest is more false positives.
+ *     listed    all of its trigrams; message/trigram_block.h packs those of many texts together,
+ *               which costs little as texts have most of them in common
+ *     signed    where there are too many, or most are of no other text, such as those of base64: a
+ *               Bloom filter of the trigrams, two bits for each, and a list of the pairs of bytes
+ *
+ * A signature that lacks one of a needle's bits is of a text without the needle; the other way
+ * round it is only likely, and the more so the longer the needle. Its size: 5 bits for each trigram
+ * that occurs, but no more than 20% of the text, nor than SIGNATURE_MAX.
  *
  * Pure. A struct trigrams belongs to one thread; 2 MB.
  */
@@ -15,8 +19,7 @@
 
 #include "common/buf.h"
 
-#define TRIGRAM_NEEDLE_MIN 3
-#define SIGNATURE_MAX      (32 * 1024) /* bytes; always a multiple of 8, and at least 8 */
+#define SIGNATURE_MAX (32 * 1024) /* bytes; always a multiple of 8, and at least 8 */
 
 struct trigrams;
 
@@ -25,16 +28,33 @@ void trigrams_free(struct trigrams **trigrams);
 
 /* Adds one text; none of its trigrams reaches into the next one. */
 void trigrams_add(struct trigrams *trigrams, struct slice folded);
-/* Appends the signature of what was added since the last one. */
-void trigrams_sign(struct trigrams *trigrams, struct buf *out);
+
+/* Trigrams of numbered texts, each as trigram << TRIGRAM_KEY_BITS | number. */
+#define TRIGRAM_KEY_BITS 6
+#define TRIGRAM_PAIR_END 0xff /* the last byte of what stands for a pair */
+
+struct trigram_keys {
+    uint32_t *keys;
+    size_t count, room;
+};
+void trigram_keys_free(struct trigram_keys *keys);
+
+/* Takes what was added since the last one, as a list. False: it is to be signed. */
+bool trigrams_list(struct trigrams *trigrams, uint32_t number,
+                   struct trigram_keys *keys) MUST_CHECK;
+/* The same as a signature, which is appended; and its pairs. */
+void trigrams_sign(struct trigrams *trigrams, uint32_t number, struct trigram_keys *pairs,
+                   struct buf *signature_out);
 
 #define PROBE_MAX 32
 
-/* A needle as a signature is asked for it: of a long one, some of its trigrams. */
+/* A needle as texts are asked for it: of a long one, some of its trigrams. None: it has less than
+ * three bytes. */
 struct probe {
     struct {
         uint32_t first, second; /* places of the bits, as fractions of 2^32 */
     } places[PROBE_MAX];
+    uint32_t trigrams[PROBE_MAX];
     size_t count;
 };
 

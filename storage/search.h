@@ -1,9 +1,10 @@
-/* search.h - an account's search index (search.db): which messages cannot have a text.
+/* search.h - an account's search index (search.db): which messages have a text, and which cannot.
  *
- * Of each message it has three signatures (message/trigram.h), of its folded texts: what ENVELOPE
+ * Of each message it knows the trigrams (message/trigram.h) of its folded texts: what ENVELOPE
  * shows of subject and addresses (message/envelope_text.h), its header, its body (message/text.h).
- * Whoever searches asks for the messages to pass over and looks at the others; what is not indexed
- * yet is never passed over, so results do not depend on the index at all.
+ * Whoever searches asks for the messages to pass over, and for those that have the needle for sure,
+ * and looks at the others; of what is not indexed yet nothing is said, so results do not depend on
+ * the index at all.
  *
  * search.db lies beside mail.db and holds nothing that is not in there: it is filled in the
  * background in the order of message numbers, may be removed at any time, and is made anew when it
@@ -23,8 +24,9 @@ enum search_part {
 
 struct search_query {
     unsigned parts;      /* where the needle may be: enum search_part, in any of them */
-    struct slice needle; /* folded; at least TRIGRAM_NEEDLE_MIN bytes, or it says nothing */
-    uint64_t *cannot;    /* filled: a bit for each message; set: the needle is not there */
+    struct slice needle; /* folded; an empty one, or one with a NUL, says nothing */
+    uint64_t *has;       /* filled: a bit for each message; set: the needle is there */
+    uint64_t *cannot;    /* the same; set: it is not */
 };
 
 /* Never fails: without an index no bit is set. Ascending msgs are fastest. */

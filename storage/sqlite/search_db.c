@@ -15,8 +15,11 @@ static const char schema_1[] =
     "CREATE TABLE header(block INTEGER PRIMARY KEY, data BLOB NOT NULL);"
     "CREATE TABLE body(block INTEGER PRIMARY KEY, data BLOB NOT NULL);";
 
-/* A later version has other steps, and then all is made anew: ERROR_NEWER for the older one. */
-static const char *const schema[] = { schema_1 };
+/* Rows are of another form: all is filled again. */
+static const char schema_2[] = "DELETE FROM envelope; DELETE FROM header; DELETE FROM body;"
+                               "UPDATE state SET last = 0, hash = x'';";
+
+static const char *const schema[] = { schema_1, schema_2 };
 
 static const char *const statements[SEARCH_SLOTS] = {
     [SEARCH_STATE] = "SELECT last, hash FROM state",
@@ -177,10 +180,12 @@ static uint64_t checksum_of(uint64_t number, struct slice words)
             lanes[i] ^= lanes[i] >> 32;
         }
     }
-    for (; at + sizeof(word) <= words.len; at += sizeof(word)) {
-        memcpy(&word, words.data + at, sizeof(word));
+    for (; at < words.len; at += sizeof(word)) {
+        word = 0;
+        memcpy(&word, words.data + at, MIN(words.len - at, sizeof(word)));
         lanes[0] = (lanes[0] ^ word) * factor;
     }
+    lanes[1] ^= words.len;
     for (size_t i = 1; i < 4; i++)
         lanes[0] = (lanes[0] ^ lanes[0] >> 32 ^ lanes[i]) * factor;
     return lanes[0];
@@ -190,75 +195,57 @@ static bool is_whole(uint64_t number, struct slice row)
 {
     uint64_t checksum;
 
-    if (row.len < sizeof(checksum) + BLOCK_SIZE * sizeof(uint16_t))
+    if (row.len < sizeof(checksum))
         return false;
     memcpy(&checksum, row.data, sizeof(checksum));
     return checksum == checksum_of(number, slice_from(row, sizeof(checksum)));
 }
 
-void block_read(uint64_t number, struct slice row, struct block *block_out)
+void search_row_read(uint64_t number, struct slice row, struct trigram_block *block_out)
 {
-    uint16_t words[BLOCK_SIZE];
-    size_t at = sizeof(uint64_t) + sizeof(words);
+    struct slice bytes = { 0 };
 
-    *block_out = (struct block){ 0 };
-    if (!is_whole(number, row))
-        return;
-    memcpy(words, row.data + sizeof(uint64_t), sizeof(words));
-    for (size_t i = 0; i < BLOCK_SIZE; i++) {
-        size_t len = (size_t)words[i] * 8;
-
-        if (len > row.len - at)
-            return;
-        block_out->signatures[i] = slice_part(row, at, len);
-        at += len;
-    }
+    if (is_whole(number, row))
+        bytes = slice_from(row, sizeof(uint64_t));
+    if (!block_read(bytes, block_out))
+        *block_out = (struct trigram_block){ 0 };
 }
 
-void block_write(uint64_t number, const struct block *block, struct buf *out)
+void search_row_write(uint64_t number, const struct trigram_block *old,
+                      const struct block_change *change, struct buf *out)
 {
-    uint16_t words[BLOCK_SIZE];
     uint64_t checksum = 0;
 
     buf_clear(out);
-    for (size_t i = 0; i < BLOCK_SIZE; i++)
-        words[i] = (uint16_t)(block->signatures[i].len / 8);
     buf_add(out, &checksum, sizeof(checksum));
-    buf_add(out, words, sizeof(words));
-    for (size_t i = 0; i < BLOCK_SIZE; i++)
-        buf_add_slice(out, block->signatures[i]);
+    block_write(old, change, out);
     checksum = checksum_of(number, slice_from(buf_slice(out), sizeof(checksum)));
     memcpy(out->data, &checksum, sizeof(checksum));
 }
 
 /* Removing. */
 
-static bool is_empty(const struct block *block)
-{
-    for (size_t i = 0; i < BLOCK_SIZE; i++)
-        if (block->signatures[i].len > 0)
-            return false;
-    return true;
-}
-
 /* Takes messages out of one row. */
 static bool forget_in_row(struct sql_db *db, size_t part, uint64_t number, const uint64_t *msgs,
                           size_t count, struct error *err)
 {
     AUTO(buf_free) struct buf bytes = { 0 };
-    struct block block;
+    struct block_change change = { 0 };
+    struct trigram_block block;
     struct sql_row row;
+    bool is_empty;
 
     if (!sql_query(db, SEARCH_GET + part, &row, err, "u", number))
         return false;
     if (!sql_next(&row, err))
         return !row.failed;
-    block_read(number, sql_slice(&row, 0), &block);
     for (size_t i = 0; i < count; i++)
-        block.signatures[msgs[i] % BLOCK_SIZE] = (struct slice){ 0 };
-    block_write(number, &block, &bytes);
+        change.gone |= 1ull << (msgs[i] % BLOCK_TEXTS);
+    search_row_read(number, sql_slice(&row, 0), &block);
+    is_empty = ((block.listed | block.is_signed) & ~change.gone) == 0;
+    search_row_write(number, &block, &change, &bytes);
     sql_end(&row);
-    if (is_empty(&block))
+    if (is_empty)
         return sql_run(db, SEARCH_DROP + part, NULL, err, "u", number);
     return sql_run(db, SEARCH_PUT + part, NULL, err, "ub", number, buf_slice(&bytes));
 }
@@ -266,9 +253,9 @@ static bool forget_in_row(struct sql_db *db, size_t part, uint64_t number, const
 static bool forget_all(struct sql_db *db, const uint64_t *msgs, size_t count, struct error *err)
 {
     for (size_t i = 0, n; i < count; i += n) {
-        uint64_t number = msgs[i] / BLOCK_SIZE;
+        uint64_t number = msgs[i] / BLOCK_TEXTS;
 
-        for (n = 1; i + n < count && msgs[i + n] / BLOCK_SIZE == number; n++)
+        for (n = 1; i + n < count && msgs[i + n] / BLOCK_TEXTS == number; n++)
             continue;
         for (size_t part = 0; part < BLOCK_PARTS; part++)
             if (!forget_in_row(db, part, number, msgs + i, n, err))

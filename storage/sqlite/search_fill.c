@@ -1,5 +1,5 @@
-/* search_fill.c - fills search.db in pieces: messages are read and signed first, then their blocks
- * are changed in one transaction.
+/* search_fill.c - fills search.db in pieces: messages are read and taken in first, then their
+ * blocks are changed in one transaction.
  *
  * Reads of mail.db are short, one message each, so that no snapshot holds up a checkpoint while a
  * process of low priority waits for its turn.
@@ -9,20 +9,24 @@
 #include "message/envelope_text.h"
 #include "message/header.h"
 #include "message/text.h"
-#include "message/trigram.h"
 
 #include <stdlib.h>
 
-#define PIECE_MESSAGES 256
+#define PIECE_MESSAGES 512
 #define PIECE_BYTES    (4u << 20) /* ends a piece; one message more than that is one of its own */
 
 struct signed_message {
     uint64_t msg;
-    size_t at[BLOCK_PARTS], len[BLOCK_PARTS]; /* in `signatures`; 0: could not be read */
+    bool is_read; /* false: it could not be, and is in no block */
+    struct {
+        size_t keys_end; /* in the part's keys */
+        size_t at, len;  /* in `signatures`; 0: listed */
+    } parts[BLOCK_PARTS];
 };
 
 struct indexer {
     struct trigrams *trigrams;
+    struct trigram_keys keys[BLOCK_PARTS];
     struct buf bytes, text, folded, signatures, row;
     struct arena tree;
     struct signed_message messages[PIECE_MESSAGES];
@@ -43,6 +47,8 @@ void indexer_free(struct indexer **indexer)
     if (*indexer == NULL)
         return;
     trigrams_free(&(*indexer)->trigrams);
+    for (size_t part = 0; part < BLOCK_PARTS; part++)
+        trigram_keys_free(&(*indexer)->keys[part]);
     buf_free(&(*indexer)->bytes);
     buf_free(&(*indexer)->text);
     buf_free(&(*indexer)->folded);
@@ -64,11 +70,17 @@ static void add_text(struct indexer *indexer)
     buf_clear(&indexer->text);
 }
 
-static void sign(struct indexer *indexer, struct signed_message *message, size_t part)
+/* Lists or signs the part whose texts were added. */
+static void end_part(struct indexer *indexer, struct signed_message *message, size_t part)
 {
-    message->at[part] = indexer->signatures.len;
-    trigrams_sign(indexer->trigrams, &indexer->signatures);
-    message->len[part] = indexer->signatures.len - message->at[part];
+    struct trigram_keys *keys = &indexer->keys[part];
+    uint32_t number = message->msg % BLOCK_TEXTS;
+
+    message->parts[part].at = indexer->signatures.len;
+    if (!trigrams_list(indexer->trigrams, number, keys))
+        trigrams_sign(indexer->trigrams, number, keys, &indexer->signatures);
+    message->parts[part].len = indexer->signatures.len - message->parts[part].at;
+    message->parts[part].keys_end = keys->count;
 }
 
 /* Called within account_cached(). */
@@ -92,7 +104,7 @@ static void sign_header(struct indexer *indexer, struct signed_message *message)
 
     text_of_header(slice_part(bytes, 0, header_length(bytes)), &indexer->text);
     add_text(indexer);
-    sign(indexer, message, 1);
+    end_part(indexer, message, 1);
 }
 
 static void sign_body(struct indexer *indexer, struct signed_message *message)
@@ -104,7 +116,7 @@ static void sign_body(struct indexer *indexer, struct signed_message *message)
     text_walk_start(&walk, bytes, mime_parse(&indexer->tree, bytes));
     while (text_walk_next(&walk, &indexer->text))
         add_text(indexer);
-    sign(indexer, message, 2);
+    end_part(indexer, message, 2);
 }
 
 /* A message that cannot be read is passed over: whoever searches finds out for himself. */
@@ -114,27 +126,31 @@ static bool sign_message(struct account *account, struct indexer *indexer, uint6
     struct signed_message *message = &indexer->messages[indexer->count++];
 
     *message = (struct signed_message){ .msg = msg };
+    for (size_t part = 0; part < BLOCK_PARTS; part++)
+        message->parts[part].keys_end = indexer->keys[part].count;
     buf_clear(&indexer->bytes);
     buf_clear(&indexer->text);
     if (!account_read(account, msg, 0, SIZE_MAX, &indexer->bytes, err))
         return err->kind != ERROR_TEMPORARY;
     if (!account_cached(account, &msg, 1, add_envelope, indexer, err))
         return false;
-    sign(indexer, message, 0);
+    message->is_read = true;
+    end_part(indexer, message, 0);
     sign_header(indexer, message);
     sign_body(indexer, message);
     return true;
 }
 
-/* Which messages come next; their sizes decide how many. */
+/* Which messages come next; their sizes decide how many. Where no number is missing they end with a
+ * block. */
 static bool find_next(struct account *account, uint64_t last, struct indexer *indexer,
                       uint64_t *msgs, size_t *count_out, struct error *err)
 {
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, limit = PIECE_MESSAGES - (last + 1) % BLOCK_TEXTS;
     struct sql_row row;
 
     *count_out = 0;
-    if (!sql_query(&account->db, SQL_SEARCH_NEXT, &row, err, "uu", last, (uint64_t)PIECE_MESSAGES))
+    if (!sql_query(&account->db, SQL_SEARCH_NEXT, &row, err, "uu", last, limit))
         return false;
     while (sql_next(&row, err)) {
         bytes += sql_u64(&row, 1);
@@ -151,11 +167,38 @@ static bool find_next(struct account *account, uint64_t last, struct indexer *in
 
 /* Changing the blocks. */
 
-static bool put_part(struct sql_db *db, struct indexer *indexer, size_t part,
-                     const struct signed_message *messages, size_t count, struct error *err)
+/* What messages, of one block, bring into one of its parts. */
+static void make_change(struct indexer *indexer, size_t part, size_t first, size_t count,
+                        struct block_change *change_out)
 {
-    uint64_t number = messages[0].msg / BLOCK_SIZE;
-    struct block block = { 0 };
+    const struct signed_message *messages = indexer->messages + first;
+    size_t start = first > 0 ? messages[-1].parts[part].keys_end : 0;
+
+    *change_out = (struct block_change){
+        .keys = indexer->keys[part].keys + start,
+        .n_keys = messages[count - 1].parts[part].keys_end - start,
+    };
+    for (size_t i = 0; i < count; i++) {
+        uint64_t number = messages[i].msg % BLOCK_TEXTS, bit = 1ull << number;
+        size_t len = messages[i].parts[part].len;
+
+        if (!messages[i].is_read)
+            change_out->gone |= bit;
+        else if (len == 0)
+            change_out->listed |= bit;
+        else
+            change_out->is_signed |= bit;
+        change_out->signatures[number] =
+            slice_part(buf_slice(&indexer->signatures), messages[i].parts[part].at, len);
+    }
+}
+
+static bool put_part(struct sql_db *db, struct indexer *indexer, size_t part, size_t first,
+                     size_t count, struct error *err)
+{
+    uint64_t number = indexer->messages[first].msg / BLOCK_TEXTS;
+    struct trigram_block block = { 0 };
+    struct block_change change;
     struct sql_row row;
     bool old;
 
@@ -163,11 +206,9 @@ static bool put_part(struct sql_db *db, struct indexer *indexer, size_t part,
         return false;
     old = sql_next(&row, err);
     if (old)
-        block_read(number, sql_slice(&row, 0), &block);
-    for (size_t i = 0; i < count; i++)
-        block.signatures[messages[i].msg % BLOCK_SIZE] = slice_part(
-            buf_slice(&indexer->signatures), messages[i].at[part], messages[i].len[part]);
-    block_write(number, &block, &indexer->row);
+        search_row_read(number, sql_slice(&row, 0), &block);
+    make_change(indexer, part, first, count, &change);
+    search_row_write(number, &block, &change, &indexer->row);
     if (old)
         sql_end(&row);
     return !row.failed &&
@@ -179,11 +220,11 @@ static bool put_all(struct sql_db *db, struct indexer *indexer, struct error *er
     for (size_t i = 0, n; i < indexer->count; i += n) {
         const struct signed_message *first = &indexer->messages[i];
 
-        for (n = 1; i + n < indexer->count && first[n].msg / BLOCK_SIZE == first->msg / BLOCK_SIZE;
-             n++)
+        for (n = 1;
+             i + n < indexer->count && first[n].msg / BLOCK_TEXTS == first->msg / BLOCK_TEXTS; n++)
             continue;
         for (size_t part = 0; part < BLOCK_PARTS; part++)
-            if (!put_part(db, indexer, part, first, n, err))
+            if (!put_part(db, indexer, part, i, n, err))
                 return false;
     }
     return sql_run(db, SEARCH_STATE_SET, NULL, err, "ub", indexer->messages[indexer->count - 1].msg,
@@ -209,6 +250,8 @@ static bool fill_piece(struct account *account, struct sql_db *db, struct indexe
     buf_clear(&indexer->last_hash);
     buf_clear(&indexer->signatures);
     indexer->count = 0;
+    for (size_t part = 0; part < BLOCK_PARTS; part++)
+        indexer->keys[part].count = 0;
     if (!search_last(db, &last, &indexer->last_hash, err) ||
         !find_next(account, last, indexer, msgs, &count, err))
         return false;

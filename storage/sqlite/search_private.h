@@ -4,12 +4,9 @@
  *     search_fill.c    filling
  *     search_query.c   asking
  *
- * A row holds a block: the signatures of one part of BLOCK_SIZE messages whose numbers follow each
- * other, so that reading all of them is one pass over few long rows. Its bytes:
- *
- *     a checksum of 64 bits, of the block's number and all that follows
- *     BLOCK_SIZE lengths of 16 bits, in words of 8 bytes; 0: not indexed
- *     the signatures, in order
+ * A row holds a block: what one part of BLOCK_TEXTS messages, whose numbers follow each other, has
+ * of trigrams (message/trigram_block.h), behind a checksum of 64 bits of the block's number and all
+ * that follows. A message that is not in its block is not indexed.
  *
  * In the byte order of the machine: search.db is not to be carried to another. `state` has the last
  * message that was indexed, and its hash: another message of that number belongs to another
@@ -18,10 +15,10 @@
  */
 #pragma once
 
+#include "message/trigram_block.h"
 #include "storage/search.h"
 #include "storage/sqlite/account_private.h"
 
-#define BLOCK_SIZE  64
 #define BLOCK_PARTS 3
 
 enum search_slot {
@@ -64,13 +61,12 @@ bool search_fits(struct account *account, struct sql_db *db, bool *fits_out,
 /* Looks for damage; false says which. That there is no index is fine. */
 bool search_check(struct account *account, struct error *err) MUST_CHECK;
 
-/* One block taken apart; slices into the row. A damaged one has nothing: a wrong bit would hide a
+/* Takes a row apart; slices into it. A damaged one is an empty block: a wrong bit would hide a
  * message, and SQLite does not see it. */
-struct block {
-    struct slice signatures[BLOCK_SIZE];
-};
-void block_read(uint64_t number, struct slice row, struct block *block_out);
-void block_write(uint64_t number, const struct block *block, struct buf *out); /* replaces *out */
+void search_row_read(uint64_t number, struct slice row, struct trigram_block *block_out);
+/* The row of a block that is changed; replaces *out. */
+void search_row_write(uint64_t number, const struct trigram_block *old,
+                      const struct block_change *change, struct buf *out);
 
 /* Messages that the collector has removed; ascending. What fails here is only logged. */
 void search_forget(struct account *account, const uint64_t *msgs, size_t count);

@@ -1,7 +1,6 @@
-/* search_query.c - which messages cannot have a needle: one pass over the rows of their blocks. */
+/* search_query.c - which messages have a needle and which cannot: one pass over the rows of their
+ * blocks. */
 #include "storage/sqlite/search_private.h"
-
-#include "message/trigram.h"
 
 #include <stdlib.h>
 
@@ -12,77 +11,80 @@ struct pass {
     bool has_block;
     struct sql_row rows[BLOCK_PARTS]; /* open while their bytes are looked at */
     bool is_open[BLOCK_PARTS];
-    struct block blocks[BLOCK_PARTS];
     struct search_query *queries;
-    struct probe *probes;
+    struct block_needle *needles;
+    struct answer {
+        uint64_t has, cannot; /* of the block */
+    } * answers;
     size_t n_queries;
 };
 
-static void end_block(struct pass *pass)
+/* Each part of a block that is looked at may have the needle. */
+static void ask_part(struct pass *pass, size_t part, const struct trigram_block *block)
 {
-    for (size_t part = 0; part < BLOCK_PARTS; part++)
-        if (pass->is_open[part])
-            sql_end(&pass->rows[part]);
-    memset(pass->is_open, 0, sizeof(pass->is_open));
-    pass->has_block = false;
+    for (size_t i = 0; i < pass->n_queries; i++) {
+        uint64_t has, cannot;
+
+        if ((pass->queries[i].parts & 1u << part) == 0)
+            continue;
+        block_ask(block, &pass->needles[i], &has, &cannot);
+        pass->answers[i].has |= has;
+        pass->answers[i].cannot &= cannot;
+    }
 }
 
 static bool read_part(struct pass *pass, size_t part, struct error *err)
 {
-    struct sql_row *row = &pass->rows[part];
+    struct trigram_block block = { 0 };
+    struct sql_row row;
 
-    pass->blocks[part] = (struct block){ 0 };
-    if ((pass->parts & 1u << part) == 0)
-        return true;
-    if (!sql_query(pass->db, SEARCH_GET + part, row, err, "u", pass->number))
+    if (!sql_query(pass->db, SEARCH_GET + part, &row, err, "u", pass->number))
         return false;
-    pass->is_open[part] = sql_next(row, err);
-    if (pass->is_open[part])
-        block_read(pass->number, sql_slice(row, 0), &pass->blocks[part]);
-    return !row->failed;
+    if (!sql_next(&row, err)) {
+        ask_part(pass, part, &block);
+        return !row.failed;
+    }
+    search_row_read(pass->number, sql_slice(&row, 0), &block);
+    ask_part(pass, part, &block);
+    sql_end(&row);
+    return true;
 }
 
 static bool read_block(struct pass *pass, uint64_t number, struct error *err)
 {
     if (pass->has_block && pass->number == number)
         return true;
-    end_block(pass);
     pass->number = number;
+    for (size_t i = 0; i < pass->n_queries; i++)
+        pass->answers[i] = (struct answer){ 0, UINT64_MAX };
     for (size_t part = 0; part < BLOCK_PARTS; part++)
-        if (!read_part(pass, part, err))
+        if ((pass->parts & 1u << part) != 0 && !read_part(pass, part, err))
             return false;
     pass->has_block = true;
     return true;
 }
 
-static bool may_have(const struct pass *pass, size_t query, size_t at)
-{
-    for (size_t part = 0; part < BLOCK_PARTS; part++) {
-        struct slice signature = pass->blocks[part].signatures[at];
-
-        if ((pass->queries[query].parts & 1u << part) != 0 &&
-            (signature.len == 0 || signature_may_have(signature, &pass->probes[query])))
-            return true;
-    }
-    return false;
-}
-
 static bool look(struct pass *pass, const uint64_t *msgs, size_t count, struct error *err)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!read_block(pass, msgs[i] / BLOCK_SIZE, err))
+        unsigned at = msgs[i] % BLOCK_TEXTS;
+
+        if (!read_block(pass, msgs[i] / BLOCK_TEXTS, err))
             return false;
-        for (size_t query = 0; query < pass->n_queries; query++)
-            if (!may_have(pass, query, msgs[i] % BLOCK_SIZE))
-                pass->queries[query].cannot[i / 64] |= 1ull << (i % 64);
+        for (size_t k = 0; k < pass->n_queries; k++) {
+            pass->queries[k].has[i / 64] |= (pass->answers[k].has >> at & 1) << (i % 64);
+            pass->queries[k].cannot[i / 64] |= (pass->answers[k].cannot >> at & 1) << (i % 64);
+        }
     }
     return true;
 }
 
 static void clear(struct search_query *queries, size_t n_queries, size_t count)
 {
-    for (size_t i = 0; i < n_queries; i++)
+    for (size_t i = 0; i < n_queries; i++) {
+        memset(queries[i].has, 0, (count + 63) / 64 * sizeof(uint64_t));
         memset(queries[i].cannot, 0, (count + 63) / 64 * sizeof(uint64_t));
+    }
 }
 
 static bool look_in(struct account *account, struct sql_db *db, const uint64_t *msgs, size_t count,
@@ -95,15 +97,16 @@ static bool look_in(struct account *account, struct sql_db *db, const uint64_t *
         return false;
     if (!fits)
         return true;
-    pass.probes = mem_zero(n_queries * sizeof(*pass.probes));
+    pass.needles = mem_zero(n_queries * sizeof(*pass.needles));
+    pass.answers = mem_zero(n_queries * sizeof(*pass.answers));
     for (size_t i = 0; i < n_queries; i++) {
         pass.parts |= queries[i].parts;
-        probe_make(queries[i].needle, &pass.probes[i]);
+        block_needle_make(queries[i].needle, &pass.needles[i]);
     }
     ok = sql_begin_read(db, err) && look(&pass, msgs, count, err);
-    end_block(&pass);
     sql_rollback(db);
-    free(pass.probes);
+    free(pass.needles);
+    free(pass.answers);
     return ok;
 }
 

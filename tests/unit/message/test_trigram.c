@@ -36,6 +36,14 @@ static void add_text(struct trigrams *trigrams, struct slice text)
     trigrams_add(trigrams, buf_slice(&folded));
 }
 
+static void sign(struct trigrams *trigrams, struct buf *out)
+{
+    struct trigram_keys pairs = { 0 };
+
+    trigrams_sign(trigrams, 0, &pairs, out);
+    trigram_keys_free(&pairs);
+}
+
 static bool may_have(struct buf *signature, struct slice needle)
 {
     AUTO(buf_free) struct buf folded = { 0 };
@@ -67,7 +75,7 @@ static void test_never_denies(void **state)
             ends[i][counts[i]] = texts[i].len;
             add_text(trigrams, buf_slice(&texts[i]));
         }
-        trigrams_sign(trigrams, &signature);
+        sign(trigrams, &signature);
         assert_int_equal(signature.len % 8, 0);
         for (size_t i = 0; i < 3; i++)
             for (size_t n = 0; n < 20; n++) {
@@ -89,7 +97,7 @@ static void test_denies(void **state)
 
     state_of_random = 7;
     add_text(trigrams, SLICE("The quick brown fox jumps over the lazy dog, and what not else."));
-    trigrams_sign(trigrams, &signature);
+    sign(trigrams, &signature);
     for (int i = 0; i < 1000; i++) {
         char needle[8];
 
@@ -114,7 +122,7 @@ static void test_apart(void **state)
     while (large.len < 400000)
         buf_add_byte(&large, (char)below(256));
     trigrams_add(trigrams, buf_slice(&large));
-    trigrams_sign(trigrams, &one);
+    sign(trigrams, &one);
     assert_int_equal(one.len, SIGNATURE_MAX);
     for (size_t at = 0; at + 40 < large.len; at += 1000) {
         struct probe probe;
@@ -122,10 +130,38 @@ static void test_apart(void **state)
         probe_make(slice_part(buf_slice(&large), at, 40), &probe);
         assert_true(signature_may_have(buf_slice(&one), &probe));
     }
-    trigrams_sign(trigrams, &two);
+    sign(trigrams, &two);
     assert_int_equal(two.len, 8);
     for (size_t i = 0; i < two.len; i++)
         assert_int_equal(two.data[i], 0);
+}
+
+/* Which texts are listed. */
+static void test_list(void **state)
+{
+    AUTO(trigrams_free) struct trigrams *trigrams = trigrams_new();
+    AUTO(buf_free) struct buf text = { 0 };
+    AUTO(buf_free) struct buf signature = { 0 };
+    struct trigram_keys keys = { 0 };
+
+    trigrams_add(trigrams, SLICE("ABAB"));
+    trigrams_add(trigrams, SLICE("C"));
+    assert_true(trigrams_list(trigrams, 5, &keys));
+    assert_int_equal(keys.count, 5); /* ABA BAB AB. B.. C.. */
+    assert_int_equal(keys.keys[0], (0x414241 << TRIGRAM_KEY_BITS) + 5);
+    assert_int_equal(keys.keys[4], (0x430000 << TRIGRAM_KEY_BITS) + 5);
+    assert_true(trigrams_list(trigrams, 6, &keys)); /* nothing was added */
+    assert_int_equal(keys.count, 5);
+    while (text.len < 3000)
+        buf_add_byte(&text, (char)('A' + below(60)));
+    trigrams_add(trigrams, buf_slice(&text));
+    assert_false(trigrams_list(trigrams, 7, &keys));
+    assert_int_equal(keys.count, 5);
+    trigrams_sign(trigrams, 7, &keys, &signature);
+    assert_int_equal(signature.len, (3000 / 5 + 7) / 8 * 8);
+    assert_int_equal(keys.keys[5] >> TRIGRAM_KEY_BITS & 0xff, TRIGRAM_PAIR_END);
+    assert_true(keys.count > 1000 && keys.count <= 5 + 60 * 60 + 2);
+    trigram_keys_free(&keys);
 }
 
 int main(void)
@@ -134,6 +170,7 @@ int main(void)
         cmocka_unit_test(test_never_denies),
         cmocka_unit_test(test_denies),
         cmocka_unit_test(test_apart),
+        cmocka_unit_test(test_list),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

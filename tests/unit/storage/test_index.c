@@ -22,12 +22,12 @@ static size_t fill(struct fixture *f)
     return pieces;
 }
 
-/* As "1" (cannot have it) and "0", for the messages from 1 on. */
-static void assert_cannot(struct fixture *f, unsigned parts, const char *needle, const char *want)
+/* As "1" (cannot have it), "+" (has it for sure) and "0", for the messages from 1 on. */
+static void assert_says(struct fixture *f, unsigned parts, const char *needle, const char *want)
 {
     AUTO(buf_free) struct buf folded = { 0 };
-    uint64_t msgs[64], bits;
-    struct search_query query = { .parts = parts, .cannot = &bits };
+    uint64_t msgs[64], has, cannot;
+    struct search_query query = { .parts = parts, .has = &has, .cannot = &cannot };
     size_t count = strlen(want);
     char got[65] = "";
 
@@ -36,8 +36,9 @@ static void assert_cannot(struct fixture *f, unsigned parts, const char *needle,
     text_fold(slice_of(needle), &folded);
     query.needle = buf_slice(&folded);
     account_search(f->account, msgs, count, &query, 1);
+    assert_int_equal(has & cannot, 0);
     for (size_t i = 0; i < count; i++)
-        got[i] = (bits >> i & 1) != 0 ? '1' : '0';
+        got[i] = (cannot >> i & 1) != 0 ? '1' : (has >> i & 1) != 0 ? '+' : '0';
     if (strcmp(got, want) != 0)
         fail_msg("%s: got %s, not %s", needle, got, want);
 }
@@ -56,18 +57,22 @@ static void test_parts(void **state)
 
     add_mail(f, f->inbox, "elephants", 10);
     add_mail(f, f->inbox, "zebrafish", 10);
-    assert_cannot(f, ALL, "zebrafish", "00");
+    assert_says(f, ALL, "zebrafish", "00");
     assert_int_equal(progress_of(f).indexed, 0);
     fill(f);
     assert_int_equal(progress_of(f).indexed, 2);
     assert_int_equal(progress_of(f).messages, 2);
-    assert_cannot(f, SEARCH_PART_ENVELOPE, "ZEBRAfish", "10");
-    assert_cannot(f, SEARCH_PART_HEADER, "subject: ele", "01");
-    assert_cannot(f, SEARCH_PART_ENVELOPE, "subject: ele", "11");
-    assert_cannot(f, SEARCH_PART_BODY, "zebrafish", "11");
-    assert_cannot(f, SEARCH_PART_BODY | SEARCH_PART_HEADER, "zebrafish", "10");
-    assert_cannot(f, ALL, "zq", "00");       /* too short to say */
-    assert_cannot(f, ALL, "nowhere", "110"); /* there is no third */
+    assert_says(f, SEARCH_PART_ENVELOPE, "ZEBRAfish", "10");
+    assert_says(f, SEARCH_PART_HEADER, "subject: ele", "01");
+    assert_says(f, SEARCH_PART_ENVELOPE, "subject: ele", "11");
+    assert_says(f, SEARCH_PART_BODY, "zebrafish", "11");
+    assert_says(f, SEARCH_PART_BODY | SEARCH_PART_HEADER, "zebrafish", "10");
+    assert_says(f, SEARCH_PART_HEADER, "zeb", "1+");
+    assert_says(f, SEARCH_PART_HEADER | SEARCH_PART_BODY, "ze", "1+");
+    assert_says(f, SEARCH_PART_ENVELOPE, "z", "1+");
+    assert_says(f, ALL, "zq", "11");
+    assert_says(f, ALL, "", "00");
+    assert_says(f, ALL, "nowhere", "110"); /* there is no third */
 }
 
 /* Blocks, pieces, and messages that come later. */
@@ -75,11 +80,13 @@ static void test_many(void **state)
 {
     struct fixture *f = *state;
     uint64_t msgs[] = { 700, 3, 65, 64, 128, 699, 9999 };
-    uint64_t bits = 0;
-    struct search_query query = { .parts = ALL, .needle = SLICE("NOWHERE"), .cannot = &bits };
+    uint64_t bits = 0, has = 0;
+    struct search_query query = {
+        .parts = ALL, .needle = SLICE("NOWHERE"), .has = &has, .cannot = &bits
+    };
 
     add_many(f, f->inbox, 600);
-    assert_true(fill(f) > 2);
+    assert_true(fill(f) > 2); /* pieces */
     add_many(f, f->inbox, 100);
     fill(f);
     assert_int_equal(progress_of(f).indexed, 700);
@@ -93,16 +100,16 @@ static void test_forget(void **state)
 
     add_many(f, f->inbox, 3);
     fill(f);
-    assert_cannot(f, ALL, "nowhere", "111");
+    assert_says(f, ALL, "nowhere", "111");
     expunge(f, f->inbox, "1:2");
     collect(f, COLLECT_AGE_MS + 1000);
-    assert_cannot(f, ALL, "nowhere", "001");
+    assert_says(f, ALL, "nowhere", "001");
     expunge(f, f->inbox, "3");
     collect(f, COLLECT_AGE_MS + 1000);
-    assert_cannot(f, ALL, "nowhere", "000");
+    assert_says(f, ALL, "nowhere", "000");
     add_many(f, f->inbox, 1);
     fill(f);
-    assert_cannot(f, ALL, "nowhere", "0001");
+    assert_says(f, ALL, "nowhere", "0001");
 }
 
 static void overwrite(struct fixture *f, const char *name, const char *with, size_t at)
@@ -130,16 +137,16 @@ static void test_damaged(void **state)
         overwrite(f, "search.db", "rubbish", page * 4096);
         AUTO(indexer_free) struct indexer *indexer = indexer_new();
         bool more = true;
-        assert_cannot(f, ALL, "many", "0");
+        assert_says(f, ALL, "many", "0");
         /* The first piece may be what finds it out: an error once is fine. */
         while (more)
             if (!account_index(f->account, indexer, &more, &f->err))
                 must(account_index_reset(f->account, &f->err));
-        assert_cannot(f, ALL, "many", "0");
+        assert_says(f, ALL, "many", "0");
         must(account_index_reset(f->account, &f->err));
     }
     fill(f);
-    assert_cannot(f, ALL, "nowhere", "11111");
+    assert_says(f, ALL, "nowhere", "11111");
 }
 
 /* A mail.db from a backup gives its next messages numbers that the index knows as others. */
@@ -150,11 +157,11 @@ static void test_other_store(void **state)
     add_many(f, f->inbox, 3);
     fill(f);
     run_sql(f, "UPDATE msg SET hash = x'00' WHERE id = 3");
-    assert_cannot(f, ALL, "nowhere", "000");
+    assert_says(f, ALL, "nowhere", "000");
     fill(f);
-    assert_cannot(f, ALL, "nowhere", "111");
+    assert_says(f, ALL, "nowhere", "111");
     run_sql(f, "UPDATE sqlite_sequence SET seq = 2 WHERE name = 'msg'");
-    assert_cannot(f, ALL, "nowhere", "000");
+    assert_says(f, ALL, "nowhere", "000");
 }
 
 /* What SQLite cannot see. */
@@ -170,8 +177,8 @@ static void test_check(void **state)
     must(
         sql_script(f->account->search, "UPDATE header SET data = zeroblob(length(data))", &f->err));
     assert_false(search_check(f->account, &err));
-    assert_cannot(f, SEARCH_PART_HEADER, "nowhere", "000");
-    assert_cannot(f, SEARCH_PART_BODY, "nowhere", "111");
+    assert_says(f, SEARCH_PART_HEADER, "nowhere", "000");
+    assert_says(f, SEARCH_PART_BODY, "nowhere", "111");
 }
 
 static void test_reset(void **state)
@@ -182,9 +189,9 @@ static void test_reset(void **state)
     fill(f);
     must(account_index_reset(f->account, &f->err));
     assert_int_equal(progress_of(f).indexed, 0);
-    assert_cannot(f, ALL, "nowhere", "000");
+    assert_says(f, ALL, "nowhere", "000");
     fill(f);
-    assert_cannot(f, ALL, "nowhere", "111");
+    assert_says(f, ALL, "nowhere", "111");
 }
 
 int main(void)
