@@ -10,9 +10,11 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#define QUIET_MS    1000        /* mail of an account mostly comes in bursts */
-#define PATIENCE_MS (15 * 1000) /* a burst that does not end */
-#define RETRY_MS    (60 * 1000) /* after an error, or while another process fills it */
+#define QUIET_MS      1000        /* mail of an account mostly comes in bursts */
+#define PATIENCE_MS   (15 * 1000) /* a burst that does not end */
+#define RETRY_MS      (60 * 1000) /* after an error, or while another process fills it */
+#define REST_AFTER_MS 100         /* what is kept for the next piece is given back */
+#define NEVER         UINT64_MAX
 
 /* What is known of one account. */
 struct entry {
@@ -30,6 +32,7 @@ struct filler {
     pthread_mutex_t lock; /* for all below */
     pthread_cond_t changed;
     bool stop;
+    uint64_t wakes_ms; /* until when the thread sleeps, or NEVER; 0 while it is awake */
     struct entry *entries;
     size_t n_entries, room;
 };
@@ -55,11 +58,14 @@ static void make_due(struct entry *entry, uint64_t wait_ms)
     entry->due_ms = MIN(now + wait_ms, entry->first_ms + MAX(PATIENCE_MS, wait_ms));
 }
 
+/* A burst of mail leaves the thread asleep: it looks for itself when the first time has come. */
 void filler_note(struct filler *filler, uint64_t account)
 {
     pthread_mutex_lock(&filler->lock);
-    make_due(entry_of(filler, account), QUIET_MS);
-    pthread_cond_signal(&filler->changed);
+    struct entry *entry = entry_of(filler, account);
+    make_due(entry, QUIET_MS);
+    if (entry->due_ms < filler->wakes_ms)
+        pthread_cond_signal(&filler->changed);
     pthread_mutex_unlock(&filler->lock);
 }
 
@@ -87,42 +93,35 @@ static struct entry *first_due(struct filler *filler)
     return first;
 }
 
-/* Under the lock; wait_ms 0: for ever. */
-static void wait(struct filler *filler, uint64_t wait_ms)
+/* Under the lock. */
+static void wait_until(struct filler *filler, uint64_t until_ms)
 {
-    struct timespec until;
+    struct timespec until = { .tv_sec = (time_t)(until_ms / 1000),
+                              .tv_nsec = (long)(until_ms % 1000) * 1000000 };
 
-    if (wait_ms == 0) {
+    filler->wakes_ms = until_ms;
+    if (until_ms == NEVER)
         pthread_cond_wait(&filler->changed, &filler->lock);
-        return;
-    }
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(wait_ms / 1000);
-    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_cond_timedwait(&filler->changed, &filler->lock, &until);
+    else
+        pthread_cond_timedwait(&filler->changed, &filler->lock, &until);
+    filler->wakes_ms = 0;
 }
 
-/* The next account whose time has come; 0: there is none yet, having waited a while. */
-static uint64_t take_account(struct filler *filler, uint64_t idle_ms)
+/* The next account whose time has come; 0: none has until `end_ms`, or the end is near. */
+static uint64_t take_account(struct filler *filler, uint64_t end_ms)
 {
-    uint64_t now = clock_ms(), account = 0;
-    struct entry *entry;
+    uint64_t account = 0, now;
 
     pthread_mutex_lock(&filler->lock);
-    entry = first_due(filler);
-    if (entry != NULL && entry->due_ms <= now) {
-        entry->due_ms = 0;
-        account = entry->account;
-    } else if (!filler->stop) {
-        uint64_t wait_ms = entry != NULL ? entry->due_ms - now : 0;
+    while (account == 0 && !filler->stop && (now = clock_ms()) < end_ms) {
+        struct entry *entry = first_due(filler);
 
-        if (wait_ms == 0 || (idle_ms != 0 && idle_ms < wait_ms))
-            wait_ms = idle_ms;
-        wait(filler, wait_ms);
+        if (entry != NULL && entry->due_ms <= now) {
+            entry->due_ms = 0;
+            account = entry->account;
+        } else {
+            wait_until(filler, entry != NULL ? MIN(entry->due_ms, end_ms) : end_ms);
+        }
     }
     pthread_mutex_unlock(&filler->lock);
     return account;
@@ -197,28 +196,35 @@ static void note_all(struct filler *filler)
     pthread_mutex_unlock(&filler->lock);
 }
 
-/* What a piece took is given back before the thread rests. */
+/* Gives back what was taken. Returns until when nothing has to be done about it. */
+static uint64_t rest(struct filler *filler)
+{
+    uint64_t again_ms = desk_idle(filler->desk);
+
+    malloc_trim(0);
+    return again_ms != 0 ? clock_ms() + again_ms : NEVER;
+}
+
 static void *run(void *context)
 {
     struct filler *filler = context;
     struct indexer *indexer = NULL;
-    uint64_t idle_ms = 0;
+    uint64_t rest_ms = NEVER;
 
     setpriority(PRIO_PROCESS, 0, 19); /* Linux: of this thread alone */
     note_all(filler);
     while (!is_stopping(filler)) {
-        uint64_t id = take_account(filler, idle_ms);
+        uint64_t id = take_account(filler, rest_ms);
 
         if (id != 0) {
             if (indexer == NULL)
                 indexer = indexer_new();
             fill_or_tell(filler, id, indexer);
-            idle_ms = 100;
-            continue;
+            rest_ms = clock_ms() + REST_AFTER_MS;
+        } else {
+            indexer_free(&indexer);
+            rest_ms = rest(filler);
         }
-        indexer_free(&indexer);
-        idle_ms = desk_idle(filler->desk);
-        malloc_trim(0);
     }
     indexer_free(&indexer);
     return NULL;
