@@ -241,6 +241,12 @@ static void tell_seen(struct fetch *fetch, size_t index)
         buf_fmt(out, " MODSEQ (%llu)", (unsigned long long)view_modseq(&client->view, index));
 }
 
+/* Much may have to be read for a short answer. */
+static bool is_enough(const struct fetch *fetch)
+{
+    return fetch->call->out.len >= REPLY_BYTES || fetch->n_read >= READ_BYTES;
+}
+
 /* "* n FETCH (...)": goes on where the last call stopped. */
 static enum fetch_result write_message(struct fetch *fetch, size_t index, struct error *err)
 {
@@ -251,7 +257,7 @@ static enum fetch_result write_message(struct fetch *fetch, size_t index, struct
         fetch->inside = true;
         fetch->item = 0;
     }
-    for (; fetch->item < fetch->n_items; fetch->item++) {
+    while (fetch->item < fetch->n_items) {
         enum fetch_result result;
 
         if (fetch->item > 0 && !fetch->streaming)
@@ -259,17 +265,14 @@ static enum fetch_result write_message(struct fetch *fetch, size_t index, struct
         result = fetch_write_item(fetch, &fetch->items[fetch->item], index, err);
         if (result != FETCH_DONE)
             return result;
+        fetch->item++;
+        if (fetch->item < fetch->n_items && is_enough(fetch))
+            return FETCH_MORE;
     }
     tell_seen(fetch, index);
     buf_add_text(out, ")\r\n");
     fetch->inside = false;
     return FETCH_DONE;
-}
-
-/* Much may have to be read for a short answer. */
-static bool is_enough(const struct fetch *fetch)
-{
-    return fetch->call->out.len >= REPLY_BYTES || fetch->n_read >= READ_BYTES;
 }
 
 /* The messages of the slice that go into one reply. */
@@ -360,6 +363,7 @@ static enum next go_on(struct call *call)
         if (!write_slice(fetch, &err))
             return finish(call, fetch, &err);
     } while (fetch->at == fetch->n_slice && !is_enough(fetch));
+    fetch_unload(fetch);
     client->resume = go_on;
     if (!fetch->inside)
         progress_set(client, fetch->walk.index, client->view.count);

@@ -10,6 +10,7 @@
 
 #define STREAM_BYTES      (128 * 1024) /* of a message, per call */
 #define HEADER_READ_BYTES (8 * 1024)   /* enough for most headers */
+#define KEPT_BYTES        (512 * 1024) /* of a message that is read, from turn to turn */
 
 static enum fetch_result write_flags(struct fetch *fetch, const struct fetch_item *item,
                                      size_t index, struct error *err)
@@ -180,6 +181,16 @@ static bool load(struct fetch *fetch, size_t index, uint64_t len, struct error *
                         err);
 }
 
+void fetch_unload(struct fetch *fetch)
+{
+    if (fetch->bytes.room <= KEPT_BYTES)
+        return;
+    buf_free(&fetch->bytes);
+    arena_free(&fetch->tree_arena);
+    fetch->tree = NULL;
+    fetch->loaded = 0;
+}
+
 bool fetch_load_all(struct fetch *fetch, size_t index, struct error *err)
 {
     if (!load(fetch, index, UINT64_MAX, err))
@@ -273,6 +284,8 @@ static enum fetch_result write_header(struct fetch *fetch, const struct section 
 
     if (!load_header(fetch, index, &header, err))
         return FETCH_FAILED;
+    if (section->what == SECTION_HEADER && header.len > STREAM_BYTES)
+        return begin_stream(fetch, section, index, 0, header.len, err);
     if (section->what != SECTION_HEADER) {
         section_pick(section, header, &picked);
         header = buf_slice(&picked);

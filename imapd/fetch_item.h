@@ -107,6 +107,8 @@ enum fetch_result fetch_write_item(struct fetch *fetch, const struct fetch_item 
                                    struct error *err);
 /* All of the message at hand in fetch->bytes, and its tree. */
 bool fetch_load_all(struct fetch *fetch, size_t index, struct error *err) MUST_CHECK;
+/* At the end of a turn: the client may take its time before the next one. */
+void fetch_unload(struct fetch *fetch);
 void fetch_free(struct fetch *fetch);
 
 /* fetch_binary.c */

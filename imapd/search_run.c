@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define SLICE_BYTES (4 * 1024 * 1024) /* of messages that one step reads, and that keys look at */
+#define KEPT_BYTES  (1024 * 1024)     /* of a message, from one step to the next */
 #define SLICE_KEYS  16                /* with more of them a slice has fewer messages */
 
 void search_run_start(struct search_run *run, const struct search_where *where)
@@ -202,6 +203,17 @@ static bool load_message(struct search_run *run, struct account *account, size_t
     return true;
 }
 
+/* At the end of a turn: a great message is read again for the keys that have no answer yet, so that
+ * sessions that wait for their turn do not hold one each. */
+static void unload_message(struct search_run *run)
+{
+    if (run->bytes.room <= KEPT_BYTES)
+        return;
+    buf_free(&run->bytes);
+    arena_free(&run->tree);
+    run->loaded.has_message = false;
+}
+
 /* The last look, with all of the message: it stays loaded while there are keys that have no answer
  * yet. A message that is gone does not match. */
 static bool look_at_message(struct search_run *run, struct account *account, uint64_t *left,
@@ -238,6 +250,7 @@ static bool look_at_messages(struct search_run *run, struct account *account, st
         return false;
     while (ok && run->n_looked < run->n_open && left > 0)
         ok = look_at_message(run, account, &left, err);
+    unload_message(run);
     account_release_reads(account);
     return ok;
 }

@@ -3,6 +3,10 @@
 
 #include "message/header.h"
 
+#include <stdlib.h>
+
+#define FEW_NAMES 16
+
 static const struct {
     const char *name;
     enum section_what what;
@@ -151,20 +155,53 @@ bool section_find(const struct section *section, const struct mime_part *root, s
     return true;
 }
 
-static bool is_named(const struct section *section, struct slice name)
+static int lower(char c)
 {
-    for (size_t i = 0; i < section->n_fields; i++)
-        if (slice_equal_case(section->fields[i], name))
+    return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : (unsigned char)c;
+}
+
+/* Names by length, then whatever the case: any order will do. */
+static int compare_names(const void *a, const void *b)
+{
+    const struct slice *x = a, *y = b;
+    int order = x->len < y->len ? -1 : x->len > y->len;
+
+    for (size_t i = 0; order == 0 && i < x->len; i++)
+        order = lower(x->data[i]) - lower(y->data[i]);
+    return order;
+}
+
+static bool is_named(const struct slice *names, size_t count, struct slice name)
+{
+    if (count > FEW_NAMES)
+        return bsearch(&name, names, count, sizeof(names[0]), compare_names) != NULL;
+    for (size_t i = 0; i < count; i++)
+        if (slice_equal_case(names[i], name))
             return true;
     return false;
 }
 
+static void free_names(struct slice **names)
+{
+    free(*names);
+}
+
+/* Header and list may be as long as a client likes, so that many names are sorted first. */
 void section_pick(const struct section *section, struct slice header, struct buf *out)
 {
+    AUTO(free_names) struct slice *sorted = NULL;
+    const struct slice *names = section->fields;
+    size_t count = section->n_fields;
     struct header_field field;
 
+    if (count > FEW_NAMES) {
+        sorted = mem_zero(count * sizeof(*sorted));
+        memcpy(sorted, names, count * sizeof(*sorted));
+        qsort(sorted, count, sizeof(*sorted), compare_names);
+        names = sorted;
+    }
     while (header_next(&header, &field))
-        if (is_named(section, field.name) == (section->what == SECTION_FIELDS))
+        if (is_named(names, count, field.name) == (section->what == SECTION_FIELDS))
             buf_add_slice(out, field.raw);
     buf_add_text(out, "\r\n");
 }

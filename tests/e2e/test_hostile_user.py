@@ -85,3 +85,15 @@ def test_annotations_asked_for_many_times(server, client):
         answer = client.command(f'GETMETADATA "" (DEPTH infinity) ({names})')
     assert len(answer) > 10 * 100 * len(value)
     assert peak.mib < 100
+
+
+def test_long_header_asked_for_many_times(server, client):
+    header = b"".join(b"X-%d: %s\r\n" % (i, b"y" * 60) for i in range(60000))
+    message = header + b"\r\nbody\r\n"
+    client.send(b"h APPEND INBOX {%d+}\r\n%s\r\n" % (len(message), message))
+    assert b"h OK" in client.answer("h")
+    client.command("SELECT INBOX")
+    with Peak(server) as peak:
+        answer = client.command(f"FETCH 1 ({' '.join(['BODY.PEEK[HEADER]'] * 30)})")
+    assert answer.count(header) == 30
+    assert peak.mib < 64

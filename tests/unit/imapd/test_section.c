@@ -4,6 +4,7 @@
 #include "tests/unit/imapd/parts.h"
 #include "tests/unit/support/check.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A copy of just the right size, so that the sanitizer sees one byte too far. */
@@ -201,12 +202,34 @@ static void test_pick(void **state)
     }
 }
 
+/* Many names are looked up in another way than few. */
+static void test_many_names(void **state)
+{
+    AUTO(buf_free) struct buf picked = { 0 };
+    struct slice names[100];
+    char texts[COUNT_OF(names)][8];
+    struct section section = { .what = SECTION_FIELDS,
+                               .fields = names,
+                               .n_fields = COUNT_OF(names) };
+
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        snprintf(texts[i], sizeof(texts[i]), "X-%zu", COUNT_OF(names) - i);
+        names[i] = slice_of(texts[i]);
+    }
+    section_pick(&section, SLICE("x-7: a\r\nX-0: b\r\nX-100: c\r\n\r\n"), &picked);
+    assert_string_equal(buf_text(&picked), "x-7: a\r\nX-100: c\r\n\r\n");
+    buf_clear(&picked);
+    section.what = SECTION_FIELDS_NOT;
+    section_pick(&section, SLICE("x-7: a\r\nX-0: b\r\nX-100: c\r\n\r\n"), &picked);
+    assert_string_equal(buf_text(&picked), "X-0: b\r\n\r\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse), cmocka_unit_test(test_too_many),
-        cmocka_unit_test(test_find),  cmocka_unit_test(test_find_single),
-        cmocka_unit_test(test_pick),
+        cmocka_unit_test(test_many_names),  cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_too_many),    cmocka_unit_test(test_find),
+        cmocka_unit_test(test_find_single), cmocka_unit_test(test_pick),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
