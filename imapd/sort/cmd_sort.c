@@ -1,5 +1,5 @@
-/* cmd_sort.c - SORT and UID SORT (RFC 5256), by names as people see them (RFC 5957), with RETURN
- * (RFC 5267 section 3, RFC 9394).
+/* cmd_sort.c - SORT and UID SORT (RFC 5256), by names as people see them (RFC 5957), by relevancy
+ * (RFC 6203 section 6), with RETURN (RFC 5267 section 3, RFC 9394).
  *
  * criteria.c has the values to compare, merge.c sorts them, order.c keeps the order for clients
  * that want to hear of changes.
@@ -41,8 +41,10 @@ static bool take_return(struct args *args, const struct client *client, struct s
 
 static void add(struct sort_run *run, size_t i, const struct sort_keys *keys, int64_t sent_ms)
 {
-    sort_table_add(&sort_of(run)->table, run->search.where.view, run->search.found[i], keys,
-                   sent_ms);
+    const struct search_run *search = &run->search;
+
+    sort_table_add(&sort_of(run)->table, search->where.view, search->found[i], keys, sent_ms,
+                   search->scores != NULL ? search->scores[i] : 0);
 }
 
 static int compare(const void *context, uint32_t a, uint32_t b)
@@ -79,6 +81,10 @@ static void keep(struct call *call, struct sort *sort, const uint32_t *found)
 
     if (sort->context == NULL)
         return;
+    if (sort->table.criteria.relevancy) {
+        search_context_refuse(call, "An order by relevancy is not kept up to date");
+        return;
+    }
     if (search->n_found > SORT_ORDER_MAX) {
         search_context_refuse(call, "There are too many messages");
         return;
@@ -96,19 +102,24 @@ static enum next tell(struct call *call, struct sort_run *run)
     struct sort *sort = sort_of(run);
     size_t n_found = run->search.n_found;
     uint32_t *found = mem_zero((n_found + 1) * sizeof(*found));
+    uint8_t *scores = run->search.scores != NULL ? mem_zero(n_found + 1) : NULL;
     struct search_result result = { .name = "SORT",
                                     .view = run->search.where.view,
                                     .found = found,
+                                    .scores = scores,
                                     .n_found = n_found,
                                     .has_modseq = run->search.program.has_modseq,
                                     .uid = client_of(call)->uid };
 
     for (size_t i = 0; i < n_found; i++)
         found[i] = run->search.found[sort->merge.order[i]];
+    for (size_t i = 0; scores != NULL && i < n_found; i++)
+        scores[i] = run->search.scores[sort->merge.order[i]];
     save(client_of(call), sort, result);
     search_return_tell(call, &sort->ret, &result);
     keep(call, sort, found);
     free(found);
+    free(scores);
     return reply_ok(call, "SORT completed");
 }
 
@@ -129,6 +140,13 @@ static void release(struct sort_run *run)
 
 static const struct sort_kind sort_kind = { add, work, tell, fail, release };
 
+/* RFC 6203 section 6. */
+static bool check_relevancy(struct args *args, const struct sort *sort)
+{
+    return !sort->table.criteria.relevancy || sort->run.search.program.has_fuzzy ||
+           args_fail(args, "RELEVANCY is for FUZZY");
+}
+
 /* sort = ["UID" SP] "SORT" [SP return-options] SP sort-criteria SP search-criteria */
 enum next imap_sort(struct call *call, struct args *args)
 {
@@ -139,7 +157,7 @@ enum next imap_sort(struct call *call, struct args *args)
     if (!args_space(args) || !take_return(args, client, sort) ||
         !search_context_want(call, args, &sort->ret, &sort->context) ||
         !sort_criteria_take(args, &sort->table.criteria) ||
-        !sort_run_take(call, args, &sort->ret, &sort->run))
+        !sort_run_take(call, args, &sort->ret, &sort->run) || !check_relevancy(args, sort))
         return sort_run_refuse(call, &sort->run, &sort->ret, args);
     sort->run.wants_keys = sort->table.criteria.stored || sort->context != NULL;
     return sort_run_start(call, &sort->run);

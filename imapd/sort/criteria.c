@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum number_key { BY_TEXT, BY_ARRIVAL, BY_DATE, BY_SIZE };
+enum number_key { BY_TEXT, BY_ARRIVAL, BY_DATE, BY_RELEVANCY, BY_SIZE };
 
 struct sort_criterion_kind {
     const char *name;
@@ -19,6 +19,7 @@ static const struct sort_criterion_kind kinds[] = {
     { "DISPLAYFROM", BY_TEXT, SORT_DISPLAY_FROM, true },
     { "DISPLAYTO", BY_TEXT, SORT_DISPLAY_TO, true },
     { "FROM", BY_TEXT, SORT_FROM, true },
+    { "RELEVANCY", BY_RELEVANCY, SORT_TEXTS, false },
     { "SIZE", BY_SIZE, SORT_TEXTS, false },
     { "SUBJECT", BY_TEXT, SORT_SUBJECT, true },
     { "TO", BY_TEXT, SORT_TO, true },
@@ -39,6 +40,7 @@ static bool take_criterion(struct args *args, struct sort_criteria *criteria)
             continue;
         criterion->kind = &kinds[i];
         criteria->stored |= kinds[i].stored;
+        criteria->relevancy |= kinds[i].number == BY_RELEVANCY;
         criteria->count++;
         return true;
     }
@@ -92,7 +94,7 @@ static struct sort_value *add_row(struct sort_table *table)
 }
 
 void sort_table_add(struct sort_table *table, const struct view *view, size_t index,
-                    const struct sort_keys *keys, int64_t sent_ms)
+                    const struct sort_keys *keys, int64_t sent_ms, unsigned score)
 {
     struct sort_value *values = add_row(table);
 
@@ -106,6 +108,9 @@ void sort_table_add(struct sort_table *table, const struct view *view, size_t in
             break;
         case BY_DATE:
             values[i].number = unsign(sent_ms);
+            break;
+        case BY_RELEVANCY: /* the best first */
+            values[i].number = UINT64_MAX - score;
             break;
         case BY_SIZE:
             values[i].number = view_size(view, index);

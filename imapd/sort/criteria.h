@@ -1,4 +1,5 @@
-/* criteria.h - the criteria of SORT (RFC 5256, RFC 5957), and rows of their values to compare.
+/* criteria.h - the criteria of SORT (RFC 5256, RFC 5957, RFC 6203 section 6), and rows of their
+ * values to compare.
  *
  * A row has a value for each criterion: a number, and of texts the first eight bytes as a number
  * and the place of the whole. Most comparisons end at the number.
@@ -19,7 +20,8 @@ struct sort_criterion {
 struct sort_criteria {
     struct sort_criterion items[SORT_CRITERIA_MAX];
     size_t count;
-    bool stored; /* some are in the summary, not in the view */
+    bool stored;    /* some are in the summary, not in the view */
+    bool relevancy; /* one is the score */
 };
 
 struct sort_value {
@@ -37,9 +39,10 @@ struct sort_table {
 /* sort-criteria = "(" sort-criterion *(SP sort-criterion) ")" */
 bool sort_criteria_take(struct args *args, struct sort_criteria *criteria_out);
 
-/* Adds a row for a message; sent_ms is the sent date of RFC 5256 section 2.2. */
+/* Adds a row for a message; sent_ms is the sent date of RFC 5256 section 2.2; `score`: of a search
+ * with FUZZY. */
 void sort_table_add(struct sort_table *table, const struct view *view, size_t index,
-                    const struct sort_keys *keys, int64_t sent_ms);
+                    const struct sort_keys *keys, int64_t sent_ms, unsigned score);
 /* Adds a copy of another table's row; the criteria are the same. */
 void sort_table_copy(struct sort_table *table, const struct sort_table *from, size_t row);
 /* Less than, equal to, greater than 0. */

@@ -73,7 +73,7 @@ static void add_stored(const struct cached *cached, void *context)
     if (!sort_keys_read(cached->sort_keys, &keys))
         return;
     sort_table_add(&adding->order->table, adding->view, adding->index, &keys,
-                   keys.has_date ? keys.sent_ms : received_ms);
+                   keys.has_date ? keys.sent_ms : received_ms, 0);
     adding->added = true;
 }
 

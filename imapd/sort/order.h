@@ -1,7 +1,7 @@
 /* order.h - the order of a SORT that is kept up to date for its client (RFC 5267, CONTEXT=SORT).
  *
  * Positions are found by the keys that the messages had when they came in; the keys of a message do
- * not change.
+ * not change. Scores (RELEVANCY) are not known here: such an order is not kept.
  */
 #pragma once
 
