@@ -35,18 +35,16 @@ static struct slice without_blanks(struct slice line)
 
 static void decode_line(struct slice line, struct buf *out)
 {
-    while (line.len > 0) {
-        ptrdiff_t equals = slice_find(line, '=');
-        size_t plain = equals < 0 ? line.len : (size_t)equals;
-        int byte = equals < 0 ? -1 : hex_byte_after(line, plain);
+    char *to = buf_reserve(out, line.len);
+    size_t len = 0;
 
-        buf_add(out, line.data, plain);
-        if (byte >= 0)
-            buf_add_byte(out, (char)byte);
-        else if (equals >= 0)
-            buf_add_byte(out, '=');
-        line = slice_from(line, plain + (byte >= 0 ? 3 : 1));
+    for (size_t i = 0; i < line.len; i++) {
+        int byte = line.data[i] == '=' ? hex_byte_after(line, i) : -1;
+
+        to[len++] = byte >= 0 ? (char)byte : line.data[i];
+        i += byte >= 0 ? 2 : 0;
     }
+    buf_wrote(out, len);
 }
 
 /* A line, without its LF: `ended` says whether there was one. */
@@ -104,16 +102,37 @@ static size_t quoted_printable_piece(struct slice piece, bool last, struct buf *
     return piece.len - rest.len + safe;
 }
 
-/* Six bits of a base64 character, or -1. */
-static int base64_value(unsigned char c)
+/* One more than the six bits of a base64 character; 0 for others. */
+static const unsigned char base64_values[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
+};
+
+/* Whole groups of four characters, up to the first that has something else. Returns how many
+ * characters it took, and writes three bytes for each four. */
+static size_t base64_groups(struct slice text, char *to)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
+    const unsigned char *from = (const unsigned char *)text.data;
+    size_t i = 0;
+
+    for (; i + 4 <= text.len; i += 4) {
+        uint32_t a = base64_values[from[i]], b = base64_values[from[i + 1]];
+        uint32_t c = base64_values[from[i + 2]], d = base64_values[from[i + 3]];
+
+        if (a == 0 || b == 0 || c == 0 || d == 0)
+            break;
+        a = (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
+        *to++ = (char)(a >> 16);
+        *to++ = (char)(a >> 8);
+        *to++ = (char)a;
+    }
+    return i;
 }
 
 static void base64_piece(struct transfer_decoder *decoder, struct slice text, struct buf *out)
@@ -122,13 +141,19 @@ static void base64_piece(struct transfer_decoder *decoder, struct slice text, st
     size_t len = 0;
 
     for (size_t i = 0; i < text.len && !decoder->ended; i++) {
-        int value = base64_value((unsigned char)text.data[i]);
+        size_t groups = decoder->n_bits == 0 ? base64_groups(slice_from(text, i), to + len) : 0;
+        unsigned value;
 
-        if (value < 0) {
+        len += groups / 4 * 3;
+        i += groups;
+        if (i == text.len)
+            break;
+        value = base64_values[(unsigned char)text.data[i]];
+        if (value == 0) {
             decoder->ended = text.data[i] == '=' && decoder->n_bits > 0 && decoder->n_bits <= 4;
             continue;
         }
-        decoder->bits = decoder->bits << 6 | (uint32_t)value;
+        decoder->bits = decoder->bits << 6 | (value - 1);
         decoder->n_bits += 6;
         if (decoder->n_bits >= 8) {
             decoder->n_bits -= 8;

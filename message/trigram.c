@@ -95,6 +95,27 @@ static inline void add_one(struct trigrams *trigrams, uint32_t trigram)
     add_new(trigrams, trigram);
 }
 
+/* Whether one is there already nobody can guess: so each is written behind the list, which grows by
+ * those that were not. The list has room for all of these. */
+static uint32_t add_quickly(struct trigrams *trigrams, const unsigned char *bytes, size_t count,
+                            uint32_t trigram)
+{
+    size_t end = trigrams->count;
+
+    for (size_t i = 0; i < count; i++) {
+        uint64_t *word, there;
+
+        trigram = (trigram << 8 | bytes[i]) & 0xffffff;
+        word = &trigrams->seen[trigram / 64];
+        there = *word >> (trigram % 64) & 1;
+        *word |= 1ull << (trigram % 64);
+        trigrams->list[end] = trigram;
+        end += 1 - there;
+    }
+    trigrams->count = end;
+    return trigram;
+}
+
 void trigrams_add(struct trigrams *trigrams, struct slice folded)
 {
     const unsigned char *bytes = (const unsigned char *)folded.data;
@@ -106,9 +127,15 @@ void trigrams_add(struct trigrams *trigrams, struct slice folded)
     trigram = bytes[0];
     if (folded.len > 1)
         trigram = trigram << 8 | bytes[1];
-    for (size_t i = 2; i < folded.len; i++) {
-        trigram = (trigram << 8 | bytes[i]) & 0xffffff;
-        add_one(trigrams, trigram);
+    for (size_t i = 2, n; i < folded.len; i += n) {
+        n = MIN(folded.len - i, TRIGRAMS_MAX - 1 - trigrams->count);
+        n = trigrams->is_full ? 0 : n;
+        trigram = add_quickly(trigrams, bytes + i, n, trigram);
+        if (n == 0) {
+            n = 1;
+            trigram = (trigram << 8 | bytes[i]) & 0xffffff;
+            add_one(trigrams, trigram);
+        }
     }
     if (folded.len > 1)
         add_one(trigrams, trigram << 8 & 0xffffff);

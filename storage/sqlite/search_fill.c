@@ -1,8 +1,8 @@
 /* search_fill.c - fills search.db in pieces: messages are read and taken in first, then their
  * blocks are changed in one transaction.
  *
- * Reads of mail.db are short, one message each, so that no snapshot holds up a checkpoint while a
- * process of low priority waits for its turn.
+ * Reads of mail.db are short, of a few messages, so that no snapshot holds up a checkpoint for long
+ * while a process of low priority waits for its turn.
  */
 #include "storage/sqlite/search_private.h"
 
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #define PIECE_MESSAGES 512
+#define HELD_MESSAGES  16
 #define PIECE_BYTES    (4u << 20) /* ends a piece; one message more than that is one of its own */
 
 struct signed_message {
@@ -30,7 +31,7 @@ struct indexer {
     struct buf bytes, text, folded, signatures, row;
     struct arena tree;
     struct signed_message messages[PIECE_MESSAGES];
-    size_t count;
+    size_t count, n_envelopes;
     struct buf last_hash;
 };
 
@@ -83,19 +84,25 @@ static void end_part(struct indexer *indexer, struct signed_message *message, si
     message->parts[part].keys_end = keys->count;
 }
 
-/* Called within account_cached(). */
-static void add_envelope(const struct cached *cached, void *context)
+static void add_envelope_texts(struct indexer *indexer, struct slice envelope)
 {
-    struct indexer *indexer = context;
-
-    if (cached->envelope.len == 0)
-        return;
-    envelope_subject(cached->envelope, &indexer->text);
+    envelope_subject(envelope, &indexer->text);
     add_text(indexer);
     for (int place = ENVELOPE_FROM; place <= ENVELOPE_BCC; place++) {
-        envelope_addresses(cached->envelope, (enum envelope_place)place, &indexer->text);
+        envelope_addresses(envelope, (enum envelope_place)place, &indexer->text);
         add_text(indexer);
     }
+}
+
+/* Called for each message, in order. */
+static void sign_envelope(const struct cached *cached, void *context)
+{
+    struct indexer *indexer = context;
+    struct signed_message *message = &indexer->messages[indexer->n_envelopes++];
+
+    if (message->is_read && cached->envelope.len > 0)
+        add_envelope_texts(indexer, cached->envelope);
+    end_part(indexer, message, 0);
 }
 
 static void sign_header(struct indexer *indexer, struct signed_message *message)
@@ -126,19 +133,33 @@ static bool sign_message(struct account *account, struct indexer *indexer, uint6
     struct signed_message *message = &indexer->messages[indexer->count++];
 
     *message = (struct signed_message){ .msg = msg };
-    for (size_t part = 0; part < BLOCK_PARTS; part++)
+    for (size_t part = 1; part < BLOCK_PARTS; part++)
         message->parts[part].keys_end = indexer->keys[part].count;
     buf_clear(&indexer->bytes);
     buf_clear(&indexer->text);
     if (!account_read(account, msg, 0, SIZE_MAX, &indexer->bytes, err))
         return err->kind != ERROR_TEMPORARY;
-    if (!account_cached(account, &msg, 1, add_envelope, indexer, err))
-        return false;
     message->is_read = true;
-    end_part(indexer, message, 0);
     sign_header(indexer, message);
     sign_body(indexer, message);
     return true;
+}
+
+static bool sign_all(struct account *account, struct indexer *indexer, const uint64_t *msgs,
+                     size_t count, struct error *err)
+{
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < count;) {
+        if (!account_hold_reads(account, err))
+            return false;
+        do
+            ok = sign_message(account, indexer, msgs[i++], err);
+        while (ok && i < count && i % HELD_MESSAGES != 0);
+        account_release_reads(account);
+    }
+    return ok &&
+           account_summaries(account, CACHED_ENVELOPE, msgs, count, sign_envelope, indexer, err);
 }
 
 /* Which messages come next; their sizes decide how many. Where no number is missing they end with a
@@ -249,17 +270,15 @@ static bool fill_piece(struct account *account, struct sql_db *db, struct indexe
 
     buf_clear(&indexer->last_hash);
     buf_clear(&indexer->signatures);
-    indexer->count = 0;
+    indexer->count = indexer->n_envelopes = 0;
     for (size_t part = 0; part < BLOCK_PARTS; part++)
         indexer->keys[part].count = 0;
     if (!search_last(db, &last, &indexer->last_hash, err) ||
         !find_next(account, last, indexer, msgs, &count, err))
         return false;
     *more_out = count > 0;
-    for (size_t i = 0; i < count; i++)
-        if (!sign_message(account, indexer, msgs[i], err))
-            return false;
-    return count == 0 || put_piece(db, indexer, err);
+    return count == 0 ||
+           (sign_all(account, indexer, msgs, count, err) && put_piece(db, indexer, err));
 }
 
 /* Opens it and sees whether it is of use. */
