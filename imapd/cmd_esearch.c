@@ -137,14 +137,15 @@ static bool read_view(struct call *call, struct esearch *esearch, const struct p
 {
     const struct client *client = client_of(call);
     size_t snapshots = client->imap->settings->snapshots;
+    uint32_t first;
 
     esearch->view = (struct view){ .mailbox = place->info.id, .read_only = true };
     if (!view_open(&esearch->view, call->desk, place->account, snapshots, err) ||
-        !keywords_load(&esearch->keywords, place->account, err))
+        !keywords_load(&esearch->keywords, place->account, err) ||
+        !mailbox_recent(place->account, place->info.id, false, &first, err))
         return false;
-    if (!client->rev2 && place->info.recent_from < esearch->view.uidnext)
-        uidset_add(&esearch->view.recent, MAX(place->info.recent_from, 1),
-                   esearch->view.uidnext - 1);
+    if (!client->rev2 && first < esearch->view.uidnext)
+        uidset_add(&esearch->view.recent, MAX(first, 1), esearch->view.uidnext - 1);
     return true;
 }
 

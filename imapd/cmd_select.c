@@ -118,14 +118,21 @@ static void tell_view(struct call *call, const struct place *place, struct slice
     reply_untagged(call, "OK [HIGHESTMODSEQ %llu] Highest", (unsigned long long)view->modseq);
 }
 
-/* RFC 4314 section 5.2. */
-#define WRITES (RIGHT_INSERT | RIGHT_EXPUNGE | RIGHT_SEEN | RIGHT_WRITE | RIGHT_DELETE_MESSAGES)
+/* RFC 4314 section 5.2: "i", "e", and the rights on flags that others see. */
+static bool may_write(const struct client *client)
+{
+    unsigned writes = RIGHT_INSERT | RIGHT_EXPUNGE | RIGHT_WRITE | RIGHT_DELETE_MESSAGES;
+
+    if (account_reader(client->selected) == 0)
+        writes |= RIGHT_SEEN;
+    return (client->rights & writes) != 0;
+}
 
 static enum next finish_select(struct call *call)
 {
     const struct client *client = client_of(call);
 
-    if (!client->view.read_only && (client->rights & WRITES) == 0)
+    if (!client->view.read_only && !may_write(client))
         return reply_ok_code(call, "READ-ONLY", "SELECT completed");
     if (client->view.read_only)
         return reply_ok_code(call, "READ-ONLY", "EXAMINE completed");

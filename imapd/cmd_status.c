@@ -23,11 +23,16 @@ typedef bool (*status_value)(struct client *client, const struct place *place, u
 COLUMN(value_messages, place->info.n_total)
 COLUMN(value_uidnext, place->info.uidnext)
 COLUMN(value_uidvalidity, place->info.uidvalidity)
-COLUMN(value_unseen, place->info.n_unseen)
 COLUMN(value_deleted, place->info.n_deleted)
 COLUMN(value_size, place->info.bytes)
 COLUMN(value_modseq, place->info.modseq)
 COLUMN(value_appendlimit, client->imap->settings->literal)
+
+static bool value_unseen(struct client *client, const struct place *place, uint64_t *value_out,
+                         struct error *err)
+{
+    return mailbox_unseen(place->account, &place->info, value_out, err);
+}
 
 /* UIDs may have gaps, so the recent ones are counted where there can be any. */
 static bool value_recent(struct client *client, const struct place *place, uint64_t *value_out,
@@ -36,10 +41,14 @@ static bool value_recent(struct client *client, const struct place *place, uint6
     AUTO(changes_free) struct changes changes = { 0 };
     AUTO(uidset_free) struct uidset recent = { 0 };
 
+    uint32_t first;
+
     *value_out = 0;
-    if (place->info.recent_from >= place->info.uidnext)
+    if (!mailbox_recent(place->account, place->info.id, false, &first, err))
+        return false;
+    if (first >= place->info.uidnext)
         return true;
-    uidset_add(&recent, MAX(place->info.recent_from, 1), place->info.uidnext - 1);
+    uidset_add(&recent, MAX(first, 1), place->info.uidnext - 1);
     if (!mailbox_changes(place->account, place->info.id, 0, &recent, &changes, err))
         return false;
     *value_out = changes.count;

@@ -194,12 +194,23 @@ static enum next wait_for_command(struct call *call)
     return NEXT_COMMAND;
 }
 
+/* The worker's desk serves everybody: it is told anew for whom it works. The slow lane has none. */
+static void read_as(struct call *call)
+{
+    const struct client *client = client_of(call);
+    bool apart = client->imap->settings->shared_seen == SHARED_SEEN_PRIVATE;
+
+    if (call->desk != NULL)
+        desk_read_as(call->desk, apart ? client->account_id : 0);
+}
+
 static enum next go_on(struct call *call)
 {
     struct client *client = client_of(call);
     struct error err;
     enum next next;
 
+    read_as(call);
     if (client->account_id != 0 && !client_lend_account(call, &err))
         return lose_account(call, &err);
     if (!may_go_on(client))

@@ -27,6 +27,13 @@ void desk_begin_turn(struct desk *desk);
 
 uint64_t account_id(const struct account *account);
 
+/* From now on \Seen and \Recent in accounts of others are those of this account (0: the owner's),
+ * in whatever the desk's handles read and write: flags, their modseqs, what is copied. A new
+ * message is unseen to everybody but who put it there. */
+void desk_read_as(struct desk *desk, uint64_t reader);
+/* Whose they are there; 0: the owner's, who has them to himself. */
+uint64_t account_reader(const struct account *account);
+
 /* Attributes of RFC 6154. */
 enum special_use {
     SPECIAL_NONE = 0,
@@ -48,9 +55,9 @@ struct mailbox_info {
     uint64_t id;       /* never reused within the account */
     struct slice name; /* full, UTF-8, "/" between levels; INBOX in capitals */
     uint32_t uidvalidity, uidnext;
-    uint64_t modseq; /* HIGHESTMODSEQ, at least 1 */
-    uint64_t n_total, n_unseen, n_deleted, bytes;
-    uint32_t recent_from; /* UIDs from here on are \Recent to the next session that selects it */
+    uint64_t modseq;                              /* HIGHESTMODSEQ, at least 1 */
+    uint64_t n_total, n_unseen, n_deleted, bytes; /* unseen to the owner, see mailbox_unseen() */
+    uint32_t recent_from; /* UIDs from here on are \Recent to the owner's next session */
     enum special_use special_use;
     bool subscribed;
 };
@@ -72,6 +79,9 @@ bool mailbox_by_name(struct account *account, struct arena *arena, struct slice 
                      struct mailbox_info *info_out, struct error *err) MUST_CHECK;
 bool mailbox_by_id(struct account *account, struct arena *arena, uint64_t id,
                    struct mailbox_info *info_out, struct error *err) MUST_CHECK;
+/* How many messages the reader has not seen; counted, unless it is the owner. */
+bool mailbox_unseen(struct account *account, const struct mailbox_info *info, uint64_t *unseen_out,
+                    struct error *err) MUST_CHECK;
 
 /* Makes missing superiors too. Errors: ERROR_EXISTS, ERROR_INVALID (name), ERROR_LIMIT. A special
  * use that another mailbox has is ERROR_DENIED. */

@@ -267,6 +267,10 @@ static const struct config_key keys[] = {
              "9585)."),
     BOOL("imap", "relaxed_flags", relaxed_flags, "no",
          "Answer flag changes before they are synced to disk."),
+    CHOICE(
+        "imap", "shared_seen", shared_seen, "shared", "shared|private",
+        "Whose \\Seen is in mailboxes that are shared: one for all who read them, or everybody's "
+        "own."),
     SIZE("imap", "snapshots", snapshots, "48M", 0, 1 * GB,
          "Memory of each worker for what it knows of mailboxes (about 12 bytes a message), so that "
          "SELECT of one again need not read it again. 0: none is kept."),

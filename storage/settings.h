@@ -62,6 +62,7 @@ struct settings {
     uint64_t report_delay;
     /* [imap] */
     uint64_t literal, command_size, search_slice, snapshots, annotation, progress;
+    uint64_t shared_seen;
     bool relaxed_flags, literal_minus, search_index;
     char *admin, *comment, *operators;
     /* [pop3] */
@@ -75,6 +76,7 @@ enum { OUTGOING_TLS_ANY, OUTGOING_TLS_ENCRYPT, OUTGOING_TLS_VERIFY };
 enum { DOOR_IPREV_OFF, DOOR_IPREV_LOG, DOOR_IPREV_TEMPFAIL, DOOR_IPREV_REFUSE };
 enum { DOOR_TALKERS_LOG, DOOR_TALKERS_REFUSE };
 enum { MILTER_FAILURE_TEMPFAIL, MILTER_FAILURE_ACCEPT };
+enum { SHARED_SEEN_SHARED, SHARED_SEEN_PRIVATE };
 enum { PROOF_ACTION_ACCEPT, PROOF_ACTION_JUNK, PROOF_ACTION_REFUSE };
 
 /* `path` NULL: $POSTANE_CONFIG, else /etc/postane/postane.conf if it exists, else defaults. */

@@ -9,7 +9,7 @@
 #define COUNT_MAX 256 /* on each desk */
 
 struct snapshot {
-    uint64_t account, mailbox;
+    uint64_t account, reader, mailbox;
     uint32_t uidvalidity, uidnext;
     uint64_t modseq;
     struct table table;
@@ -66,13 +66,20 @@ static struct snapshots *snapshots_of(struct desk *desk)
     return CONTAINER_OF(*guest, struct snapshots, guest);
 }
 
+/* Who has a \Seen of his own in the mailbox has snapshots of his own. */
+static bool is_of(const struct snapshot *snapshot, const struct account *account, uint64_t mailbox)
+{
+    return snapshot->account == account_id(account) && snapshot->mailbox == mailbox &&
+           snapshot->reader == account_reader(account);
+}
+
 /* The snapshot of a mailbox, made the last one; NULL if there is none. */
-static struct snapshot *find(struct snapshots *all, uint64_t account, uint64_t mailbox)
+static struct snapshot *find(struct snapshots *all, const struct account *account, uint64_t mailbox)
 {
     size_t i = 0;
     struct snapshot found;
 
-    while (i < all->count && (all->items[i].account != account || all->items[i].mailbox != mailbox))
+    while (i < all->count && !is_of(&all->items[i], account, mailbox))
         i++;
     if (i == all->count)
         return NULL;
@@ -83,11 +90,13 @@ static struct snapshot *find(struct snapshots *all, uint64_t account, uint64_t m
     return &all->items[all->count - 1];
 }
 
-static struct snapshot *add(struct snapshots *all, uint64_t account, uint64_t mailbox)
+static struct snapshot *add(struct snapshots *all, const struct account *account, uint64_t mailbox)
 {
     all->items = mem_grow(all->items, &all->room, all->count + 1, sizeof(all->items[0]));
-    all->items[all->count] =
-        (struct snapshot){ .account = account, .mailbox = mailbox, .used_ms = clock_ms() };
+    all->items[all->count] = (struct snapshot){ .account = account_id(account),
+                                                .reader = account_reader(account),
+                                                .mailbox = mailbox,
+                                                .used_ms = clock_ms() };
     return &all->items[all->count++];
 }
 
@@ -107,14 +116,14 @@ void view_offer(struct view *view, struct desk *desk, const struct account *acco
                 size_t bytes_max)
 {
     struct snapshots *all = snapshots_of(desk);
-    struct snapshot *snapshot = find(all, account_id(account), view->mailbox);
+    struct snapshot *snapshot = find(all, account, view->mailbox);
 
     if (snapshot != NULL && snapshot->modseq == view->modseq)
         table_unite(&view->table, &snapshot->table);
     if (view->gone.count > 0 || (snapshot != NULL && snapshot->modseq >= view->modseq))
         return;
     if (snapshot == NULL)
-        snapshot = add(all, account_id(account), view->mailbox);
+        snapshot = add(all, account, view->mailbox);
     table_share(&snapshot->table, &view->table);
     snapshot->uidvalidity = view->uidvalidity;
     snapshot->uidnext = view->uidnext;
@@ -157,7 +166,7 @@ bool view_open(struct view *view, struct desk *desk, struct account *account, si
     AUTO(view_changes_free) struct view_changes changes = { 0 };
     AUTO(view_news_free) struct view_news news = { 0 };
     struct snapshots *all = snapshots_of(desk);
-    struct snapshot *snapshot = find(all, account_id(account), view->mailbox);
+    struct snapshot *snapshot = find(all, account, view->mailbox);
 
     if (snapshot != NULL)
         start_from(view, snapshot);

@@ -81,7 +81,19 @@ static const char schema_6[] =
     "ALTER TABLE msg ADD COLUMN thread INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE thread(id INTEGER PRIMARY KEY, thread INTEGER NOT NULL);";
 
-const char *const account_schema[] = { schema_1, schema_2, schema_3, schema_4, schema_5, schema_6 };
+/* Who else than the owner has seen what, seen_private.h. */
+static const char schema_7[] =
+    "CREATE TABLE seen("
+    "  mailbox INTEGER NOT NULL, reader INTEGER NOT NULL, lo INTEGER NOT NULL,"
+    "  hi INTEGER NOT NULL, seen INTEGER NOT NULL, modseq INTEGER NOT NULL,"
+    "  PRIMARY KEY(mailbox, reader, lo)) WITHOUT ROWID;"
+    "CREATE INDEX seen_modseq ON seen(mailbox, reader, modseq);"
+    "CREATE TABLE reader("
+    "  mailbox INTEGER NOT NULL, reader INTEGER NOT NULL, recent_from INTEGER NOT NULL,"
+    "  PRIMARY KEY(mailbox, reader)) WITHOUT ROWID;";
+
+const char *const account_schema[] = { schema_1, schema_2, schema_3, schema_4,
+                                       schema_5, schema_6, schema_7 };
 const size_t account_schema_version = COUNT_OF(account_schema);
 
 #define MAILBOX_INFO                                                                               \
@@ -92,6 +104,14 @@ const size_t account_schema_version = COUNT_OF(account_schema);
 
 /* A mailbox and its inferiors: '0' is the character behind '/'. */
 #define TREE "(name = ?1 OR (name > ?1 || '/' AND name < ?1 || '0'))"
+
+/* Of a reader's ranges the last one that begins at or before a UID. */
+#define SEEN_LAST(uid)                                                                             \
+    "(SELECT max(lo) FROM seen WHERE mailbox = ?1 AND reader = ?2 AND lo <= " uid ")"
+#define SEEN_OF "mailbox = ?1 AND reader = ?2 AND lo "
+#define SEEN_NOBODYS                                                                               \
+    "mailbox = ?1 AND NOT EXISTS(SELECT 1 FROM message m WHERE m.mailbox = ?1"                     \
+    " AND m.uid BETWEEN lo AND hi)"
 
 const char *const account_statements[ACCOUNT_SLOTS] = {
     [SQL_VERSION] = "PRAGMA user_version",
@@ -194,6 +214,33 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
                          " AND flags <> ((flags & ?4) | ?5)",
     [SQL_TOMBSTONE] = "INSERT INTO expunged(mailbox, modseq, uid_lo, uid_hi, at_ms)"
                       " VALUES(?, ?, ?, ?, ?)",
+
+    [SQL_SEEN] = "SELECT lo, hi, seen, modseq FROM seen WHERE " SEEN_OF
+                 "BETWEEN coalesce(" SEEN_LAST("?3") ", ?3) AND ?4 ORDER BY lo",
+    [SQL_SEEN_CHANGED] = "SELECT lo, hi FROM seen INDEXED BY seen_modseq"
+                         " WHERE mailbox = ? AND reader = ? AND modseq > ? ORDER BY lo",
+    [SQL_SEEN_COUNT] = "SELECT coalesce(sum((SELECT count(*) FROM message m WHERE m.mailbox = ?1"
+                       " AND m.uid BETWEEN lo AND hi)), 0)"
+                       " FROM seen WHERE mailbox = ?1 AND reader = ?2 AND seen",
+    [SQL_SEEN_SPLIT] = "INSERT INTO seen SELECT mailbox, reader, ?3 + 1, hi, seen, modseq FROM seen"
+                       " WHERE " SEEN_OF "= " SEEN_LAST("?3") " AND hi > ?3",
+    [SQL_SEEN_CUT] = "UPDATE seen SET hi = ?3 - 1"
+                     " WHERE " SEEN_OF "= " SEEN_LAST("?3 - 1") " AND hi >= ?3",
+    [SQL_SEEN_CLEAR] = "DELETE FROM seen WHERE " SEEN_OF "BETWEEN ?3 AND ?4",
+    [SQL_SEEN_EXTEND] = "UPDATE seen SET hi = ?4 WHERE " SEEN_OF
+                        "= " SEEN_LAST("?3 - 1") " AND hi = ?3 - 1 AND seen = ?5 AND modseq = ?6",
+    [SQL_SEEN_INSERT] = "INSERT INTO seen VALUES(?, ?, ?, ?, ?, ?)",
+    [SQL_SEEN_DROP] = "DELETE FROM seen WHERE mailbox = ?1 AND (reader, lo) IN"
+                      " (SELECT reader, lo FROM seen WHERE mailbox = ?1 LIMIT ?2)",
+    [SQL_SEEN_STALE] = "SELECT 1 FROM seen WHERE " SEEN_NOBODYS " LIMIT 1",
+    [SQL_SEEN_TRIM] = "DELETE FROM seen WHERE mailbox = ?1 AND (reader, lo) IN"
+                      " (SELECT reader, lo FROM seen WHERE " SEEN_NOBODYS " LIMIT ?2)",
+    [SQL_READERS] = "SELECT reader FROM reader WHERE mailbox = ?",
+    [SQL_READER_NOTE] = "INSERT OR IGNORE INTO reader VALUES(?, ?, 1)",
+    [SQL_READER_RECENT] = "SELECT recent_from FROM reader WHERE mailbox = ? AND reader = ?",
+    [SQL_READER_CLAIM] = "INSERT INTO reader SELECT id, ?2, uidnext FROM mailbox WHERE id = ?1"
+                         " ON CONFLICT DO UPDATE SET recent_from = excluded.recent_from",
+    [SQL_READER_DROP] = "DELETE FROM reader WHERE mailbox = ?",
 
     [SQL_MSG_INSERT] =
         "INSERT INTO msg(refs, dead_ms, size, inline_bytes, hash, delivery_id, thread)"

@@ -1,7 +1,7 @@
 /* changes.c - what is new in a mailbox since a modseq (RFC 7162): SELECT, resync, and every look at
  * a mailbox that is open already.
  */
-#include "storage/sqlite/account_private.h"
+#include "storage/sqlite/seen_private.h"
 
 #include <stdlib.h>
 
@@ -37,13 +37,16 @@ struct feed {
 
 /* A long change may have written rows already under the modseq it will give the mailbox at its end
  * (mail_scan.c). Nobody may see it before: who takes it for the mailbox's would miss the rest. */
-static void flush(struct feed *feed)
+static bool flush(struct feed *feed, struct error *err)
 {
+    if (!seen_overlay(feed->account, feed->mailbox, feed->list.items, feed->list.count, err))
+        return false;
     for (size_t i = 0; i < feed->list.count; i++)
         feed->list.items[i].modseq = MIN(feed->list.items[i].modseq, feed->modseq);
     if (feed->list.count > 0)
         feed->sink->take(feed->sink->context, feed->list.items, feed->list.count);
     feed->list.count = 0;
+    return true;
 }
 
 static bool feed_by_index(struct feed *feed, struct error *err)
@@ -60,17 +63,19 @@ static bool feed_by_index(struct feed *feed, struct error *err)
             list->items =
                 mem_grow(list->items, &list->room, list->count + 1, sizeof(list->items[0]));
         mail_from_row(&row, &list->items[list->count++]);
-        if (list->count == FEED_ROWS)
-            flush(feed);
+        if (list->count == FEED_ROWS && !flush(feed, err)) {
+            sql_end(&row);
+            return false;
+        }
     }
-    flush(feed);
-    return !row.failed;
+    return !row.failed && flush(feed, err);
 }
 
-static bool feed_in_order(struct feed *feed, struct error *err)
+static bool feed_in_order(struct feed *feed, uint64_t since, const struct uidset *which,
+                          struct error *err)
 {
     struct mail_scan scan = {
-        .mailbox = feed->mailbox, .which = feed->which, .since = feed->since, .max = FEED_ROWS
+        .mailbox = feed->mailbox, .which = which, .since = since, .max = FEED_ROWS
     };
 
     for (bool end = false; !end;) {
@@ -78,21 +83,10 @@ static bool feed_in_order(struct feed *feed, struct error *err)
             return false;
         if (feed->list.count > 0)
             scan.after = feed->list.items[feed->list.count - 1].uid;
-        flush(feed);
+        if (!flush(feed, err))
+            return false;
     }
     return true;
-}
-
-static bool feed_mails(struct feed *feed, uint64_t n_total, struct error *err)
-{
-    bool few = false;
-
-    if (feed->since > 0 &&
-        !changed_are_few(feed->account, feed->mailbox, feed->since, n_total, &few, err))
-        return false;
-    bool ok = few ? feed_by_index(feed, err) : feed_in_order(feed, err);
-    mail_list_free(&feed->list);
-    return ok;
 }
 
 static void add_within(struct uidset *set, uint32_t lo, uint32_t hi, const struct uidset *which)
@@ -103,6 +97,45 @@ static void add_within(struct uidset *set, uint32_t lo, uint32_t hi, const struc
     }
     for (size_t i = mail_range_at(which, lo); i < which->count && which->ranges[i].lo <= hi; i++)
         uidset_add(set, MAX(lo, which->ranges[i].lo), MIN(hi, which->ranges[i].hi));
+}
+
+/* Rows that have changed, beside those whose \Seen has changed for this reader alone. */
+static bool feed_with_seen(struct feed *feed, const struct uidset *seen, struct error *err)
+{
+    AUTO(uidset_free) struct uidset which = { 0 };
+    struct sql_row row;
+
+    for (size_t i = 0; i < seen->count; i++)
+        add_within(&which, seen->ranges[i].lo, seen->ranges[i].hi, feed->which);
+    if (!sql_query(&feed->account->db, SQL_CHANGED, &row, err, "uu", feed->mailbox, feed->since))
+        return false;
+    while (sql_next(&row, err))
+        add_within(&which, (uint32_t)sql_u64(&row, 0), (uint32_t)sql_u64(&row, 0), feed->which);
+    return !row.failed && feed_in_order(feed, 0, &which, err);
+}
+
+static bool feed_rows(struct feed *feed, uint64_t n_total, struct error *err)
+{
+    AUTO(uidset_free) struct uidset seen = { 0 };
+    bool few = false;
+
+    if (feed->since == 0)
+        return feed_in_order(feed, 0, feed->which, err);
+    if (!seen_changed(feed->account, feed->mailbox, feed->since, &seen, err))
+        return false;
+    if (seen.count > 0)
+        return feed_with_seen(feed, &seen, err);
+    if (!changed_are_few(feed->account, feed->mailbox, feed->since, n_total, &few, err))
+        return false;
+    return few ? feed_by_index(feed, err) : feed_in_order(feed, feed->since, feed->which, err);
+}
+
+static bool feed_mails(struct feed *feed, uint64_t n_total, struct error *err)
+{
+    bool ok = feed_rows(feed, n_total, err);
+
+    mail_list_free(&feed->list);
+    return ok;
 }
 
 static bool load_tombstones(struct account *account, uint64_t mailbox, uint64_t since,

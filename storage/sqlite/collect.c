@@ -1,5 +1,5 @@
 /* collect.c - removes what nobody needs any more: dead messages, rows of deleted mailboxes, old
- * tombstones, files without a row.
+ * tombstones, what readers have seen of messages that are gone, files without a row.
  *
  * A dead message is kept for COLLECT_AGE_MS: whoever looks at a snapshot can finish reading, and a
  * delivery that is tried again is still recognised. Transactions are small, and give way to anybody
@@ -7,6 +7,7 @@
  */
 #include "storage/sqlite/cache_private.h"
 #include "storage/sqlite/search_private.h"
+#include "storage/sqlite/seen_private.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -131,6 +132,7 @@ static bool load_doomed(struct account *account, uint64_t mailbox, struct mail *
 static bool remove_doomed(struct account *account, uint64_t mailbox, bool *more, struct error *err)
 {
     struct mail mails[DOOMED_BATCH];
+    bool seen_left;
     size_t count;
 
     if (!load_doomed(account, mailbox, mails, &count, err))
@@ -140,6 +142,10 @@ static bool remove_doomed(struct account *account, uint64_t mailbox, bool *more,
         return mail_unref(account, mails, count, err) &&
                sql_run(&account->db, SQL_MESSAGE_DELETE, NULL, err, "uuu", mailbox, (uint64_t)1,
                        (uint64_t)mails[count - 1].uid);
+    if (!seen_drop(account, mailbox, &seen_left, err))
+        return false;
+    if (seen_left)
+        return true;
     return sql_run(&account->db, SQL_DOOMED_TOMBSTONES, NULL, err, "u", mailbox) &&
            sql_run(&account->db, SQL_DOOMED_DONE, NULL, err, "u", mailbox);
 }
@@ -180,8 +186,8 @@ static bool one_modseq(struct account *account, enum account_slot slot, uint64_t
 }
 
 /* Below the floor a client that resyncs is told everything: see changes.c. */
-static bool trim_mailbox(struct account *account, uint64_t mailbox, int64_t now_ms,
-                         struct error *err)
+static bool trim_tombstones(struct account *account, uint64_t mailbox, int64_t now_ms,
+                            struct error *err)
 {
     uint64_t old, extra;
     bool busy;
@@ -202,7 +208,29 @@ static bool trim_mailbox(struct account *account, uint64_t mailbox, int64_t now_
     return account_commit_quietly(account, err);
 }
 
-static bool trim_tombstones(struct account *account, int64_t now_ms, struct error *err)
+/* What readers have seen of messages that are gone. */
+static bool trim_seen(struct account *account, uint64_t mailbox, struct error *err)
+{
+    bool stale, busy;
+
+    for (int i = 0; i < PASSES_MAX; i++) {
+        if (!seen_is_stale(account, mailbox, &stale, err))
+            return false;
+        if (!stale)
+            return true;
+        if (!account_try_begin(account, SQL_NORMAL, &busy, err))
+            return false;
+        if (busy)
+            return true;
+        if (!seen_trim(account, mailbox, err))
+            return account_rollback(account);
+        if (!account_commit_quietly(account, err))
+            return false;
+    }
+    return true;
+}
+
+static bool trim_mailboxes(struct account *account, int64_t now_ms, struct error *err)
 {
     AUTO(arena_free) struct arena arena = { 0 };
     struct mailbox_list list;
@@ -213,7 +241,8 @@ static bool trim_tombstones(struct account *account, int64_t now_ms, struct erro
     if (!mailbox_all(account, &arena, &list, err))
         return false;
     for (size_t i = 0; i < list.count; i++)
-        if (!trim_mailbox(account, list.items[i].id, now_ms, err))
+        if (!trim_tombstones(account, list.items[i].id, now_ms, err) ||
+            !trim_seen(account, list.items[i].id, err))
             return false;
     return true;
 }
@@ -222,7 +251,7 @@ bool account_collect(struct account *account, int64_t now_ms, bool *more_out, st
 {
     *more_out = false;
     return collect_doomed(account, more_out, err) && collect_dead(account, now_ms, more_out, err) &&
-           trim_tombstones(account, now_ms, err);
+           trim_mailboxes(account, now_ms, err);
 }
 
 void account_handle_idle(struct account *account, int64_t now_ms)

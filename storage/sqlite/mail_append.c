@@ -6,6 +6,7 @@
  * that id is given again, the file is replaced.
  */
 #include "storage/sqlite/object_private.h"
+#include "storage/sqlite/seen_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -181,14 +182,18 @@ static bool insert_mail(struct account *account, uint64_t mailbox, const struct 
 {
     int64_t now_ms = time_ms();
     int64_t received_ms = item->received_ms != 0 ? item->received_ms : now_ms;
+    bool apart = (item->flags & MAIL_SEEN) != 0 && account_reader(account) != 0;
+    uint64_t flags = apart ? item->flags & ~MAIL_SEEN : item->flags;
 
     if (delta->uidnext >= UINT32_MAX)
         return error_set(err, ERROR_LIMIT, "out of UIDs");
     item->uid_out = (uint32_t)delta->uidnext++;
-    mailbox_delta_mail(delta, item->flags, (uint32_t)ready->size, 1);
+    mailbox_delta_mail(delta, flags, (uint32_t)ready->size, 1);
     return sql_run(&account->db, SQL_MESSAGE_INSERT, NULL, err, "uuuuiuui", mailbox,
-                   (uint64_t)item->uid_out, delta->modseq, item->flags, received_ms, ready->size,
-                   ready->msg, now_ms);
+                   (uint64_t)item->uid_out, delta->modseq, flags, received_ms, ready->size,
+                   ready->msg, now_ms) &&
+           (!apart || seen_put(account, mailbox, (struct uid_range){ item->uid_out, item->uid_out },
+                               true, delta->modseq, err));
 }
 
 static bool insert_all(const struct batch *batch, struct mailbox_delta *delta, struct error *err)
@@ -256,8 +261,8 @@ static bool claim_recent(const struct batch *batch, const struct mailbox_row *ro
 {
     if (batch->recent_from == NULL)
         return true;
-    *batch->recent_from = row->recent_from;
-    return sql_run(&batch->account->db, SQL_MAILBOX_CLAIM, NULL, err, "u", batch->mailbox);
+    return seen_recent(batch->account, batch->mailbox, row, batch->recent_from, err) &&
+           seen_claim(batch->account, batch->mailbox, err);
 }
 
 static bool append_all(struct batch *batch, struct error *err)

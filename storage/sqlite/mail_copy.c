@@ -3,12 +3,13 @@
  * All in one transaction: a COPY that fails must leave the target as it was (RFC 3501 section
  * 6.4.7). Copies share the msg; a move keeps its references, and only rows change place.
  */
-#include "storage/sqlite/account_private.h"
+#include "storage/sqlite/seen_private.h"
 
 struct transfer {
     struct account *account;
     uint64_t mailbox, target;
-    uint64_t flags; /* those that are kept */
+    uint64_t flags;  /* those that are kept */
+    uint64_t except; /* a reader whose \Seen is not; 0: none */
     bool move;
     struct mail_list mails;
     uint64_t target_modseq;
@@ -31,6 +32,10 @@ static bool insert_row(struct transfer *transfer, const struct mail *mail, int64
 
 static bool insert_rows(struct transfer *transfer, struct copy_result *result, struct error *err)
 {
+    const struct seen_copy seen = { transfer->mailbox,     transfer->target,
+                                    transfer->mails.items, transfer->mails.count,
+                                    transfer->uidnext,     transfer->target_modseq,
+                                    transfer->except };
     int64_t now_ms = time_ms();
 
     for (size_t i = 0; i < transfer->mails.count; i++) {
@@ -45,7 +50,8 @@ static bool insert_rows(struct transfer *transfer, struct copy_result *result, s
     }
     transfer->in.uidnext = transfer->uidnext;
     transfer->in.modseq = transfer->target_modseq;
-    return mailbox_apply(transfer->account, transfer->target, &transfer->in, err);
+    return seen_copy(transfer->account, &seen, err) &&
+           mailbox_apply(transfer->account, transfer->target, &transfer->in, err);
 }
 
 /* A move within one mailbox is one change of it: it has one modseq. */
@@ -84,19 +90,28 @@ static bool transfer_rows(struct transfer *transfer, const struct mailbox_row *s
     return account_charge(transfer->account, transfer->in.bytes, transfer->in.total, false, err);
 }
 
+/* The owner's \Seen goes along, whoever copies: where a reader has one of his own, the right to
+ * set it is about that one. */
+static void set_flags(struct transfer *transfer, uint64_t flags)
+{
+    uint64_t reader = account_reader(transfer->account);
+
+    transfer->flags = reader != 0 ? flags | MAIL_SEEN : flags;
+    transfer->except = (flags & MAIL_SEEN) == 0 ? reader : 0;
+}
+
 bool mail_transfer(struct account *account, uint64_t mailbox, const struct uidset *which,
                    const struct copy_target *to, bool move, struct copy_result *result_out,
                    struct error *err)
 {
-    struct transfer transfer = { .account = account,
-                                 .mailbox = mailbox,
-                                 .target = to->mailbox,
-                                 .flags = to->flags,
-                                 .move = move };
+    struct transfer transfer = {
+        .account = account, .mailbox = mailbox, .target = to->mailbox, .move = move
+    };
     struct mail_scan scan = { .mailbox = mailbox, .which = which };
     struct mailbox_row source, target;
 
     *result_out = (struct copy_result){ 0 };
+    set_flags(&transfer, to->flags);
     bool ok = mailbox_row(account, mailbox, &source, err) &&
               mailbox_row(account, to->mailbox, &target, err) &&
               mail_scan(account, &scan, &transfer.mails, NULL, err);

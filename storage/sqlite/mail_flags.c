@@ -1,5 +1,5 @@
 /* mail_flags.c - STORE, keywords, and what is \Recent. */
-#include "storage/sqlite/account_private.h"
+#include "storage/sqlite/seen_private.h"
 
 #include <stdlib.h>
 
@@ -8,6 +8,8 @@
 struct flag_job {
     const struct flag_change *change;
     uint64_t keep, add; /* all three operations are (flags & keep) | add */
+    bool apart;         /* \Seen is this reader's own: the two below are for it alone */
+    uint64_t seen_keep, seen_add;
     struct mail_list done;
     struct uidset refused;
 };
@@ -30,6 +32,16 @@ static void set_masks(struct flag_job *job, const struct flag_change *change)
     abort();
 }
 
+/* \Seen goes its own way; `keep` and `add` leave it as it is in `message`. */
+static void set_apart(struct flag_job *job)
+{
+    job->apart = true;
+    job->seen_keep = job->keep & MAIL_SEEN;
+    job->seen_add = job->add & MAIL_SEEN;
+    job->keep |= MAIL_SEEN;
+    job->add &= ~MAIL_SEEN;
+}
+
 /* RFC 7162 section 3.1.3: refused even if the flags are as wanted already. */
 static bool is_refused(const struct flag_job *job, const struct mail *mail)
 {
@@ -48,6 +60,32 @@ static bool change_mail(const struct flag_job *job, struct mail *mail, uint64_t 
     mailbox_delta_mail(delta, flags, mail->size, 1);
     mail->flags = flags;
     mail->modseq = modseq;
+    return true;
+}
+
+/* The reader's \Seen, in the rows as the reader sees them; all that changes becomes the same. */
+static bool store_seen(struct bulk *bulk, struct mail *mails, size_t count, uint64_t modseq,
+                       bool *changed, struct error *err)
+{
+    const struct flag_job *job = bulk->context;
+
+    for (size_t first = 0, next; first < count; first = next + 1) {
+        for (next = first; next < count; next++) {
+            uint64_t seen = (mails[next].flags & job->seen_keep) | job->seen_add;
+
+            if ((mails[next].flags & MAIL_SEEN) == seen)
+                break;
+            mails[next].flags ^= MAIL_SEEN;
+            mails[next].modseq = modseq;
+        }
+        if (next == first)
+            continue;
+        *changed = true;
+        if (!seen_put(bulk->account, bulk->mailbox,
+                      (struct uid_range){ mails[first].uid, mails[next - 1].uid },
+                      job->seen_add != 0, modseq, err))
+            return false;
+    }
     return true;
 }
 
@@ -82,6 +120,8 @@ static bool store_run(struct bulk *bulk, struct mail *mails, size_t count, uint6
 
     for (size_t i = 0; i < count; i++)
         any |= change_mail(job, &mails[i], modseq, delta);
+    if (job->apart && !store_seen(bulk, mails, count, modseq, changed, err))
+        return false;
     add_done(job, mails, count);
     if (!any)
         return true;
@@ -97,6 +137,8 @@ static bool store_slice(struct bulk *bulk, const struct mail_list *mails, uint64
     struct flag_job *job = bulk->context;
     struct mailbox_delta delta = { 0 };
 
+    if (!seen_overlay(bulk->account, bulk->mailbox, mails->items, mails->count, err))
+        return false;
     for (size_t i = 0; i < mails->count;) {
         size_t count = run_of(bulk, mails, i);
 
@@ -124,6 +166,8 @@ bool mailbox_store_flags(struct account *account, uint64_t mailbox, const struct
     };
 
     set_masks(&job, change);
+    if (account_reader(account) != 0)
+        set_apart(&job);
     bool ok = bulk_run(&bulk, err);
     *result_out =
         (struct flags_result){ job.done.items, job.done.count, job.refused, bulk.modseq_out };
@@ -212,18 +256,17 @@ bool mailbox_recent(struct account *account, uint64_t mailbox, bool claim, uint3
 {
     struct mailbox_row row;
 
-    if (!mailbox_row(account, mailbox, &row, err))
+    if (!mailbox_row(account, mailbox, &row, err) ||
+        !seen_recent(account, mailbox, &row, first_out, err))
         return false;
-    *first_out = row.recent_from;
-    if (!claim || row.recent_from == row.uidnext)
+    if (!claim || *first_out == row.uidnext)
         return true;
 
     /* A power cut may make messages recent again, which does no harm: no fsync. */
     if (!account_begin(account, SQL_NORMAL, err))
         return false;
     if (!mailbox_row(account, mailbox, &row, err) ||
-        !sql_run(&account->db, SQL_MAILBOX_CLAIM, NULL, err, "u", mailbox))
+        !seen_recent(account, mailbox, &row, first_out, err) || !seen_claim(account, mailbox, err))
         return account_rollback(account);
-    *first_out = row.recent_from;
     return account_commit_quietly(account, err);
 }

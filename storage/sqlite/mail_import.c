@@ -12,7 +12,7 @@
  * Of a move the source gets its expunge after the target's commit is on disk. So a crash, or an
  * error there, leaves the messages in both places, and never in none.
  */
-#include "storage/sqlite/account_private.h"
+#include "storage/sqlite/seen_private.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -115,10 +115,16 @@ static bool copy_mail(struct import *import, const struct mail *mail, int64_t no
                       struct error *err)
 {
     uint64_t flags = mapped_flags(import, mail->flags);
+    bool apart = (flags & MAIL_SEEN) != 0 && account_reader(import->to) != 0;
     uint64_t uid = import->in.uidnext++;
 
+    if (apart)
+        flags &= ~MAIL_SEEN;
     mailbox_delta_mail(&import->in, flags, mail->size, 1);
     return copy_msg(import, mail->msg, err) &&
+           (!apart ||
+            seen_put(import->to, import->target, (struct uid_range){ (uint32_t)uid, (uint32_t)uid },
+                     true, import->in.modseq, err)) &&
            sql_run(&import->to->db, SQL_MESSAGE_INSERT, NULL, err, "uuuuiuui", import->target, uid,
                    import->in.modseq, flags, mail->received_ms, (uint64_t)mail->size,
                    import->msgs[import->done], now_ms);
@@ -200,7 +206,8 @@ bool mail_import(struct account *account, uint64_t mailbox, const struct uidset 
     struct mail_scan scan = { .mailbox = mailbox, .which = which };
 
     *result_out = (struct copy_result){ 0 };
-    bool ok = mail_scan(account, &scan, &import.mails, NULL, err);
+    bool ok = mail_scan(account, &scan, &import.mails, NULL, err) &&
+              seen_overlay(account, mailbox, import.mails.items, import.mails.count, err);
     if (ok && import.mails.count > 0) {
         import.msgs = mem_zero(import.mails.count * sizeof(*import.msgs));
         ok = map_keywords(&import, err) && write_target(&import, result_out, err) &&

@@ -36,6 +36,7 @@ struct desk {
     uint64_t used_ms;    /* of directory and queue */
     bool released;
     struct desk_guest *guest; /* may be NULL */
+    uint64_t reader;          /* desk_read_as() */
 };
 
 /* Appends "<data>/accounts/<hh>/<id>", and "/<name>" if name is not NULL. */
