@@ -4,10 +4,13 @@ Its model of the mailbox is built from responses alone: a list of messages by se
 UIDs, flags and modseqs are None until the server has told them; with UIDONLY unknown UIDs are at the end.
 
 Modes: "plain", "condstore", "qresync", "rev2" (with QRESYNC), "uidonly" (with QRESYNC), "notify" and
-"delayed" (NOTIFY SET with SELECTED and SELECTED-DELAYED).
+"delayed" (NOTIFY SET with SELECTED and SELECTED-DELAYED). Any of them may be compressed.
+
+It keeps "$" and the results of searches with RETURN (UPDATE), too, as the responses say (RFC 5182, RFC 5267).
 """
 import re
 import socket
+import zlib
 
 PATIENCE = 60
 MODES = ["plain", "condstore", "qresync", "rev2", "uidonly", "notify", "delayed"]
@@ -31,25 +34,91 @@ class Message:
         self.uid = self.flags = self.modseq = None
 
 
+class Deflated:
+    """A stream of lines under COMPRESS."""
+
+    def __init__(self, sock):
+        self.socket, self.got = sock, b""
+        self.inflate, self.deflate = zlib.decompressobj(-15), zlib.compressobj(wbits=-15)
+
+    def more(self):
+        data = self.socket.recv(65536)
+        self.got += self.inflate.decompress(data)
+        return data != b""
+
+    def readline(self):
+        while b"\n" not in self.got and self.more():
+            pass
+        line, end, self.got = self.got.partition(b"\n")
+        return line + end
+
+    def read(self, count):
+        while len(self.got) < count and self.more():
+            pass
+        data, self.got = self.got[:count], self.got[count:]
+        return data
+
+    def sendall(self, data):
+        self.socket.sendall(self.deflate.compress(data) + self.deflate.flush(zlib.Z_SYNC_FLUSH))
+
+
+class Context:
+    """A result that the server keeps up to date: messages in their order."""
+
+    def __init__(self, text, uid):
+        self.text, self.uid, self.sorted, self.found = text, uid, "SORT" in text, None
+
+    def update(self, client, text):
+        for what, pairs in re.findall(r"(ADDTO|REMOVEFROM) \(([^)]*)\)", text):
+            words = pairs.split()
+            for position, numbers in zip(words[::2], words[1::2]):
+                self.change(what, int(position), client.numbers(numbers, self.uid))
+
+    def change(self, what, position, items):
+        assert self.found is not None and (position > 0 or not self.sorted), f"{what} at {position}"
+        for offset, item in enumerate(items):
+            if what == "ADDTO":
+                assert item not in self.found, f"ADDTO of {item}, which is there: {self.text}"
+                self.found.insert(max(position - 1, 0) + offset, item)
+            else:
+                assert item in self.found, f"REMOVEFROM of {item}, which is not there: {self.text}"
+                assert position in (0, self.found.index(item) + 1), f"REMOVEFROM {item} at {position}: {self.text}"
+                self.found.remove(item)
+
+
 class Client:
-    def __init__(self, server, account, password, mode):
-        self.mode = mode
+    def __init__(self, server, account, password, mode, compressed=False):
+        self.login = server, account, password
+        self.mode, self.compressed = mode, compressed
         self.uidonly = mode == "uidonly"
         self.qresync = mode in ("qresync", "rev2", "uidonly")
         self.condstore = self.qresync or mode == "condstore"
+        self.last_tag, self.journal = 0, []
+        self.messages = []
+        self.uidvalidity, self.highest, self.searched = None, 0, []
+        self.connect()
+
+    def connect(self):
+        server, account, password = self.login
         self.socket = server.tls.wrap_socket(
             socket.create_connection(("localhost", server.ports["imaps"]), PATIENCE), server_hostname="localhost")
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.stream = self.socket.makefile("rb")
-        self.last_tag, self.open, self.idling = 0, [], False  # commands not yet answered: (tag, text)
-        self.messages, self.selecting, self.selected = [], False, False
-        self.resync = self.leaving = False
-        self.uidvalidity, self.highest, self.searched = None, 0, []
-        self.journal = []
+        self.stream, self.out = self.socket.makefile("rb"), self.socket
+        self.open, self.idling = [], False  # commands not yet answered: (tag, text)
+        self.selecting = self.selected = self.resync = self.leaving = False
+        self.saved, self.contexts = None, {}  # "$" as UIDs, None: not known; by tag
         self.read()
         self.do(f'LOGIN {account} "{password}"')
-        if mode in ENABLE:
-            self.do("ENABLE " + ENABLE[mode])
+        if self.mode in ENABLE:
+            self.do("ENABLE " + ENABLE[self.mode])
+        if self.compressed:
+            self.do("COMPRESS DEFLATE")
+            self.stream = self.out = Deflated(self.socket)
+
+    def reconnect(self):
+        """As after a broken line: what was known of the mailbox is kept."""
+        self.socket.close()
+        self.connect()
 
     # --- the wire ---
 
@@ -58,7 +127,11 @@ class Client:
         tag = f"t{self.last_tag}"
         self.open.append((tag, text))
         self.journal.append("C: " + text)
-        self.socket.sendall(f"{tag} {text}".encode() + data + b"\r\n")
+        if "(UPDATE" in text:
+            self.contexts[tag] = Context(text, text.startswith("UID "))
+        elif text.startswith("CANCELUPDATE"):
+            del self.contexts[text.split('"')[1]]
+        self.out.sendall(f"{tag} {text}".encode() + data + b"\r\n")
 
     def read(self):
         """One response: its text, with each literal's bytes taken out (they are no business here)."""
@@ -106,7 +179,7 @@ class Client:
         self.idling = True
 
     def done(self):
-        self.socket.sendall(b"DONE\r\n")
+        self.out.sendall(b"DONE\r\n")
         self.journal.append("C: DONE")
         self.idling = False
         self.settle()
@@ -144,7 +217,7 @@ class Client:
             self.vanished(uid_set(match[2]), match[1] is not None)
         elif match := re.fullmatch(r"(\d+) (UID)?FETCH \((.*)\)", text):
             self.fetched(int(match[1]), match[2] is not None, match[3])
-        elif match := re.match(r"E?SEARCH(.*)", text):
+        elif match := re.match(r"(?:ESEARCH|SEARCH|SORT)(.*)", text):
             self.search(match[1])
         else:
             assert re.match(r"(FLAGS|CAPABILITY|ENABLED|LIST|STATUS) ", text), f"what is this? {text}"
@@ -237,12 +310,39 @@ class Client:
     def asked_flags(self):
         return bool(self.open) and "FETCH " in self.open[0][1]
 
+    def numbers(self, text, uid):
+        """Messages of a set: UIDs, or the messages with these numbers."""
+        found = []
+        for part in text.split(","):
+            low, _, high = part.partition(":")
+            found += range(int(low), int(high or low) + 1)
+        if uid:
+            return found
+        assert all(1 <= number <= len(self.messages) for number in found), f"{text} of {len(self.messages)}"
+        return [self.messages[number - 1] for number in found]
+
     def search(self, text):
         assert not self.selecting
-        numbers = [int(word) for word in text.split() if word.isdigit()]
-        if self.open and "UID SEARCH" not in self.open[0][1] and "ALL" not in text:
-            assert all(1 <= number <= len(self.messages) for number in numbers), f"SEARCH {text}"
-        self.searched = numbers
+        match = re.match(r' \(TAG "([^"]*)"\)( UID)?', text)
+        uid = match[2] is not None if match else self.open[0][1].startswith("UID ")
+        if match and re.search("ADDTO|REMOVEFROM", text):
+            assert match[1] in self.contexts, f"an update of what? {text}"
+            self.contexts[match[1]].update(self, text)
+            return
+        if match:
+            assert self.open and self.open[0][0] == match[1], f"an answer to another command: {text}"
+            everything = re.search(r" ALL ([\d:,]+)", text)
+            found = self.numbers(everything[1], uid) if everything else []
+        else:
+            words = text.partition("(MODSEQ")[0].split()
+            found = self.numbers(",".join(words), uid) if words else []
+        self.searched = found
+        if match and match[1] in self.contexts:
+            self.contexts[match[1]].found = found
+        if "SAVE" in self.open[0][1]:
+            self.saved = {item if uid else item.uid for item in found}
+            if None in self.saved:  # it has not been told of all UIDs
+                self.saved = None
 
     # --- what a client does with it ---
 
@@ -264,13 +364,14 @@ class Client:
             self.learn()
 
     def leave(self):
+        self.saved, self.contexts = set(), {}  # RFC 5182 section 2.1, RFC 5267 section 4.3
         if not self.resync:
             self.messages = []
         self.told, self.selecting, self.leaving, self.selected = 0, True, False, True
 
     def unselect(self):
         self.do("UNSELECT")
-        self.selected = False
+        self.selected, self.saved, self.contexts = False, None, {}
 
     def settle_select(self):
         while True:

@@ -4,6 +4,9 @@ import random as random_module
 
 from client import MODES, Client
 
+CRITERIA = ["ALL", "UNSEEN", "DELETED", "NOT DELETED", "KEYWORD $Junk", "UNKEYWORD work", "SUBJECT 1", "LARGER 50",
+            "OR FLAGGED ANSWERED", "FLAGGED SINCE 1-Jan-2020", "BODY xx", "MODSEQ 20"]
+ORDERS = ["SUBJECT", "SIZE", "REVERSE SIZE", "REVERSE ARRIVAL SUBJECT", "REVERSE SUBJECT SIZE"]
 FLAGS = ["\\Seen", "\\Deleted", "\\Flagged", "\\Answered", "$Junk", "$Forwarded", "work"]
 
 
@@ -17,12 +20,14 @@ class Sequence:
     def __init__(self, world, seed):
         self.world, self.random = world, random_module.Random(seed)
         self.mailbox = f"m{seed}"
-        self.modes = [self.random.choice(MODES) for _ in range(4)]
+        self.modes = [(self.random.choice(MODES), self.random.random() < 0.3) for _ in range(4)]
 
     def pick(self, client):
         """A set of messages, by UID or by number; None when there are none that it can name."""
         random = self.random
         by_uid = client.mode in ("uidonly", "notify") or random.random() < 0.4
+        if client.saved is not None and random.random() < 0.15:
+            return "UID " if by_uid else "", "$"
         uids = [m.uid for m in client.messages if m.uid is not None]
         if by_uid:
             if not uids:
@@ -59,17 +64,51 @@ class Sequence:
             return f"{uid}FETCH {chosen} {items} (CHANGEDSINCE {since}{vanished})"
         return f"{uid}FETCH {chosen} {items}"
 
+    def append(self, client):
+        """APPEND of one or several (RFC 3502)."""
+        random, text, data = self.random, f"APPEND {self.mailbox}", b""
+        for _ in range(random.choice([1, 1, 2, 3])):
+            one = message(random)
+            flags = f" ({self.flags()})" if random.random() < 0.3 else ""
+            data += f"{flags} {{{len(one)}+}}".encode() + b"\r\n" + one
+        return text, data
+
+    def replace(self, client):
+        """RFC 8508, mostly into the same mailbox."""
+        random, one = self.random, message(self.random)
+        uids = [m.uid for m in client.messages if m.uid is not None]
+        if not uids or not client.messages:
+            return self.append(client)
+        if client.mode in ("uidonly", "notify") or random.random() < 0.5:
+            name = f"UID REPLACE {random.choice(uids)}"
+        else:
+            name = f"REPLACE {random.randint(1, len(client.messages))}"
+        target = self.mailbox if random.random() < 0.8 else "other"
+        return f"{name} {target} ({self.flags()}) {{{len(one)}+}}", b"\r\n" + one
+
+    def search(self, client):
+        """Plain, saved, or with updates from here on."""
+        random = self.random
+        prefix = "UID " if client.mode in ("uidonly", "notify") or random.random() < 0.4 else ""
+        returns = random.choice(["", "", "RETURN (SAVE ALL) ", "RETURN (UPDATE ALL) ", "RETURN (UPDATE ALL) "])
+        criteria = random.choice(CRITERIA if client.condstore else CRITERIA[:-1])
+        if "UPDATE" in returns and len(client.contexts) >= 10:
+            return f'CANCELUPDATE "{random.choice(list(client.contexts))}"', b""
+        if "UPDATE" in returns and client.qresync:  # VANISHED may be of one whose number it does not know
+            prefix = "UID "
+        if random.random() < 0.4 and "SAVE" not in returns:
+            return f"{prefix}SORT {returns}({random.choice(ORDERS)}) UTF-8 {criteria}", b""
+        return f"{prefix}SEARCH {returns}{criteria}", b""
+
     def command(self, client):
         """(text, data) of a random command, or a method's name."""
         random = self.random
         kind = random.choices(["append", "store", "fetch", "copy", "move", "expunge", "uid expunge", "search", "noop",
-                               "check", "idle", "select", "status"],
-                              [14, 24, 14, 5, 5, 7, 4, 8, 6, 2, 8, 4, 2])[0]
+                               "check", "idle", "select", "reconnect", "status", "replace"],
+                              [12, 24, 12, 5, 5, 7, 4, 14, 6, 2, 8, 3, 2, 2, 5])[0]
         chosen = self.pick(client)
         if kind == "append" or chosen is None:
-            data = message(random)
-            flags = f"({self.flags()}) " if random.random() < 0.3 else ""
-            return f"APPEND {self.mailbox} {flags}{{{len(data)}+}}", b"\r\n" + data
+            return self.append(client)
         uid, numbers = chosen
         if kind == "store":
             return self.store(client, uid, numbers), b""
@@ -80,13 +119,14 @@ class Sequence:
             return f"{uid}{kind.upper()} {numbers} {target}", b""
         if kind == "uid expunge":
             uids = [m.uid for m in client.messages if m.uid is not None]
+            if client.saved is not None and random.random() < 0.2:
+                return "UID EXPUNGE $", b""
             return (f"UID EXPUNGE {random.choice(uids)}:*" if uids else "EXPUNGE"), b""
-        if kind == "search":
-            prefix = "UID " if client.mode in ("uidonly", "notify") or random.random() < 0.4 else ""
-            return prefix + "SEARCH " + random.choice(["ALL", "UNSEEN", "DELETED", "KEYWORD $Junk", "SUBJECT 1"]), b""
+        if kind in ("search", "replace"):
+            return getattr(self, kind)(client)
         if kind == "status":
             return "STATUS other (MESSAGES)", b""
-        return (kind if kind in ("idle", "select") else kind.upper()), b""
+        return (kind if kind in ("idle", "select", "reconnect") else kind.upper()), b""
 
     def say(self, client):
         """Sends something; the answer is read later."""
@@ -97,17 +137,19 @@ class Sequence:
         text, data = self.command(client)
         if text == "idle":
             client.idle()
-        elif text == "select":
+        elif text in ("select", "reconnect"):
             if client.qresync:
                 client.learn()
-            client.select(self.mailbox, again=True)
+            if text == "reconnect":
+                client.reconnect()
+            client.select(self.mailbox, again=text == "select" or client.qresync)
         else:
             client.send(text, data)
             if self.random.random() < 0.2:  # behind it one that names nothing by number
                 client.send(self.random.choice(["NOOP", "UID FETCH 1:* (FLAGS)"]))
 
     def play(self, steps):
-        clients = [self.world.client(mode, i) for i, mode in enumerate(self.modes)]
+        clients = [self.world.client(*mode, i) for i, mode in enumerate(self.modes)]
         self.clients = clients
         fresh = self.world.fresh()
         for client in [*clients, fresh]:
@@ -141,9 +183,27 @@ class Sequence:
             theirs = wanted if client.condstore else [(uid, flags, None) for uid, flags, _ in wanted]
             differences = [pair for pair in itertools.zip_longest(client.view(), theirs) if pair[0] != pair[1]]
             assert not differences, f"{client.mode}, told and fresh: {differences[:5]}"
+        for client in clients:
+            self.compare_results(client, fresh)
         for client in [*clients, fresh]:
             client.unselect()
         fresh.do(f"DELETE {self.mailbox}")
+
+
+    @staticmethod
+    def compare_results(client, fresh):
+        """What it was told of searches is what they find; "$" has lost nothing but what is gone."""
+        for tag, context in client.contexts.items():
+            found = [item if context.uid else item.uid for item in context.found]
+            fresh.do("UID " + context.text.removeprefix("UID ").replace("UPDATE ", ""))
+            theirs = fresh.searched
+            if not context.sorted:
+                found, theirs = sorted(found), sorted(theirs)
+            assert found == theirs, f"{client.mode}, {tag} {context.text}: told {found}, fresh {theirs}"
+        if client.saved is not None:
+            client.do("UID SEARCH RETURN (ALL) UID $")
+            left = client.saved & {m.uid for m in client.messages}
+            assert set(client.searched) == left, f"{client.mode}: $ has {client.searched} in place of {left}"
 
 
 class World:
@@ -153,11 +213,11 @@ class World:
         self.fresh_client = None
         self.fresh().do("CREATE other")
 
-    def client(self, mode, number):
+    def client(self, mode, compressed, number):
         """Sessions are kept: what ENABLE did lasts, and belongs to the mode."""
-        key = mode, number
+        key = mode, compressed, number
         if key not in self.clients:
-            self.clients[key] = Client(*self.login, mode)
+            self.clients[key] = Client(*self.login, mode, compressed)
         return self.clients[key]
 
     def fresh(self):
@@ -172,7 +232,7 @@ class World:
                 sequence.play(steps)
             except AssertionError as error:
                 journal = "\n\n".join(f"{client.mode}\n" + "\n".join(client.journal) for client in sequence.clients)
-                raise AssertionError(f"{journal}\n\nsequence {number} ({', '.join(sequence.modes)}): {error}") from None
+                raise AssertionError(f"{journal}\n\nsequence {number} ({', '.join(mode + ' compressed' * compressed for mode, compressed in sequence.modes)}): {error}") from None
 
     def close(self):
         for client in [*self.clients.values(), self.fresh_client]:
