@@ -333,6 +333,7 @@ int main(int argc, char **argv)
     service.daemon.on_end = on_end;
     service.daemon.listeners = listeners;
     service.daemon.n_listeners = COUNT_OF(listeners);
+    service.connects = true;
     service.daemon.idle_ms = service.settings.command_timeout;
     service.daemon.authorities = service.settings.authorities;
     service.daemon.busy_reply = "421 4.7.0 Too many connections, try again later\r\n";

@@ -1,6 +1,8 @@
 /* service.c - see service.h. */
 #include "storage/service.h"
 
+#include "storage/confinement.h"
+
 #include <getopt.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -177,10 +179,16 @@ static bool start(struct daemon *daemon, struct error *err)
 
 int service_run(struct service *service)
 {
-    int code;
+    const struct log *log = &service->daemon.log;
+    int code = EXIT_FAILURE;
+    struct error err;
 
     service->daemon.on_start = start;
-    code = daemon_run(&service->daemon);
+    if (confinement_begin(&service->settings, service->connects, log, &err))
+        code = daemon_run(&service->daemon);
+    else
+        log_error(log, "start failed", F_ERR(&err),
+                  F_STR("advice", "[postane] confine = no serves without"));
     if (service->notices >= 0)
         notice_unlisten(service->store, service->notices);
     free_parts(service);

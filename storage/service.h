@@ -22,6 +22,7 @@ struct service {
     struct store *store;
     struct login_cache *cache;
     struct login_options login; /* for the protocol's logins */
+    bool connects;              /* it opens connections to other machines */
     struct daemon daemon;       /* filled from the settings; add listeners, idle_ms, hooks */
 
     /* All optional, on the loop thread. */
@@ -39,4 +40,5 @@ struct service {
  * everything was said. */
 bool service_init(struct service *service, const char *name, const char *help, int argc,
                   char **argv, int *exit_code_out) MUST_CHECK;
+/* Confines the process (storage/confinement.h), then serves. */
 int service_run(struct service *service);

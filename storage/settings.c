@@ -47,6 +47,10 @@ static const struct config_key keys[] = {
            "How much is logged."),
     CHOICE("postane", "log_format", log_format, "logfmt", "logfmt|json",
            "Form of the log's lines."),
+    CHOICE("postane", "confine", confine, "yes", "yes|fatal|no",
+           "Whether the daemons give up what they do not need: system calls that are not on their "
+           "list (they fail, or end the daemon with fatal), and all files but their data, their "
+           "certificates and the system's libraries and tables."),
 
     TEXT("listen", "smtp", smtp, "0.0.0.0:25 [::]:25",
          "Addresses for mail from other servers; blanks between several, empty for none."),

@@ -16,7 +16,7 @@
 struct settings {
     /* [postane] */
     char *data, *hostname, *default_domain, *user;
-    uint64_t log_level, log_format;
+    uint64_t log_level, log_format, confine;
     /* [listen] */
     char *smtp, *submission, *submissions, *lmtp, *lmtp_unix, *imap, *imaps, *pop3, *pop3s;
     char *proxy_hosts;

@@ -101,7 +101,7 @@ class Server:
     def default_settings(self, certificate):
         settings = {
             "postane": {"data": self.data, "hostname": "mx.example.test", "user": "",
-                        "log_level": "debug"},
+                        "log_level": "debug", "confine": "fatal"},
             "listen": {name: f"127.0.0.1:{port}" for name, port in self.ports.items()},
             "auth": {"hash_memory": "64K", "hash_passes": 1, "scram_iterations": 4096,
                      "failure_delay": "10ms", "failures": 100},
