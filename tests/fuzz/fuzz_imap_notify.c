@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct world world;
 
     world_begin(&world, "NOTIFY", data, size);
-    if (!world.rig.closed && world.rig.call.hears) {
+    if (!world.rig.closed && world.rig.may_hear) {
         rig_append(&world.rig, world.rig.bob, "INBOX", PARTS_MESSAGE);
         rig_event(&world.rig, WHY_NOTICE);
     }

@@ -92,6 +92,7 @@ static void run(struct rig *rig, enum why why)
         buf_move(&rig->answer, &call->out);
         rig->waits_notice = next == NEXT_NOTICE;
         rig->waits_resume = next == NEXT_WAIT;
+        rig->may_hear = next == NEXT_NOTICE || (next == NEXT_COMMAND && call->hears);
         switch (next) {
         case NEXT_COMMAND:
             arena_reset(&call->arena);
@@ -139,6 +140,7 @@ void rig_start(struct rig *rig, const struct protocol *protocol, void *context)
                                .desk = rig->desk,
                                .log = { .daemon = "test", .session = 1 } };
     rig->closed = rig->wants_tls = rig->waits_notice = rig->waits_resume = false;
+    rig->may_hear = false;
     rig->call.state = protocol->open(&rig->call, context);
     buf_clear(&rig->answer);
     run(rig, WHY_START);

@@ -31,6 +31,7 @@ struct rig {
     struct buf packed;
     bool unpacks_no_more; /* after NEXT_UNCOMPRESS */
     bool closed, wants_tls, waits_notice, waits_resume;
+    bool may_hear; /* a server would tell it of a notice here */
 };
 
 void rig_open(struct rig *rig);  /* the store */
