@@ -13,8 +13,9 @@
 
 enum search_answer { SEARCH_NO, SEARCH_YES, SEARCH_OPEN /* needs more of the message */ };
 
-#define SEARCH_DEPTH_MAX 200
-#define SEARCH_KEYS_MAX  5000
+#define SEARCH_DEPTH_MAX  200
+#define SEARCH_KEYS_MAX   5000
+#define SEARCH_FUZZY_COST 16 /* of looking for words like these, against looking for a string */
 
 /* What is known of one message. */
 struct search_data {
@@ -72,6 +73,7 @@ struct search_program {
     struct search_node *root;
     struct search_node **bound; /* nodes whose meaning search_bind() finds */
     size_t n_keys, n_bound;
+    size_t n_reads;            /* keys that look into the message */
     unsigned needs;            /* enum search_needs of all keys */
     bool has_modseq, has_seqs; /* MODSEQ; sequence numbers, not counting "$" */
     bool has_fuzzy;

@@ -5,8 +5,9 @@
 
 #include <stdlib.h>
 
-#define LOOK_MESSAGES 500               /* looked at in one go */
-#define LOOK_BYTES    (8 * 1024 * 1024) /* of them, once for each key; one message may have more */
+#define LOOK_MESSAGES 500 /* looked at in one go */
+#define LOOK_BYTES                                                                                 \
+    (8 * 1024 * 1024) /* of them in all contexts, once for each key; one message may have more */
 
 static struct search_context *find(const struct client *client, struct slice tag)
 {
@@ -78,6 +79,15 @@ void search_context_free(struct search_context **context)
     free(gone);
 }
 
+static size_t sum_of_orders(const struct client *client)
+{
+    size_t sum = 0;
+
+    for (const struct search_context *c = client->contexts; c != NULL; c = c->next)
+        sum += c->order != NULL ? c->order->size(c->order) : 0;
+    return sum;
+}
+
 void search_context_keep(struct call *call, struct search_context **context, struct search_run *run,
                          struct search_order *order, const char *place)
 {
@@ -87,8 +97,14 @@ void search_context_keep(struct call *call, struct search_context **context, str
     if (kept == NULL)
         return;
     kept->order = order;
-    if (run->program.n_keys > SEARCH_CONTEXT_KEYS_MAX) {
+    if (run->program.n_keys > SEARCH_CONTEXT_KEYS_MAX ||
+        run->program.n_reads > SEARCH_CONTEXT_READS_MAX) {
         search_context_refuse(call, "This search is too costly to be repeated");
+        search_context_free(context);
+        return;
+    }
+    if (order != NULL && sum_of_orders(client) + order->size(order) > SEARCH_ORDERS_MAX) {
+        search_context_refuse(call, "There are too many messages in order");
         search_context_free(context);
         return;
     }
@@ -181,36 +197,19 @@ static void end_update(struct update *update)
 
 static void add_one(struct update *update, const char *item, size_t position, uint32_t number)
 {
-    AUTO(uidset_free) struct uidset one = { 0 };
-
-    uidset_add(&one, number, number);
-    add_set(update, item, position, &one);
+    begin_item(update, item);
+    buf_add_number(&update->call->out, position);
+    buf_add_byte(&update->call->out, ' ');
+    buf_add_number(&update->call->out, number);
 }
 
 static const char addto[] = "ADDTO", removefrom[] = "REMOVEFROM";
 
-/* Messages of the context that are to be told, as UIDs and as the numbers that the client gets. */
-static void remove_messages(struct update *update, struct search_context *context,
-                            const struct uidset *numbers, const uint32_t *uids,
-                            const uint32_t *shown, size_t n_uids)
-{
-    if (context->order == NULL)
-        add_set(update, removefrom, 0, numbers);
-    for (size_t i = 0; i < n_uids; i++) {
-        size_t position = 0;
-
-        uidset_remove(&context->matches, uids[i], uids[i]);
-        if (context->order != NULL)
-            position = context->order->take_out(context->order, uids[i]);
-        if (position > 0)
-            add_one(update, removefrom, position, shown[i]);
-    }
-}
-
+/* Messages that come or go, ascending: UIDs, and the numbers that the client gets. */
 struct message_list {
     uint32_t *uids, *shown;
     size_t count, uids_room, shown_room;
-    struct uidset numbers;
+    struct uidset numbers, all; /* as the client gets them, and UIDs */
 };
 
 static void list_add(struct message_list *list, uint32_t uid, uint32_t number)
@@ -220,6 +219,7 @@ static void list_add(struct message_list *list, uint32_t uid, uint32_t number)
     list->uids[list->count] = uid;
     list->shown[list->count++] = number;
     uidset_add(&list->numbers, number, number);
+    uidset_add(&list->all, uid, uid);
 }
 
 static void list_free(struct message_list *list)
@@ -227,6 +227,54 @@ static void list_free(struct message_list *list)
     free(list->uids);
     free(list->shown);
     uidset_free(&list->numbers);
+    uidset_free(&list->all);
+}
+
+static uint32_t shown_of(const struct message_list *list, uint32_t uid)
+{
+    size_t lo = 0, hi = list->count;
+
+    while (hi - lo > 1) {
+        size_t middle = lo + (hi - lo) / 2;
+
+        if (list->uids[middle] <= uid)
+            lo = middle;
+        else
+            hi = middle;
+    }
+    return list->shown[lo];
+}
+
+/* Positions of those that go together are the same: "1 5,3,9". */
+static void take_out(struct update *update, struct search_order *order,
+                     const struct message_list *list)
+{
+    uint32_t *uids = mem_zero((list->count + 1) * sizeof(*uids));
+    size_t *positions = mem_zero((list->count + 1) * sizeof(*positions));
+    size_t n = order->take_out(order, &list->all, uids, positions);
+
+    for (size_t i = 0; i < n; i++) {
+        uint32_t number = shown_of(list, uids[i]);
+
+        if (i == 0 || positions[i] != positions[i - 1]) {
+            add_one(update, removefrom, positions[i], number);
+        } else {
+            buf_add_byte(&update->call->out, ',');
+            buf_add_number(&update->call->out, number);
+        }
+    }
+    free(uids);
+    free(positions);
+}
+
+static void remove_messages(struct update *update, struct search_context *context,
+                            const struct message_list *list)
+{
+    if (context->order == NULL)
+        add_set(update, removefrom, 0, &list->numbers);
+    else
+        take_out(update, context->order, list);
+    uidset_subtract(&context->matches, &list->all);
 }
 
 /* Numbers are those from before the EXPUNGE: the list of them is descending, the set ascends. */
@@ -247,7 +295,7 @@ static void tell_expunged(struct call *call, struct search_context *context,
                                       : news->expunged_seqs[news->n_expunged - 1 - i]);
         uidset_remove(&context->pending, range->lo, range->hi);
     }
-    remove_messages(&update, context, &gone.numbers, gone.uids, gone.shown, gone.count);
+    remove_messages(&update, context, &gone);
     end_update(&update);
 }
 
@@ -259,21 +307,27 @@ void search_contexts_expunged(struct call *call, const struct view_news *news)
         tell_expunged(call, c, news);
 }
 
+/* A look at the view alone costs nothing, one at what is stored of the message little. */
+static uint64_t cost_of(const struct search_program *program, uint64_t size)
+{
+    uint64_t stored = program->needs != 0 ? 1024 * program->n_keys : 0;
+
+    return stored + size * program->n_reads * (program->has_fuzzy ? SEARCH_FUZZY_COST : 1);
+}
+
 /* Takes the next of the pending messages, as many as one go may look at. */
-static void take_pending(struct client *client, struct search_context *context,
+static void take_pending(struct client *client, struct search_context *context, uint64_t *left,
                          struct uidset *next_out)
 {
     struct view_walk walk = { 0 };
-    uint64_t left = LOOK_BYTES / MAX(context->program.n_keys, 1);
     size_t index, n = 0;
 
-    while (n < LOOK_MESSAGES && left > 0 &&
+    while (n<LOOK_MESSAGES && * left> 0 &&
            view_next(&client->view, &context->pending, &walk, &index)) {
         uint32_t uid = view_uid(&client->view, index);
 
         n++;
-        if (context->program.needs != 0)
-            left -= MIN(left, view_size(&client->view, index));
+        *left -= MIN(*left, cost_of(&context->program, view_size(&client->view, index)));
         if (!uidset_has(&client->view.gone, uid))
             uidset_add(next_out, uid, uid);
     }
@@ -307,7 +361,7 @@ static void compare(struct call *call, struct search_context *context, const str
     }
     struct update update = { .call = call, .context = context };
 
-    remove_messages(&update, context, &removed.numbers, removed.uids, removed.shown, removed.count);
+    remove_messages(&update, context, &removed);
     if (context->order == NULL)
         add_set(&update, addto, 0, &added.numbers);
     for (i = 0; i < added.count; i++) {
@@ -324,7 +378,7 @@ static void compare(struct call *call, struct search_context *context, const str
 
 /* Looks at some messages again. A store that cannot be read leaves things as the client knows them.
  */
-static void look_again(struct call *call, struct search_context *context)
+static void look_again(struct call *call, struct search_context *context, uint64_t *left)
 {
     AUTO(uidset_free) struct uidset next = { 0 };
     struct client *client = client_of(call);
@@ -336,7 +390,7 @@ static void look_again(struct call *call, struct search_context *context)
     enum search_step step = SEARCH_STEP_MORE;
     struct error err;
 
-    take_pending(client, context, &next);
+    take_pending(client, context, left, &next);
     search_rebind(&context->program, &client->view, &client->keywords);
     search_run_start(&run, &where);
     while (step == SEARCH_STEP_MORE)
@@ -353,6 +407,7 @@ void search_contexts_changed(struct call *call)
 {
     struct client *client = client_of(call);
     struct view *view = &client->view;
+    uint64_t left = LOOK_BYTES;
 
     if (client->contexts == NULL) {
         view->watched = false;
@@ -362,8 +417,8 @@ void search_contexts_changed(struct call *call)
     for (struct search_context *c = client->contexts; c != NULL; c = c->next) {
         for (size_t i = 0; i < view->touched.count; i++)
             uidset_add(&c->pending, view->touched.ranges[i].lo, view->touched.ranges[i].hi);
-        if (c->pending.count > 0)
-            look_again(call, c);
+        if (c->pending.count > 0 && left > 0)
+            look_again(call, c, &left);
     }
     uidset_clear(&view->touched);
 }

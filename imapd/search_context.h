@@ -18,15 +18,21 @@
 #include "imapd/search_return.h"
 #include "imapd/search_run.h"
 
-#define SEARCH_CONTEXTS_MAX     16  /* of one session */
-#define SEARCH_CONTEXT_KEYS_MAX 100 /* of one program, which runs again and again */
+#define SEARCH_CONTEXTS_MAX      16                 /* of one session */
+#define SEARCH_CONTEXT_KEYS_MAX  100                /* of one program, which runs again and again */
+#define SEARCH_CONTEXT_READS_MAX 4                  /* of them, keys that look into the message */
+#define SEARCH_ORDERS_MAX        (32 * 1024 * 1024) /* bytes of all orders of one session */
 
 /* The order of a context that is not the mailbox's (CONTEXT=SORT). Positions count from 1. */
 struct search_order {
     /* Puts a message in its place. False: it cannot be read now, so it is left out. */
     bool (*insert)(struct search_order *order, struct account *account, const struct view *view,
                    size_t index, size_t *position_out);
-    size_t (*take_out)(struct search_order *order, uint32_t uid); /* where it was; 0: nowhere */
+    /* Takes messages out, and tells of each its UID and where it was when those before it in the
+     * answer had gone. There is room for all; returns how many there were. */
+    size_t (*take_out)(struct search_order *order, const struct uidset *uids, uint32_t *gone_out,
+                       size_t *positions_out);
+    size_t (*size)(const struct search_order *order); /* bytes */
     void (*free)(struct search_order *order);
 };
 
@@ -52,7 +58,7 @@ bool search_context_want(struct call *call, struct args *args, struct search_ret
 void search_context_refuse(struct call *call, const char *why);
 
 /* Takes the run's program and results over and begins to watch; `order` may be NULL. Refuses, and
- * says so, when the program is too costly. *context becomes NULL. */
+ * says so, when the program is too costly, or the order too big. *context becomes NULL. */
 void search_context_keep(struct call *call, struct search_context **context, struct search_run *run,
                          struct search_order *order, const char *place);
 void search_context_free(struct search_context **context);

@@ -4,8 +4,7 @@
 #include "common/clock.h"
 #include "imapd/objectid.h"
 
-#define DAY_MS     (24 * 60 * 60 * 1000ll)
-#define FUZZY_COST 16 /* of looking for words like these, against looking for a string */
+#define DAY_MS (24 * 60 * 60 * 1000ll)
 
 static enum search_answer answer(bool yes)
 {
@@ -325,7 +324,7 @@ enum search_answer search_evaluate(struct search_node *node, const struct search
         return node->known;
     if (*data->left == 0)
         return SEARCH_OPEN;
-    *data->left -= MIN(*data->left, data->message.len * (node->fuzzy ? FUZZY_COST : 1));
+    *data->left -= MIN(*data->left, data->message.len * (node->fuzzy ? SEARCH_FUZZY_COST : 1));
     node->known_of = msg;
     node->known = answer(match(node, data) == SEARCH_YES);
     return node->known;

@@ -280,6 +280,7 @@ static bool take_key(struct args *args, struct search_program *program, unsigned
         return args_fail(args, "I don't know this search key");
     node->number = node->kind->number;
     program->needs |= node->kind->needs;
+    program->n_reads += (node->kind->needs & (SEARCH_NEEDS_HEADER | SEARCH_NEEDS_BODY)) != 0;
     return take_argument(args, program, depth, node);
 }
 

@@ -91,6 +91,29 @@ void uidset_remove(struct uidset *set, uint32_t lo, uint32_t hi)
     replace(set, at, end - at, left, n_left);
 }
 
+void uidset_subtract(struct uidset *set, const struct uidset *others)
+{
+    struct uidset left = { 0 };
+
+    for (size_t i = 0, k = 0; i < set->count; i++) {
+        uint32_t lo = set->ranges[i].lo, hi = set->ranges[i].hi;
+
+        while (k < others->count && others->ranges[k].hi < lo)
+            k++;
+        for (; k < others->count && others->ranges[k].lo <= hi; k++) {
+            if (others->ranges[k].lo > lo)
+                uidset_add(&left, lo, others->ranges[k].lo - 1);
+            lo = others->ranges[k].hi + 1;
+            if (others->ranges[k].hi >= hi)
+                break; /* it may reach into the next range */
+        }
+        if (k == others->count || others->ranges[k].lo > hi)
+            uidset_add(&left, lo, hi);
+    }
+    uidset_free(set);
+    *set = left;
+}
+
 bool uidset_has(const struct uidset *set, uint32_t uid)
 {
     size_t at = first_reaching(set, uid);

@@ -17,6 +17,8 @@ struct uidset {
 
 void uidset_add(struct uidset *set, uint32_t lo, uint32_t hi); /* fast when at or past the end */
 void uidset_remove(struct uidset *set, uint32_t lo, uint32_t hi);
+/* All of another set, in one pass. */
+void uidset_subtract(struct uidset *set, const struct uidset *others);
 bool uidset_has(const struct uidset *set, uint32_t uid);
 uint64_t uidset_size(const struct uidset *set);               /* how many numbers */
 uint32_t uidset_last(const struct uidset *set);               /* greatest, 0 if empty */

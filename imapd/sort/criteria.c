@@ -25,6 +25,15 @@ static const struct sort_criterion_kind kinds[] = {
     { "TO", BY_TEXT, SORT_TO, true },
 };
 
+/* A key that came before decides all that this one could. */
+static bool is_there(const struct sort_criteria *criteria, const struct sort_criterion_kind *kind)
+{
+    for (size_t i = 0; i < criteria->count; i++)
+        if (criteria->items[i].kind == kind)
+            return true;
+    return false;
+}
+
 /* sort-criterion = ["REVERSE" SP] sort-key */
 static bool take_criterion(struct args *args, struct sort_criteria *criteria)
 {
@@ -41,7 +50,7 @@ static bool take_criterion(struct args *args, struct sort_criteria *criteria)
         criterion->kind = &kinds[i];
         criteria->stored |= kinds[i].stored;
         criteria->relevancy |= kinds[i].number == BY_RELEVANCY;
-        criteria->count++;
+        criteria->count += !is_there(criteria, &kinds[i]);
         return true;
     }
     return args_fail(args, "I don't know this sort criterion");

@@ -103,19 +103,30 @@ static bool insert(struct search_order *base, struct account *account, const str
     return true;
 }
 
-static size_t take_out(struct search_order *base, uint32_t uid)
+static size_t take_out(struct search_order *base, const struct uidset *uids, uint32_t *gone_out,
+                       size_t *positions_out)
 {
     struct sort_order *order = order_of(base);
+    size_t n_gone = 0, to = 0;
 
     for (size_t i = 0; i < order->count; i++) {
-        if (order->entries[i].uid != uid)
+        if (!uidset_has(uids, order->entries[i].uid)) {
+            order->entries[to++] = order->entries[i];
             continue;
-        order->count--;
-        memmove(order->entries + i, order->entries + i + 1,
-                (order->count - i) * sizeof(*order->entries));
-        return i + 1;
+        }
+        gone_out[n_gone] = order->entries[i].uid;
+        positions_out[n_gone++] = to + 1;
     }
-    return 0;
+    order->count = to;
+    return n_gone;
+}
+
+static size_t size_of(const struct search_order *base)
+{
+    const struct sort_order *order = CONTAINER_OF(base, const struct sort_order, order);
+
+    return sizeof(*order) + order->room * sizeof(*order->entries) + order->table.texts.room +
+           order->table.room * sizeof(*order->table.values);
 }
 
 static void free_order(struct search_order *base)
@@ -132,7 +143,7 @@ struct search_order *sort_order_new(struct sort_table *table, const uint32_t *ro
 {
     struct sort_order *order = NEW(struct sort_order);
 
-    order->order = (struct search_order){ insert, take_out, free_order };
+    order->order = (struct search_order){ insert, take_out, size_of, free_order };
     order->table = *table;
     *table = (struct sort_table){ .criteria = table->criteria };
     order->room = order->count = count;

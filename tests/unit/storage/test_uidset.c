@@ -101,11 +101,42 @@ static void behave_like_truths(void **state)
     }
 }
 
+static void subtract(void **state)
+{
+    static const struct {
+        struct uid_range from[3], what[3];
+        size_t n_from, n_what;
+        const char *want;
+    } rows[] = {
+        { { { 1, 9 } }, { { 0 } }, 1, 0, "1:9" },
+        { { { 1, 9 } }, { { 1, 9 } }, 1, 1, "" },
+        { { { 1, 9 } }, { { 3, 4 }, { 6, 6 }, { 9, 12 } }, 1, 3, "1:2,5,7:8" },
+        { { { 2, 4 }, { 6, 8 }, { 10, 12 } }, { { 1, 2 }, { 4, 11 } }, 3, 2, "3,12" },
+        { { { 2, 4 }, { 6, 8 } }, { { 5, 5 }, { 9, 9 } }, 2, 2, "2:4,6:8" },
+        { { { 1, 2 }, { UINT32_MAX - 1, UINT32_MAX } }, { { 2, UINT32_MAX } }, 2, 1, "1" },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO(uidset_free) struct uidset set = { 0 };
+        AUTO(uidset_free) struct uidset what = { 0 };
+        AUTO(buf_free) struct buf text = { 0 };
+
+        for (size_t k = 0; k < rows[i].n_from; k++)
+            uidset_add(&set, rows[i].from[k].lo, rows[i].from[k].hi);
+        for (size_t k = 0; k < rows[i].n_what; k++)
+            uidset_add(&what, rows[i].what[k].lo, rows[i].what[k].hi);
+        uidset_subtract(&set, &what);
+        uidset_print(&set, &text);
+        assert_string_equal(buf_text(&text), rows[i].want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(change_and_print),
         cmocka_unit_test(behave_like_truths),
+        cmocka_unit_test(subtract),
     };
 
     return cmocka_run_group_tests_name("uidset", tests, NULL, NULL);
