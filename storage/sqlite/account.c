@@ -257,8 +257,11 @@ bool account_handle_open_schema(struct desk *desk, uint64_t id, const char *cons
 bool account_handle_open(struct desk *desk, uint64_t id, struct account **account_out,
                          struct error *err)
 {
-    return account_handle_open_schema(desk, id, account_schema, account_schema_version, account_out,
-                                      err);
+    if (!account_handle_open_schema(desk, id, account_schema, account_schema_version, account_out,
+                                    err))
+        return false;
+    leaving_settle(*account_out);
+    return true;
 }
 
 void account_handle_close(struct account **account)

@@ -6,7 +6,7 @@
  *     changes.c       what is new since a modseq      mail_copy.c     copy and move
  *     mail_read.c     bytes                           mail_expunge.c  expunge
  *     mail_summary.c  summaries                       check.c         looks for damage
- *     mail_import.c   copy between accounts
+ *     mail_import.c   copy between accounts           leaving.c       moves that broke off
  *     collect.c       removes what nobody needs
  *     metadata.c      annotations                     acl.c           who may do what
  *
@@ -148,6 +148,16 @@ bool mail_transfer(struct account *account, uint64_t mailbox, const struct uidse
 bool mail_import(struct account *account, uint64_t mailbox, const struct uidset *which,
                  const struct copy_target *target, bool move, struct copy_result *result_out,
                  struct error *err) MUST_CHECK;
+
+/* leaving.c: such a move, so that a crash does not leave messages in both accounts. A move that was
+ * noted ends with one of the next two; leaving_settle() takes messages away if they have arrived,
+ * for every account that is opened. */
+#define LEAVING_TOKEN_SIZE 16
+bool leaving_note(struct account *from, uint64_t mailbox, const struct account *to,
+                  const struct mail_list *mails, struct slice token, struct error *err) MUST_CHECK;
+void leaving_forget(struct account *from, struct slice token);
+void leaving_break_off(struct account *from); /* something failed */
+void leaving_settle(struct account *account);
 
 void account_big_path(const struct account *account, uint64_t msg, struct buf *out);
 

@@ -92,8 +92,14 @@ static const char schema_7[] =
     "  mailbox INTEGER NOT NULL, reader INTEGER NOT NULL, recent_from INTEGER NOT NULL,"
     "  PRIMARY KEY(mailbox, reader)) WITHOUT ROWID;";
 
+/* Messages on their way to another account (leaving.c). */
+static const char schema_8[] =
+    "CREATE TABLE leaving("
+    "  token BLOB NOT NULL, target INTEGER NOT NULL, mailbox INTEGER NOT NULL,"
+    "  lo INTEGER NOT NULL, hi INTEGER NOT NULL, PRIMARY KEY(token, lo)) WITHOUT ROWID;";
+
 const char *const account_schema[] = { schema_1, schema_2, schema_3, schema_4,
-                                       schema_5, schema_6, schema_7 };
+                                       schema_5, schema_6, schema_7, schema_8 };
 const size_t account_schema_version = COUNT_OF(account_schema);
 
 #define MAILBOX_INFO                                                                               \
@@ -259,6 +265,11 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
     [SQL_THREAD_PUT] = "INSERT OR IGNORE INTO thread VALUES(?, ?)",
     [SQL_MSG_COPY] = "SELECT size, inline_bytes, hash, data FROM msg LEFT JOIN body ON msg = id"
                      " WHERE id = ?",
+    [SQL_LEAVING_ADD] = "INSERT INTO leaving VALUES(?, ?, ?, ?, ?)",
+    [SQL_LEAVING_FIRST] = "SELECT token, target, mailbox, lo, hi FROM leaving LIMIT 1",
+    [SQL_LEAVING_DONE] = "DELETE FROM leaving WHERE token = ? AND lo = ?",
+    [SQL_LEAVING_DROP] = "DELETE FROM leaving WHERE token = ?",
+    [SQL_ARRIVED] = "SELECT 1 FROM msg WHERE delivery_id = ?",
     [SQL_BODY_INSERT] = "INSERT INTO body VALUES(?, ?)",
 
     [SQL_DEAD] = "SELECT id, inline_bytes < size FROM msg WHERE refs = 0 AND dead_ms <= ?"

@@ -9,10 +9,12 @@
  * Large files are shared, bytes are not: the two databases know nothing of each other. Summaries
  * and threads are found when somebody asks for them.
  *
- * Of a move the source gets its expunge after the target's commit is on disk. So a crash, or an
- * error there, leaves the messages in both places, and never in none.
+ * Of a move the source gets its expunge after the target's commit is on disk; a crash, or an error
+ * there, leaves the messages in both places until leaving.c ends what was begun, and never in none.
  */
 #include "storage/sqlite/seen_private.h"
+
+#include "common/crypto.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,8 +27,10 @@ struct import {
     uint64_t keywords[64];   /* bits of the target for those of the source; 0: none */
     struct mail_list mails;  /* of the source */
     struct mailbox_delta in; /* at the target */
-    struct uidset linked;    /* not UIDs but indexes into `mails`, plus 1 */
-    uint64_t *msgs;          /* of the target, as far as it got */
+    unsigned char token[LEAVING_TOKEN_SIZE]; /* of a move */
+    bool move;
+    struct uidset linked; /* not UIDs but indexes into `mails`, plus 1 */
+    uint64_t *msgs;       /* of the target, as far as it got */
     size_t done;
 };
 
@@ -79,18 +83,25 @@ static bool link_file(struct import *import, uint64_t from, uint64_t to, struct 
     return true;
 }
 
+static struct slice token_of(const struct import *import)
+{
+    return slice_make(import->token, sizeof(import->token));
+}
+
 /* The msg with its bytes. The source's row is being read meanwhile. */
 static bool insert_msg(struct import *import, const struct sql_row *row, uint64_t from,
                        struct error *err)
 {
     uint64_t size = sql_u64(row, 0), inline_bytes = sql_u64(row, 1);
     struct slice hash = sql_slice(row, 2), bytes = sql_slice(row, 3);
+    bool marks = import->move && import->done == 0;
+    struct slice token = marks ? token_of(import) : SLICE("");
     struct sql_db *db = &import->to->db;
     uint64_t msg;
 
     if (inline_bytes != bytes.len)
         return error_set(err, ERROR_INTERNAL, "bytes of a message are missing");
-    if (!sql_run(db, SQL_MSG_INSERT, NULL, err, "uubbi", size, inline_bytes, hash, SLICE(""),
+    if (!sql_run(db, SQL_MSG_INSERT, NULL, err, "uubbi", size, inline_bytes, hash, token,
                  (int64_t)0))
         return false;
     msg = import->msgs[import->done] = sql_last_id(db);
@@ -196,12 +207,31 @@ static bool take_away(struct import *import, uint64_t mailbox, struct copy_resul
                            err);
 }
 
+/* Whatever fails on the way leaves what leaving_settle() needs to end it, or to undo it. */
+static bool move_all(struct import *import, uint64_t mailbox, struct copy_result *result,
+                     struct error *err)
+{
+    random_bytes(import->token, sizeof(import->token));
+    if (!leaving_note(import->from, mailbox, import->to, &import->mails, token_of(import), err))
+        return false;
+    if (write_target(import, result, err) && take_away(import, mailbox, result, err)) {
+        leaving_forget(import->from, token_of(import));
+        return true;
+    }
+    leaving_break_off(import->from);
+    return false;
+}
+
 bool mail_import(struct account *account, uint64_t mailbox, const struct uidset *which,
                  const struct copy_target *target, bool move, struct copy_result *result_out,
                  struct error *err)
 {
     struct import import = {
-        .from = account, .to = target->account, .target = target->mailbox, .flags = target->flags
+        .from = account,
+        .to = target->account,
+        .target = target->mailbox,
+        .flags = target->flags,
+        .move = move,
     };
     struct mail_scan scan = { .mailbox = mailbox, .which = which };
 
@@ -210,8 +240,8 @@ bool mail_import(struct account *account, uint64_t mailbox, const struct uidset 
               seen_overlay(account, mailbox, import.mails.items, import.mails.count, err);
     if (ok && import.mails.count > 0) {
         import.msgs = mem_zero(import.mails.count * sizeof(*import.msgs));
-        ok = map_keywords(&import, err) && write_target(&import, result_out, err) &&
-             (!move || take_away(&import, mailbox, result_out, err));
+        ok = map_keywords(&import, err) && (move ? move_all(&import, mailbox, result_out, err)
+                                                 : write_target(&import, result_out, err));
     }
     mail_list_free(&import.mails);
     uidset_free(&import.linked);

@@ -194,11 +194,70 @@ static void test_failing(void **state)
           ERROR_NOT_FOUND);
 }
 
+/* As after a crash: the messages have arrived, and the source still has them. */
+static void test_broken_off(void **state)
+{
+    struct fixture *f = *state;
+    struct two two = make_two(f);
+    struct copy_result result;
+
+    add_mail(f, f->inbox, "one", 10);
+    add_mail(f, f->inbox, "two", 3 * INLINE_MAX);
+    add_mail(f, f->inbox, "three", 10);
+    run_sql(f,
+            "CREATE TRIGGER stuck BEFORE DELETE ON message BEGIN SELECT RAISE(ABORT, 'no'); END");
+    assert_false(try_import(&two, "1,3", true, ~0ull, &result));
+    assert_int_equal(count_rows(f, "SELECT count(*) FROM message"), 3);
+    assert_int_equal(count_rows(f, "SELECT count(*) FROM leaving"), 2);
+    look_there(&two, 2);
+    run_sql(f, "DROP TRIGGER stuck");
+    fixture_open_again(f, NULL);
+    assert_int_equal(count_rows(f, "SELECT count(*) FROM message"), 1);
+    assert_int_equal(count_rows(f, "SELECT count(*) FROM leaving"), 0);
+    assert_int_equal(look(f, f->inbox).n_total, 1);
+}
+
+/* As after a crash before anything came to the target; one of them is gone altogether. */
+static void test_never_arrived(void **state)
+{
+    struct fixture *f = *state;
+    char row[120];
+
+    struct two two = make_two(f);
+    add_mail(f, f->inbox, "one", 10);
+    snprintf(row, sizeof(row), "INSERT INTO leaving VALUES(x'3132', %llu, %llu, 1, 1)",
+             (unsigned long long)two.id, (unsigned long long)f->inbox);
+    run_sql(f, row);
+    run_sql(f, "INSERT INTO leaving VALUES(x'3133', 12345, 1, 1, 1)");
+    fixture_open_again(f, NULL);
+    assert_int_equal(count_rows(f, "SELECT count(*) FROM message"), 1);
+    assert_int_equal(count_rows(f, "SELECT count(*) FROM leaving"), 0);
+}
+
+/* Others see that a move is under way, and leave it alone. */
+static void test_under_way(void **state)
+{
+    struct fixture *f = *state;
+    struct two two = make_two(f);
+    struct mail mail = { .uid = 1 };
+    struct mail_list mails = { .items = &mail, .count = 1 };
+    struct account *other = NULL;
+
+    must(leaving_note(f->account, f->inbox, two.account, &mails, SLICE("a token"), &f->err));
+    must(account_handle_open(f->desk, f->id, &other, &f->err));
+    assert_int_equal(count_rows(f, "SELECT count(*) FROM leaving"), 1);
+    leaving_forget(f->account, SLICE("a token"));
+    assert_int_equal(count_rows(f, "SELECT count(*) FROM leaving"), 0);
+    account_handle_close(&other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(test_small_and_large),  FIXTURE_TEST(test_move),    FIXTURE_TEST(test_flags),
-        FIXTURE_TEST(test_full_of_keywords), FIXTURE_TEST(test_failing),
+        FIXTURE_TEST(test_small_and_large), FIXTURE_TEST(test_move),
+        FIXTURE_TEST(test_flags),           FIXTURE_TEST(test_full_of_keywords),
+        FIXTURE_TEST(test_failing),         FIXTURE_TEST(test_broken_off),
+        FIXTURE_TEST(test_never_arrived),   FIXTURE_TEST(test_under_way),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
