@@ -51,9 +51,14 @@ bool slice_starts(struct slice a, const char *prefix)
 
 size_t slice_ascii_length(struct slice a)
 {
-    uint64_t word;
+    uint64_t word, words[4];
     size_t len = 0;
 
+    for (; len + sizeof(words) <= a.len; len += sizeof(words)) {
+        memcpy(words, a.data + len, sizeof(words));
+        if (((words[0] | words[1] | words[2] | words[3]) & 0x8080808080808080ull) != 0)
+            break;
+    }
     for (; len + sizeof(word) <= a.len; len += sizeof(word)) {
         memcpy(&word, a.data + len, sizeof(word));
         if ((word & 0x8080808080808080ull) != 0)

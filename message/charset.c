@@ -135,20 +135,33 @@ static void charset_close(const struct charset *charset, iconv_t handle)
 }
 
 /* Copies what is valid; each byte that is not becomes U+FFFD. */
+/* How many bytes at the front are none of ASCII. */
+static size_t other_length(struct slice bytes)
+{
+    size_t len = 0;
+
+    while (len < bytes.len && (bytes.data[len] & 0x80) != 0)
+        len++;
+    return len;
+}
+
+/* ASCII is gone over quickly, and no character reaches into it. */
 static void add_utf8(struct slice bytes, struct buf *out)
 {
-    size_t ascii = slice_ascii_length(bytes);
-
-    buf_add(out, bytes.data, ascii);
-    bytes = slice_from(bytes, ascii);
+    buf_reserve(out, bytes.len);
     while (bytes.len > 0) {
-        const uint8_t *bad = u8_check((const uint8_t *)bytes.data, bytes.len);
-        size_t good = bad == NULL ? bytes.len : (size_t)((const char *)bad - bytes.data);
+        size_t ascii = slice_ascii_length(bytes);
+        size_t other = other_length(slice_from(bytes, ascii));
+        const uint8_t *start = (const uint8_t *)bytes.data + ascii, *bad = NULL;
 
-        buf_add(out, bytes.data, good);
+        if (other > 0)
+            bad = u8_check(start, other);
+        if (bad != NULL)
+            other = (size_t)(bad - start);
+        buf_add(out, bytes.data, ascii + other);
         if (bad != NULL)
             buf_add_text(out, REPLACEMENT);
-        bytes = slice_from(bytes, good + 1);
+        bytes = slice_from(bytes, ascii + other + (bad != NULL));
     }
 }
 

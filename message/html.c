@@ -48,18 +48,28 @@ static void add(struct reader *reader, struct slice text)
     buf_add_slice(reader->out, text);
 }
 
-/* Words up to the next tag, entity or blank. */
+/* Words and blanks up to the next tag or entity. */
 static void take_text(struct reader *reader)
 {
     struct slice rest = reader->rest;
-    size_t len = 0;
+    char *to = buf_reserve(reader->out, rest.len + 1);
+    bool blank = reader->blank, some = reader->out->len > reader->start;
+    size_t len = 0, i = 0;
 
-    while (len < rest.len && rest.data[len] != '<' && rest.data[len] != '&' &&
-           !is_blank(rest.data[len]))
-        len++;
-    if (len > 0)
-        add(reader, slice_part(rest, 0, len));
-    skip(reader, len);
+    for (; i < rest.len && rest.data[i] != '<' && rest.data[i] != '&'; i++) {
+        if (is_blank(rest.data[i])) {
+            blank = true;
+            continue;
+        }
+        if (blank && some)
+            to[len++] = ' ';
+        blank = false;
+        some = true;
+        to[len++] = rest.data[i];
+    }
+    buf_wrote(reader->out, len);
+    reader->blank = blank;
+    skip(reader, i);
 }
 
 /* Characters by number. */
@@ -146,7 +156,7 @@ static bool is_inline(struct slice name)
     };
 
     for (size_t i = 0; i < COUNT_OF(names); i++)
-        if (slice_is(name, names[i]))
+        if (names[i][0] == (at(name, 0) | 0x20) && slice_is(name, names[i]))
             return true;
     return false;
 }
@@ -252,9 +262,6 @@ void html_to_text(struct slice html, struct buf *out)
             take_markup(&reader);
         } else if (reader.rest.data[0] == '&') {
             take_entity(&reader);
-        } else if (is_blank(reader.rest.data[0])) {
-            reader.blank = true;
-            skip(&reader, 1);
         } else {
             take_text(&reader);
         }

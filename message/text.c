@@ -154,7 +154,7 @@ static const char *next_byte(const char *from, const char *end, char byte)
     return found != NULL ? found : end;
 }
 
-/* Looks for a folded ASCII needle in ASCII without folding a copy: goes from one place of its
+/* Looks for a folded ASCII needle as it stands, without folding a copy: goes from one place of its
  * rarest byte to the next. */
 static bool ascii_contains(struct slice text, struct slice needle)
 {
@@ -189,8 +189,12 @@ bool text_contains(struct slice text, struct slice folded_needle)
         return true;
     if (slice_is_ascii(text) && !slice_is_ascii(folded_needle))
         return false;
-    if (folded_needle.len <= SHORT_NEEDLE && slice_is_ascii(text))
-        return ascii_contains(text, folded_needle);
+    if (folded_needle.len <= SHORT_NEEDLE && slice_is_ascii(folded_needle)) {
+        if (ascii_contains(text, folded_needle))
+            return true; /* ASCII folds to itself, whatever is beside it */
+        if (slice_is_ascii(text))
+            return false;
+    }
     while (text.len > 0) {
         struct slice window = window_of(text, size);
 
