@@ -124,7 +124,8 @@ bool account_index_reset(struct account *account, struct error *err)
 
     if (!search_lock(account, true, &lock, err))
         return false;
-    ok = search_remove_files(account, err);
+    ok = search_remove_files(account, err) &&
+         (ftruncate(lock, 0) == 0 || error_errno(err, "emptying search.lock")); /* try all again */
     search_unlock(lock);
     return ok;
 }

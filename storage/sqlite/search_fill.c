@@ -33,6 +33,7 @@ struct indexer {
     struct signed_message messages[PIECE_MESSAGES];
     size_t count, n_envelopes;
     struct buf last_hash;
+    int lock; /* search.lock of the account at hand */
 };
 
 struct indexer *indexer_new(void)
@@ -145,6 +146,14 @@ static bool sign_message(struct account *account, struct indexer *indexer, uint6
     return true;
 }
 
+/* The process has died over it: it is in no block. */
+static void pass_over(struct account *account, struct indexer *indexer, uint64_t msg)
+{
+    indexer->messages[indexer->count++] = (struct signed_message){ .msg = msg };
+    log_warn(&account->store->options.log, "message is not indexed",
+             F_NUM("account", (int64_t)account->id), F_NUM("msg", (int64_t)msg));
+}
+
 static bool sign_all(struct account *account, struct indexer *indexer, const uint64_t *msgs,
                      size_t count, struct error *err)
 {
@@ -164,10 +173,10 @@ static bool sign_all(struct account *account, struct indexer *indexer, const uin
 
 /* Which messages come next; their sizes decide how many. Where no number is missing they end with a
  * block. */
-static bool find_next(struct account *account, uint64_t last, struct indexer *indexer,
+static bool find_next(struct account *account, uint64_t last, bool one, struct indexer *indexer,
                       uint64_t *msgs, size_t *count_out, struct error *err)
 {
-    uint64_t bytes = 0, limit = PIECE_MESSAGES - (last + 1) % BLOCK_TEXTS;
+    uint64_t bytes = 0, limit = one ? 1 : PIECE_MESSAGES - (last + 1) % BLOCK_TEXTS;
     struct sql_row row;
 
     *count_out = 0;
@@ -266,19 +275,31 @@ static bool fill_piece(struct account *account, struct sql_db *db, struct indexe
                        bool *more_out, struct error *err)
 {
     uint64_t msgs[PIECE_MESSAGES], last;
+    struct search_attempt attempt;
     size_t count;
+    bool ok;
 
     buf_clear(&indexer->last_hash);
     buf_clear(&indexer->signatures);
     indexer->count = indexer->n_envelopes = 0;
     for (size_t part = 0; part < BLOCK_PARTS; part++)
         indexer->keys[part].count = 0;
-    if (!search_last(db, &last, &indexer->last_hash, err) ||
-        !find_next(account, last, indexer, msgs, &count, err))
+    if (!search_last(db, &last, &indexer->last_hash, err))
+        return false;
+    search_attempt_begin(indexer->lock, last, &attempt);
+    if (!find_next(account, last, search_attempt_is_careful(&attempt), indexer, msgs, &count, err))
         return false;
     *more_out = count > 0;
-    return count == 0 ||
-           (sign_all(account, indexer, msgs, count, err) && put_piece(db, indexer, err));
+    if (count == 0)
+        return true;
+    if (search_attempt_is_enough(&attempt)) {
+        pass_over(account, indexer, msgs[0]);
+        return put_piece(db, indexer, err);
+    }
+    search_attempt_note(indexer->lock, &attempt, msgs[count - 1]);
+    ok = sign_all(account, indexer, msgs, count, err) && put_piece(db, indexer, err);
+    search_attempt_end(indexer->lock, &attempt);
+    return ok;
 }
 
 /* Opens it and sees whether it is of use. */
@@ -318,6 +339,7 @@ bool account_index(struct account *account, struct indexer *indexer, bool *more_
         return false;
     if (lock < 0)
         return true;
+    indexer->lock = lock;
     ok = fill(account, indexer, more_out, err);
     search_unlock(lock);
     return ok;

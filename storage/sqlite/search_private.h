@@ -3,6 +3,7 @@
  *     search_db.c      opening, making anew, removing messages
  *     search_fill.c    filling
  *     search_query.c   asking
+ *     search_attempt.c messages over which the process dies
  *
  * A row holds a block: what one part of BLOCK_TEXTS messages, whose numbers follow each other, has
  * of trigrams (message/trigram_block.h), behind a checksum of 64 bits of the block's number and all
@@ -70,3 +71,17 @@ void search_row_write(uint64_t number, const struct trigram_block *old,
 
 /* Messages that the collector has removed; ascending. What fails here is only logged. */
 void search_forget(struct account *account, const uint64_t *msgs, size_t count);
+
+/* search_attempt.c. The piece that is being signed, as search.lock has it; under the lock. */
+struct search_attempt {
+    uint64_t last;    /* what was indexed when it was begun */
+    uint64_t tries;   /* how often it was begun, and not ended */
+    uint64_t until;   /* its last message */
+    uint64_t careful; /* up to this message each is a piece of its own */
+};
+void search_attempt_begin(int lock, uint64_t last, struct search_attempt *attempt_out);
+bool search_attempt_is_careful(const struct search_attempt *attempt);
+/* Is the next message to be passed over? */
+bool search_attempt_is_enough(const struct search_attempt *attempt);
+void search_attempt_note(int lock, struct search_attempt *attempt, uint64_t until);
+void search_attempt_end(int lock, struct search_attempt *attempt); /* whatever came of it */

@@ -94,6 +94,46 @@ static void test_many(void **state)
     assert_int_equal(bits, 0x3f);
 }
 
+/* As a process leaves it that died while it signed the messages up to `until`, for the second time.
+ */
+static void die_twice(struct fixture *f, uint64_t last, uint64_t until)
+{
+    struct search_attempt attempt;
+    int lock;
+
+    must(search_lock(f->account, true, &lock, &f->err));
+    for (int i = 0; i < 2; i++) {
+        search_attempt_begin(lock, last, &attempt);
+        search_attempt_note(lock, &attempt, until);
+    }
+    search_unlock(lock);
+}
+
+/* A message over which the process dies each time is found out, and left to searches. */
+static void test_poison(void **state)
+{
+    AUTO(indexer_free) struct indexer *indexer = indexer_new();
+    struct fixture *f = *state;
+    bool more;
+
+    add_many(f, f->inbox, 4);
+    die_twice(f, 0, 4);
+    must(account_index(f->account, indexer, &more, &f->err));
+    assert_says(f, ALL, "nowhere", "1000");
+    die_twice(f, 1, 2);
+    must(account_index(f->account, indexer, &more, &f->err));
+    assert_says(f, ALL, "nowhere", "1000");
+    assert_int_equal(progress_of(f).indexed, 2);
+    assert_int_equal(fill(f), 3); /* one by one up to the piece's end */
+    assert_says(f, ALL, "nowhere", "1011");
+    add_many(f, f->inbox, 2);
+    assert_int_equal(fill(f), 2);
+    assert_says(f, ALL, "nowhere", "101111");
+    must(account_index_reset(f->account, &f->err));
+    assert_int_equal(fill(f), 2);
+    assert_says(f, ALL, "nowhere", "111111");
+}
+
 static void test_forget(void **state)
 {
     struct fixture *f = *state;
@@ -197,9 +237,9 @@ static void test_reset(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(test_parts),   FIXTURE_TEST(test_many),        FIXTURE_TEST(test_forget),
-        FIXTURE_TEST(test_damaged), FIXTURE_TEST(test_other_store), FIXTURE_TEST(test_reset),
-        FIXTURE_TEST(test_check),
+        FIXTURE_TEST(test_parts),  FIXTURE_TEST(test_many),    FIXTURE_TEST(test_forget),
+        FIXTURE_TEST(test_poison), FIXTURE_TEST(test_damaged), FIXTURE_TEST(test_other_store),
+        FIXTURE_TEST(test_reset),  FIXTURE_TEST(test_check),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
