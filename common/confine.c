@@ -210,7 +210,7 @@ static int allow_sockets(scmp_filter_ctx filter, bool connects)
 
     for (size_t i = 0; i < count && code == 0; i++)
         code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(socket), 1,
-                                SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+                                SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0));
     return code;
 }
 
@@ -220,7 +220,7 @@ static int allow_ioctls(scmp_filter_ctx filter)
 
     for (size_t i = 0; i < COUNT_OF(ioctls) && code == 0; i++)
         code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(ioctl), 1,
-                                SCMP_A1(SCMP_CMP_EQ, ioctls[i]));
+                                SCMP_A1(SCMP_CMP_EQ, ioctls[i], 0));
     return code;
 }
 
