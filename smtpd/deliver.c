@@ -127,6 +127,7 @@ static void prepare(struct parcel *parcel, struct arena *arena, struct append *i
         .body = parcel_body(parcel),
         .prefix = slice_copy(arena, buf_slice(&prefix)),
         .received_ms = parcel->letter->message.arrived_ms,
+        .summary_later = true,
     };
     memcpy(item->delivery_id, recipient->delivery_id, sizeof(item->delivery_id));
 }

@@ -90,7 +90,8 @@ struct append {
     uint64_t flags;
     int64_t received_ms;           /* 0: now */
     unsigned char delivery_id[16]; /* all zero: none; one that was seen before makes no message */
-    uint32_t uid_out;              /* filled: 0 if it was a replay */
+    bool summary_later; /* with the search index, or when asked for; not of a large one */
+    uint32_t uid_out;   /* filled: 0 if it was a replay */
 };
 /* All or none. Errors: ERROR_NOT_FOUND, ERROR_OVER_QUOTA (unless over_quota_is_fine). */
 bool mailbox_append(struct account *account, uint64_t mailbox, struct append *items, size_t count,

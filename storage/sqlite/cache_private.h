@@ -5,9 +5,11 @@
  * Apart from mail.db, so that a list of all messages reads what it shows and nothing else, and so
  * that deliveries fsync less: nothing here is ever fsynced for itself. All of it can be made again
  * from the messages, and is when it is missing, damaged, or of another SUMMARY_VERSION: then the
- * file is thrown away. A row is written after its message is committed, under the account's lock;
- * message ids are never given again, so a row that is there is right. Rows of ids that mail.db has
- * not given yet (it was put back from an older copy) go when the file is opened.
+ * file is thrown away. Deliveries leave them out (struct append): whoever fills the search index
+ * makes them in passing, many at once, or a session that asks before. A row is written after its
+ * message is committed, under the account's lock; message ids are never given again, so a row that
+ * is there is right. Rows of ids that mail.db has not given yet (it was put back from an older
+ * copy) go when the file is opened.
  *
  * What fails here is logged and costs time later, but fails nothing else.
  *

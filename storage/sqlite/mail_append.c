@@ -8,6 +8,9 @@
 #include "storage/sqlite/object_private.h"
 #include "storage/sqlite/seen_private.h"
 
+#include "message/header.h"
+#include "message/sort_key.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -22,6 +25,7 @@ struct ready {
     unsigned char hash[HASH_SIZE];
     uint64_t size, msg;
     bool linked;
+    bool has_summary; /* or only its sort keys */
 };
 
 /* One call, within its transaction. */
@@ -81,12 +85,24 @@ static bool glue_together(struct glue *glue, struct slice prefix, const struct b
     return map_file_at(base + front, body_file(body), body_size(body), err);
 }
 
+/* For the thread, which is given with the message. */
+static void make_sort_keys(struct slice whole, struct buf *out)
+{
+    AUTO(arena_free) struct arena arena = { NULL };
+
+    sort_keys_write(&arena, slice_part(whole, 0, header_length(whole)), out);
+}
+
 static void finish_ready(struct ready *ready, const struct append *item, struct slice whole)
 {
     struct hash hash;
 
     ready->size = whole.len;
-    summary_make(whole, &ready->summary);
+    ready->has_summary = !item->summary_later || body_is_large(item->body);
+    if (ready->has_summary)
+        summary_make(whole, &ready->summary);
+    else
+        make_sort_keys(whole, &ready->summary.sort_keys);
     if (item->prefix.len == 0) {
         memcpy(ready->hash, body_hash(item->body), HASH_SIZE);
         return;
@@ -305,12 +321,21 @@ static void undo(const struct batch *batch)
     }
 }
 
+static bool has_summaries(const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->ready[i].has_summary)
+            return true;
+    return false;
+}
+
 static void put_summaries(const struct batch *batch)
 {
     struct cache_item *items = mem_zero(batch->count * sizeof(*items));
 
     for (size_t i = 0; i < batch->count; i++)
-        items[i] = (struct cache_item){ batch->ready[i].msg, &batch->ready[i].summary };
+        if (batch->ready[i].has_summary)
+            items[i] = (struct cache_item){ batch->ready[i].msg, &batch->ready[i].summary };
     cache_put(batch->account, items, batch->count);
     free(items);
 }
@@ -320,7 +345,8 @@ static bool commit(const struct batch *batch, uint64_t mailbox, struct error *er
 {
     if (!account_commit_holding(batch->account, err))
         return false;
-    put_summaries(batch);
+    if (has_summaries(batch))
+        put_summaries(batch);
     account_let_go(batch->account, mailbox);
     return true;
 }
@@ -347,7 +373,8 @@ static bool append_batch(struct batch *batch, struct error *err)
     batch->ready = mem_zero((batch->count + 1) * sizeof(batch->ready[0]));
     for (size_t i = 0; i < batch->count && ok; i++)
         ok = make_ready(&batch->ready[i], &batch->items[i], err);
-    cache_ready(batch->account);
+    if (has_summaries(batch))
+        cache_ready(batch->account);
     ok = ok && append_ready(batch, err);
     for (size_t i = 0; i < batch->count; i++) {
         summary_free(&batch->ready[i].summary);

@@ -1,5 +1,6 @@
 /* test_cache.c - cache.db: whatever becomes of it, summaries are those of the messages. */
 #include "message/summary.h"
+#include "storage/search.h"
 #include "storage/sqlite/cache_private.h"
 #include "tests/unit/storage/mail_fixture.h"
 
@@ -50,7 +51,7 @@ static void cache_path(struct fixture *f, const char *name, struct buf *out)
     store_account_path(f->store, f->id, name, out);
 }
 
-/* Deliveries fill it, so that nothing is made again when it is read. */
+/* Who appends fills it, so that nothing is made again when it is read. */
 static void test_filled(void **state)
 {
     struct fixture *f = *state;
@@ -62,6 +63,39 @@ static void test_filled(void **state)
     run_sql(f, "UPDATE body SET data = zeroblob(length(data))");
     assert_right(f, CACHED_ENVELOPE, N_MAILS);
     assert_right(f, CACHED_ALL, N_MAILS);
+}
+
+static void deliver(struct fixture *f, uint64_t first, uint64_t count)
+{
+    for (uint64_t i = first; i < first + count; i++) {
+        AUTO(buf_free) struct buf text = { 0 };
+        uint32_t uidvalidity;
+
+        buf_fmt(&text, "Subject: mail%llu\r\n\r\nText", (unsigned long long)i);
+        AUTO(body_free) struct body *body = new_body(f, buf_slice(&text));
+        struct append item = { .body = body, .summary_later = true };
+        must(mailbox_append(f->account, f->inbox, &item, 1, false, &uidvalidity, &f->err));
+    }
+}
+
+/* What a delivery leaves out is made, and stored, by whoever asks for it first. */
+static void test_later(void **state)
+{
+    struct fixture *f = *state;
+    AUTO(indexer_free) struct indexer *indexer = indexer_new();
+    bool more;
+
+    deliver(f, 0, N_MAILS);
+    assert_int_equal(count_cache_rows(f, "SELECT count(*) FROM envelope"), 0);
+    must(account_index(f->account, indexer, &more, &f->err));
+    assert_int_equal(count_cache_rows(f, "SELECT count(*) FROM envelope JOIN structure USING(msg)"
+                                         " JOIN sorting USING(msg)"),
+                     N_MAILS);
+    deliver(f, N_MAILS, N_MAILS);
+    assert_right(f, CACHED_ALL, (uint64_t)N_MAILS * 2);
+    assert_int_equal(count_cache_rows(f, "SELECT count(*) FROM envelope"), N_MAILS * 2);
+    run_sql(f, "UPDATE body SET data = zeroblob(length(data))");
+    assert_right(f, CACHED_ENVELOPE, (uint64_t)N_MAILS * 2);
 }
 
 static void damage_file(struct fixture *f, const char *name, off_t from, size_t len)
@@ -173,8 +207,8 @@ static void test_check(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_filled),     TEST(test_damaged),     TEST(test_missing), TEST(test_other_version),
-        TEST(test_older_mail), TEST(test_older_cache), TEST(test_check),
+        TEST(test_filled),        TEST(test_later),      TEST(test_damaged),     TEST(test_missing),
+        TEST(test_other_version), TEST(test_older_mail), TEST(test_older_cache), TEST(test_check),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
