@@ -45,6 +45,7 @@ static const char *const system_files[] = {
     "/sys/devices/system/cpu",
     "/usr/lib",
     "/usr/share/ca-certificates",
+    "/usr/share/dns",
     "/usr/share/locale",
     "/usr/share/zoneinfo",
 };
