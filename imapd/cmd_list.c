@@ -13,8 +13,11 @@
 #include "imapd/status.h"
 
 #define PATTERNS_MAX 32
-#define TURN_BYTES   (64 * 1024) /* of reply in one turn */
-#define TURN_ENTRIES 1000        /* looked at in one turn */
+
+/* What one turn does before others have theirs. */
+#define MATCH_STEPS (4 * 1024 * 1024) /* bytes of a pattern times bytes of a name */
+#define REPLY_BYTES (64 * 1024)
+#define EXTRAS      64 /* mailboxes with STATUS and the like */
 
 enum list_option {
     SELECT_SUBSCRIBED = 1,
@@ -34,11 +37,12 @@ struct list_args {
     size_t n_patterns;
     bool extended; /* the syntax of RFC 5258 was used */
     bool root;     /* LIST "" "": asks for the delimiter */
+    bool lsub;
+    bool nowhere; /* the reference can be in no name */
     unsigned options, status_items;
     struct metadata_names metadata; /* RFC 9590 */
     struct list_tree tree;
-    bool is_grown;  /* the tree is */
-    size_t printed; /* entries of it that are done */
+    size_t match_at, at; /* the next entries to compare with the patterns, and to print */
 };
 
 struct option_name {
@@ -101,6 +105,25 @@ static bool take_options(struct args *args, const struct option_name *names, siz
     return args_close(args);
 }
 
+/* What cannot be in a name is no error: it matches nothing (RFC 9051 section 6.3.9). */
+static bool forgive_name(struct args *args)
+{
+    bool bad_name = args->bad_name;
+
+    if (bad_name)
+        args->error = NULL;
+    args->bad_name = false;
+    return bad_name;
+}
+
+static bool take_reference(struct args *args, struct slice *reference_out, struct list_args *list)
+{
+    if (args_mailbox(args, reference_out))
+        return true;
+    list->nowhere = forgive_name(args);
+    return list->nowhere;
+}
+
 static bool take_pattern(struct args *args, struct slice reference, struct list_args *list)
 {
     struct slice pattern;
@@ -109,7 +132,9 @@ static bool take_pattern(struct args *args, struct slice reference, struct list_
     if (list->n_patterns == PATTERNS_MAX)
         return args_fail(args, "there are too many patterns");
     if (!args_list_mailbox(args, &pattern))
-        return false;
+        return forgive_name(args);
+    if (list->nowhere)
+        return true;
     joined = arena_alloc(args->arena, reference.len + pattern.len + 1);
     memcpy(joined, reference.data != NULL ? reference.data : "", reference.len);
     memcpy(joined + reference.len, pattern.data != NULL ? pattern.data : "", pattern.len);
@@ -157,7 +182,7 @@ static bool take_list(struct args *args, struct list_args *list)
     if (args_peek(args) == '(' &&
         (!take_options(args, select_options, COUNT_OF(select_options), list) || !args_space(args)))
         return false;
-    if (!args_mailbox(args, &reference) || !args_space(args) ||
+    if (!take_reference(args, &reference, list) || !args_space(args) ||
         !take_patterns(args, reference, list))
         return false;
     if (!args_at_end(args) && !take_return(args, list))
@@ -186,14 +211,12 @@ static bool is_selected(const struct list_args *list, const struct list_entry *e
            (entry->info != NULL && entry->info->special_use != SPECIAL_NONE);
 }
 
-/* Does something below the entry? That is told as CHILDINFO (RFC 5258 section 3.5). */
-static bool child_is_selected(const struct list_args *list, const struct list_entry *entry)
+/* Something below an entry that is not selected itself is told as CHILDINFO, unless all of it is
+ * told for itself (RFC 5258 section 3.5). */
+static bool is_told(const struct list_args *list, const struct list_entry *entry)
 {
-    if ((list->options & SELECT_RECURSIVE) == 0)
-        return false;
-    if ((list->options & SELECT_SUBSCRIBED) != 0 && !entry->child_subscribed)
-        return false;
-    return (list->options & SELECT_SPECIAL) == 0 || entry->child_special;
+    return entry->matches &&
+           (entry->selected || ((list->options & SELECT_RECURSIVE) != 0 && entry->child_hidden));
 }
 
 static void add_attribute(struct buf *out, const char *name)
@@ -203,14 +226,24 @@ static void add_attribute(struct buf *out, const char *name)
     buf_add_text(out, name);
 }
 
-static void add_attributes(struct buf *out, const struct list_args *list,
+/* One of those that say whether it can be selected (RFC 9051 section 9, mbx-list-sflag);
+ * \NonExistent is for who knows it from RFC 5258. What may not be read cannot be selected. */
+static void add_selectability(struct call *call, const struct list_args *list,
+                              const struct list_entry *entry)
+{
+    if (entry->info == NULL && (list->extended || client_of(call)->rev2))
+        add_attribute(&call->out, "\\NonExistent");
+    else if (entry->info == NULL || (entry->rights & RIGHT_READ) == 0)
+        add_attribute(&call->out, "\\Noselect");
+}
+
+static void add_attributes(struct call *call, const struct list_args *list,
                            const struct list_entry *entry)
 {
+    struct buf *out = &call->out;
+
     buf_add_byte(out, '(');
-    if (entry->info == NULL && list->extended)
-        add_attribute(out, "\\NonExistent");
-    if (entry->info == NULL)
-        add_attribute(out, "\\Noselect");
+    add_selectability(call, list, entry);
     add_attribute(out, entry->has_children ? "\\HasChildren" : "\\HasNoChildren");
     if (entry->subscribed && (list->options & (SELECT_SUBSCRIBED | RETURN_SUBSCRIBED)) != 0)
         add_attribute(out, "\\Subscribed");
@@ -219,26 +252,29 @@ static void add_attributes(struct buf *out, const struct list_args *list,
     buf_add_byte(out, ')');
 }
 
+static void add_childinfo(struct buf *out, unsigned options)
+{
+    bool subscribed = (options & SELECT_SUBSCRIBED) != 0;
+
+    buf_add_text(out, " (\"CHILDINFO\" (");
+    if (subscribed)
+        buf_add_text(out, "\"SUBSCRIBED\"");
+    if ((options & SELECT_SPECIAL) != 0)
+        buf_add_text(out, subscribed ? " \"SPECIAL-USE\"" : "\"SPECIAL-USE\"");
+    buf_add_text(out, "))");
+}
+
 static void print_entry(struct call *call, const struct list_args *list,
                         const struct list_entry *entry)
 {
     struct buf *out = &call->out;
 
     buf_add_text(out, "* LIST ");
-    add_attributes(out, list, entry);
+    add_attributes(call, list, entry);
     buf_add_text(out, " \"/\" ");
     reply_mailbox(client_of(call), out, entry->name);
-    if (child_is_selected(list, entry)) {
-        buf_add_text(out, " (\"CHILDINFO\" (");
-        if ((list->options & SELECT_SUBSCRIBED) != 0)
-            buf_add_text(out, "\"SUBSCRIBED\"");
-        if ((list->options & (SELECT_SUBSCRIBED | SELECT_SPECIAL)) ==
-            (SELECT_SUBSCRIBED | SELECT_SPECIAL))
-            buf_add_byte(out, ' ');
-        if ((list->options & SELECT_SPECIAL) != 0)
-            buf_add_text(out, "\"SPECIAL-USE\"");
-        buf_add_text(out, "))");
-    }
+    if ((list->options & SELECT_RECURSIVE) != 0 && entry->child_selected)
+        add_childinfo(out, list->options);
     buf_add_text(out, "\r\n");
 }
 
@@ -271,76 +307,53 @@ static bool print_more(struct call *call, const struct list_args *list,
     return true;
 }
 
-static bool is_told(const struct list_args *list, const struct list_entry *entry)
+/* Should one of another's mailboxes be damaged, the others are told all the same (RFC 5819
+ * section 2). */
+static bool print_extras(struct call *call, const struct list_args *list,
+                         const struct list_entry *entry, struct error *err)
 {
-    return (is_selected(list, entry) || child_is_selected(list, entry)) &&
-           matches(list, entry->name);
-}
+    size_t start = call->out.len;
 
-/* As much as one turn may make. Entries with values beside them look into their mailboxes, and into
- * other accounts. */
-static bool print_some(struct call *call, struct list_args *list, struct error *err)
-{
-    const struct list_tree *tree = &list->tree;
-    size_t start = call->out.len, n_others = 0, n = 0;
-
-    while (list->printed < tree->count && call->out.len - start < TURN_BYTES && n < TURN_ENTRIES &&
-           n_others < LIST_OTHERS_A_TURN) {
-        const struct list_entry *entry = &tree->entries[list->printed++];
-
-        n++;
-        if (!is_told(list, entry))
-            continue;
-        n_others += entry->owner != 0;
-        print_entry(call, list, entry);
-        if (entry->info != NULL && !print_more(call, list, entry, err))
-            return false;
-    }
+    if (print_more(call, list, entry, err))
+        return true;
+    if (entry->owner == 0 || err->kind == ERROR_TEMPORARY)
+        return false;
+    buf_truncate(&call->out, start);
+    log_failure(&call->log, err);
     return true;
 }
 
-/* Looks into the accounts that share something, some in each turn, and answers, some in each turn.
- */
-static enum next go_on(struct call *call)
+static bool has_extras(const struct list_args *list)
 {
-    struct list_args *list = client_of(call)->work;
-    size_t start = call->out.len;
-    struct error err;
-    bool more = false;
-
-    if (!list->is_grown &&
-        !list_tree_others(call, &list->tree, list->patterns, list->n_patterns, &more, &err))
-        return reply_error(call, &err);
-    if (more)
-        return NEXT_AGAIN;
-    if (!list->is_grown)
-        list_tree_finish(&list->tree);
-    list->is_grown = true;
-    if (!print_some(call, list, &err)) {
-        buf_truncate(&call->out, start);
-        return reply_error(call, &err);
-    }
-    return list->printed < list->tree.count ? NEXT_AGAIN : reply_ok(call, "LIST completed");
+    return (list->options & (RETURN_STATUS | RETURN_METADATA | RETURN_MYRIGHTS)) != 0;
 }
 
-enum next imap_list(struct call *call, struct args *args)
+static size_t pattern_bytes(const struct list_args *list)
 {
-    struct list_args *list = ARENA_NEW(&call->arena, struct list_args);
-    struct error err;
+    size_t bytes = 0;
 
-    if (!take_list(args, list))
-        return reply_syntax(call, args);
-    if (status_wants_modseq(list->status_items))
-        condstore_enable(call);
-    if (list->root && !list->extended) {
-        buf_add_text(&call->out, "* LIST (\\Noselect) \"/\" \"\"\r\n");
-        return reply_ok(call, "LIST completed");
+    for (size_t i = 0; i < list->n_patterns; i++)
+        bytes += list->patterns[i].len;
+    return bytes;
+}
+
+/* Looks at the next entries; false when some are left. */
+static bool match_some(struct list_args *list)
+{
+    struct list_tree *tree = &list->tree;
+    size_t bytes = pattern_bytes(list), steps = 0;
+
+    for (; list->match_at < tree->count && steps < MATCH_STEPS; list->match_at++) {
+        struct list_entry *entry = &tree->entries[list->match_at];
+
+        entry->matches = matches(list, entry->name);
+        entry->selected = is_selected(list, entry);
+        steps += (bytes + 1) * (entry->name.len + 1);
     }
-    if (!list_tree_start(call, &list->tree, &err))
-        return reply_error(call, &err);
-    client_of(call)->work = list;
-    client_of(call)->resume = go_on;
-    return go_on(call);
+    if (list->match_at < tree->count)
+        return false;
+    list_tree_tell(tree);
+    return true;
 }
 
 static void print_subscribed(struct call *call, const struct list_entry *entry)
@@ -356,7 +369,96 @@ static bool is_listed(const struct list_args *list, const struct list_entry *ent
     struct slice pattern = list->patterns[0];
     bool above = pattern.len > 0 && pattern.data[pattern.len - 1] == '%';
 
-    return (entry->subscribed || (above && entry->child_subscribed)) && matches(list, entry->name);
+    return entry->matches && (entry->subscribed || (above && entry->child_subscribed));
+}
+
+static bool print_some(struct call *call, struct list_args *list, struct error *err)
+{
+    const struct list_tree *tree = &list->tree;
+    size_t extras = 0, others = 0;
+
+    for (; list->at < tree->count && call->out.len < REPLY_BYTES && extras < EXTRAS &&
+           others < LIST_OTHERS_A_TURN;
+         list->at++) {
+        const struct list_entry *entry = &tree->entries[list->at];
+
+        if (list->lsub && is_listed(list, entry))
+            print_subscribed(call, entry);
+        if (list->lsub || !is_told(list, entry))
+            continue;
+        print_entry(call, list, entry);
+        if (!entry->selected || entry->info == NULL || !has_extras(list))
+            continue;
+        extras++;
+        others += entry->owner != 0;
+        if (!print_extras(call, list, entry, err))
+            return false;
+    }
+    return true;
+}
+
+static enum next print(struct call *call)
+{
+    struct list_args *list = client_of(call)->work;
+    struct error err;
+
+    if (!print_some(call, list, &err))
+        return reply_error(call, &err);
+    if (list->at < list->tree.count)
+        return NEXT_AGAIN;
+    return reply_ok(call, list->lsub ? "LSUB completed" : "LIST completed");
+}
+
+static enum next match(struct call *call)
+{
+    if (!match_some(client_of(call)->work))
+        return NEXT_AGAIN;
+    client_of(call)->resume = print;
+    return print(call);
+}
+
+/* Looks into the accounts that share something, some in each turn. */
+static enum next collect(struct call *call)
+{
+    struct list_args *list = client_of(call)->work;
+    struct error err;
+    bool more;
+
+    if (!list->lsub) { /* that knows subscriptions only */
+        if (!list_tree_others(call, &list->tree, list->patterns, list->n_patterns, &more, &err))
+            return reply_error(call, &err);
+        if (more)
+            return NEXT_AGAIN;
+    }
+    list_tree_finish(call, &list->tree);
+    client_of(call)->resume = match;
+    return match(call);
+}
+
+static enum next start(struct call *call, struct list_args *list)
+{
+    struct error err;
+
+    if (!list_tree_start(call, &list->tree, &err))
+        return reply_error(call, &err);
+    client_of(call)->work = list;
+    client_of(call)->resume = collect;
+    return collect(call);
+}
+
+enum next imap_list(struct call *call, struct args *args)
+{
+    struct list_args *list = ARENA_NEW(&call->arena, struct list_args);
+
+    if (!take_list(args, list))
+        return reply_syntax(call, args);
+    if (status_wants_modseq(list->status_items))
+        condstore_enable(call);
+    if (list->root && !list->extended) {
+        buf_add_text(&call->out, "* LIST (\\Noselect) \"/\" \"\"\r\n");
+        return reply_ok(call, "LIST completed");
+    }
+    return start(call, list);
 }
 
 /* lsub = "LSUB" SP mailbox SP list-mailbox */
@@ -364,18 +466,12 @@ enum next imap_lsub(struct call *call, struct args *args)
 {
     struct list_args *list = ARENA_NEW(&call->arena, struct list_args);
     struct slice reference;
-    struct error err;
 
-    if (!args_space(args) || !args_mailbox(args, &reference) || !args_space(args) ||
+    list->lsub = true;
+    if (!args_space(args) || !take_reference(args, &reference, list) || !args_space(args) ||
         !take_pattern(args, reference, list) || !args_end(args))
         return reply_syntax(call, args);
     if (list->root)
         buf_add_text(&call->out, "* LSUB (\\Noselect) \"/\" \"\"\r\n");
-    else if (!list_tree_start(call, &list->tree, &err))
-        return reply_error(call, &err);
-    list_tree_finish(&list->tree);
-    for (size_t i = 0; i < list->tree.count; i++)
-        if (is_listed(list, &list->tree.entries[i]))
-            print_subscribed(call, &list->tree.entries[i]);
-    return reply_ok(call, "LSUB completed");
+    return start(call, list);
 }

@@ -35,12 +35,27 @@ static void match_byte(bool *reach, struct slice name, char byte)
     reach[0] = false;
 }
 
+/* Compares what stands before the first wildcard: most names are out here. */
+static bool begins_so(struct slice pattern, struct slice name)
+{
+    size_t folded = folded_length(name);
+
+    for (size_t i = 0; i < pattern.len && i < name.len; i++) {
+        if (pattern.data[i] == '*' || pattern.data[i] == '%')
+            return true;
+        if (pattern.data[i] != name.data[i] &&
+            (i >= folded || fold(pattern.data[i]) != fold(name.data[i])))
+            return false;
+    }
+    return true;
+}
+
 /* Stops as soon as `until_reached`, or at the pattern's end; is all of the name matched then? */
 static bool match(struct slice pattern, struct slice name, bool until_reached)
 {
     bool reach[MAILBOX_NAME_MAX + 1] = { true };
 
-    if (name.len > MAILBOX_NAME_MAX)
+    if (name.len > MAILBOX_NAME_MAX || !begins_so(pattern, name))
         return false;
     for (size_t i = 0; i < pattern.len && !(until_reached && reach[name.len]); i++) {
         if (pattern.data[i] == '*' || pattern.data[i] == '%')

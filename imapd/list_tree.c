@@ -37,15 +37,6 @@ static void add(struct arena *arena, struct list_tree *tree, struct list_entry e
     tree->entries[tree->count++] = entry;
 }
 
-/* The name and all its superiors, without looking whether they are there already. */
-static void add_with_superiors(struct arena *arena, struct list_tree *tree, struct list_entry entry)
-{
-    add(arena, tree, entry);
-    for (size_t i = 1; i < entry.name.len; i++)
-        if (entry.name.data[i] == '/')
-            add(arena, tree, (struct list_entry){ .name = slice_part(entry.name, 0, i) });
-}
-
 /* The same name several times becomes one entry with all that is known. */
 static void merge_doubles(struct list_tree *tree)
 {
@@ -77,8 +68,56 @@ static bool is_below(struct slice name, struct slice superior)
            memcmp(name.data, superior.data, superior.len) == 0;
 }
 
-/* All levels are in the list, and a superior stands before what lies below it: so it is the entry
- * before this one, or one of its superiors. */
+/* How many of a name's levels are in the list when all before it are: those that it shares with the
+ * name before it. */
+static size_t shared_levels(struct slice name, struct slice before)
+{
+    size_t shared = 0, i = 0;
+
+    for (; i < name.len && i < before.len && name.data[i] == before.data[i]; i++)
+        shared = name.data[i] == '/' ? i : shared;
+    return i == before.len && i < name.len && name.data[i] == '/' ? i : shared;
+}
+
+/* The superiors of an entry that are not in the list yet: their number, and they themselves if
+ * there is a place for them. */
+static size_t missing_superiors(struct slice name, struct slice before, struct list_entry *place)
+{
+    size_t count = 0;
+
+    for (size_t i = shared_levels(name, before) + 1; i < name.len; i++) {
+        if (name.data[i] != '/')
+            continue;
+        if (place != NULL)
+            place[count] = (struct list_entry){ .name = slice_part(name, 0, i) };
+        count++;
+    }
+    return count;
+}
+
+/* A superior stands before what lies below it. */
+static void add_superiors(struct arena *arena, struct list_tree *tree)
+{
+    struct slice before = { 0 };
+    struct list_entry *all;
+    size_t count = 0;
+
+    for (size_t i = 0; i < tree->count; before = tree->entries[i++].name)
+        count += 1 + missing_superiors(tree->entries[i].name, before, NULL);
+    if (count == tree->count)
+        return;
+    all = ARENA_ARRAY(arena, struct list_entry, count);
+    count = 0;
+    before = (struct slice){ 0 };
+    for (size_t i = 0; i < tree->count; before = tree->entries[i++].name) {
+        count += missing_superiors(tree->entries[i].name, before, all + count);
+        all[count++] = tree->entries[i];
+    }
+    tree->entries = all;
+    tree->count = tree->room = count;
+}
+
+/* The level above an entry is the entry before it, or one of that one's superiors. */
 static void find_superiors(struct list_tree *tree)
 {
     for (size_t i = 0; i < tree->count; i++) {
@@ -102,8 +141,6 @@ static void tell_superiors(struct list_tree *tree)
         superior = &tree->entries[entry->superior];
         superior->has_children |= entry->info != NULL || entry->has_children;
         superior->child_subscribed |= entry->subscribed || entry->child_subscribed;
-        superior->child_special |= entry->child_special;
-        superior->child_special |= entry->info != NULL && entry->info->special_use != SPECIAL_NONE;
     }
 }
 
@@ -122,13 +159,13 @@ bool list_tree_start(struct call *call, struct list_tree *tree_out, struct error
     tree_out->others = others.items;
     tree_out->n_others = others.count;
     for (size_t i = 0; i < mailboxes.count; i++)
-        add_with_superiors(&call->arena, tree_out,
-                           (struct list_entry){ .name = mailboxes.items[i].name,
-                                                .info = &mailboxes.items[i],
-                                                .rights = RIGHTS_ALL });
+        add(&call->arena, tree_out,
+            (struct list_entry){ .name = mailboxes.items[i].name,
+                                 .info = &mailboxes.items[i],
+                                 .rights = RIGHTS_ALL });
     for (size_t i = 0; i < names.count; i++)
-        add_with_superiors(&call->arena, tree_out,
-                           (struct list_entry){ .name = names.items[i], .subscribed = true });
+        add(&call->arena, tree_out,
+            (struct list_entry){ .name = names.items[i], .subscribed = true });
     return true;
 }
 
@@ -148,11 +185,11 @@ static bool add_shared(struct call *call, struct list_tree *tree, struct account
     buf_add_slice(&name, info->name);
     info->name = slice_copy(&call->arena, buf_slice(&name));
     info->special_use = SPECIAL_NONE; /* that is its owner's use of it */
-    add_with_superiors(&call->arena, tree,
-                       (struct list_entry){ .name = info->name,
-                                            .info = info,
-                                            .owner = account_id(account),
-                                            .rights = rights->rights });
+    add(&call->arena, tree,
+        (struct list_entry){ .name = info->name,
+                             .info = info,
+                             .owner = account_id(account),
+                             .rights = rights->rights });
     return true;
 }
 
@@ -187,9 +224,9 @@ bool list_tree_others(struct call *call, struct list_tree *tree, const struct sl
         struct slice prefix = place_prefix(&call->arena, owner);
 
         if (!reaches_into(patterns, n_patterns, prefix)) {
-            add_with_superiors(&call->arena, tree,
-                               (struct list_entry){ .name = slice_part(prefix, 0, prefix.len - 1),
-                                                    .has_children = true });
+            add(&call->arena, tree,
+                (struct list_entry){ .name = slice_part(prefix, 0, prefix.len - 1),
+                                     .has_children = true });
             continue;
         }
         opened++;
@@ -203,11 +240,26 @@ bool list_tree_others(struct call *call, struct list_tree *tree, const struct sl
     return true;
 }
 
-void list_tree_finish(struct list_tree *tree)
+void list_tree_tell(struct list_tree *tree)
+{
+    for (size_t i = tree->count; i-- > 0;) {
+        const struct list_entry *entry = &tree->entries[i];
+        struct list_entry *superior;
+
+        if (entry->superior == LIST_TOP)
+            continue;
+        superior = &tree->entries[entry->superior];
+        superior->child_selected |= entry->selected || entry->child_selected;
+        superior->child_hidden |= (entry->selected && !entry->matches) || entry->child_hidden;
+    }
+}
+
+void list_tree_finish(struct call *call, struct list_tree *tree)
 {
     if (tree->count > 0)
         qsort(tree->entries, tree->count, sizeof(*tree->entries), compare);
     merge_doubles(tree);
+    add_superiors(&call->arena, tree);
     find_superiors(tree);
     tell_superiors(tree);
 }

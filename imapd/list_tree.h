@@ -4,7 +4,7 @@
  *     list_tree_start()    one's own mailboxes and subscriptions
  *     list_tree_others()   again until it says that there are no more, a turn of the session each:
  *                          looks into the accounts that share something, if a pattern asks for it
- *     list_tree_finish()   sorts
+ *     list_tree_finish()   sorts, and puts in the superiors
  *
  * Of accounts that no pattern reaches into, the names of the levels above are told, because
  * postane.db knows these. Order is by name with "/" before all other bytes, so what lies below a
@@ -28,8 +28,13 @@ struct list_entry {
     bool subscribed;
     bool has_children;     /* mailboxes below it */
     bool child_subscribed; /* subscribed names below it, at any depth */
-    bool child_special;    /* mailboxes with a special use below it */
     size_t superior;       /* index of the next level up, LIST_TOP for none */
+
+    /* What one LIST finds out, list_tree_tell(): */
+    bool matches;        /* a pattern */
+    bool selected;       /* meets the selection options itself */
+    bool child_selected; /* something below it does */
+    bool child_hidden;   /* ... and matches no pattern */
 };
 
 struct list_tree {
@@ -42,4 +47,7 @@ struct list_tree {
 bool list_tree_start(struct call *call, struct list_tree *tree_out, struct error *err) MUST_CHECK;
 bool list_tree_others(struct call *call, struct list_tree *tree, const struct slice *patterns,
                       size_t n_patterns, bool *more_out, struct error *err) MUST_CHECK;
-void list_tree_finish(struct list_tree *tree);
+void list_tree_finish(struct call *call, struct list_tree *tree);
+
+/* Fills the last two for all entries, once the two before them are known. */
+void list_tree_tell(struct list_tree *tree);

@@ -200,22 +200,24 @@ static void test_list(void **state)
           "* LIST (\\Noselect \\HasChildren) \"/\" \"Other Users/bob@example.test\"\n"
           "* LIST (\\HasChildren) \"/\" " BOBS "\n"
           "* LIST (\\HasNoChildren) \"/\" \"Other Users/bob@example.test/INBOX/a\"\n"
-          "* LIST (\\HasNoChildren) \"/\" \"Other Users/bob@example.test/Sent\"\nb OK *\n" },
+          "* LIST (\\Noselect \\HasNoChildren) \"/\" \"Other Users/bob@example.test/Sent\"\nb OK "
+          "*\n" },
         { "b LIST \"\" Other%\r\n",
           "* LIST (\\Noselect \\HasChildren) \"/\" \"Other Users\"\nb OK *\n" },
         { "b LIST \"Other Users/\" %\r\n",
           "* LIST (\\Noselect \\HasChildren) \"/\" \"Other Users/bob@example.test\"\nb OK *\n" },
         { "b LIST \"Other Users/bob@example.test/\" %\r\n",
           "* LIST (\\HasChildren) \"/\" " BOBS "\n"
-          "* LIST (\\HasNoChildren) \"/\" \"Other Users/bob@example.test/Sent\"\nb OK *\n" },
+          "* LIST (\\Noselect \\HasNoChildren) \"/\" \"Other Users/bob@example.test/Sent\"\nb OK "
+          "*\n" },
         { "b LIST \"\" \"Other%/bob@*/a\"\r\n",
           "* LIST (\\HasNoChildren) \"/\" \"Other Users/bob@example.test/INBOX/a\"\nb OK *\n" },
         { "b LIST \"\" " BOBS " RETURN (MYRIGHTS STATUS (MESSAGES))\r\n",
           "* LIST (\\HasChildren) \"/\" " BOBS "\n* MYRIGHTS " BOBS " \"lr\"\n"
           "* STATUS " BOBS " (MESSAGES 1)\nb OK *\n" },
-        /* no "r": no STATUS */
+        /* no "r": no STATUS, RFC 5819 section 2 */
         { "b LIST \"\" \"*/Sent\" RETURN (MYRIGHTS STATUS (MESSAGES))\r\n",
-          "* LIST (\\HasNoChildren) \"/\" \"Other Users/bob@example.test/Sent\"\n"
+          "* LIST (\\Noselect \\HasNoChildren) \"/\" \"Other Users/bob@example.test/Sent\"\n"
           "* MYRIGHTS \"Other Users/bob@example.test/Sent\" \"lxc\"\nb OK *\n" },
         { "b LIST \"\" INBOX RETURN (MYRIGHTS)\r\n",
           "* LIST (\\HasNoChildren) \"/\" \"INBOX\"\n* MYRIGHTS \"INBOX\" \"lrswipkxteacd\"\n"

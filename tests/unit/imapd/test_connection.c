@@ -43,7 +43,7 @@ static void test_unauthenticate(void **state)
            "OK *\n");
     EXPECT(&dialogue.a, "i SEARCH $\r\n", "* SEARCH\ni OK *\n");
     EXPECT(&dialogue.a, "j FETCH 1 FLAGS\r\n", "* 1 FETCH (FLAGS ())\nj OK *\n");
-    EXPECT(&dialogue.a, "k LIST \"\" \"\xc3\xa4\"\r\n", "k NO [CANNOT] *\n");
+    EXPECT(&dialogue.a, "k STATUS \"\xc3\xa4\" (MESSAGES)\r\n", "k NO [CANNOT] *\n");
 }
 
 /* Another's mailbox with a search that is kept up to date, NOTIFY, and news of METADATA: then bob

@@ -48,7 +48,7 @@ static void test_list(void **state)
         { "a LIST a/ %\r\n", "* LIST (\\HasChildren) \"/\" \"a/b\"\na OK *\n" },
         { "a DELETE a\r\n", "a OK *\n" },
         { "a LIST \"\" a%\r\n", "* LIST (\\Noselect \\HasChildren) \"/\" \"a\"\na OK *\n" },
-        { "a LIST \"\" (a a/b)\r\n", "* LIST (\\NonExistent \\Noselect \\HasChildren) \"/\" \"a\"\n"
+        { "a LIST \"\" (a a/b)\r\n", "* LIST (\\NonExistent \\HasChildren) \"/\" \"a\"\n"
                                      "* LIST (\\HasChildren) \"/\" \"a/b\"\na OK *\n" },
         { "a SELECT a\r\n", "a NO [NONEXISTENT] *\n" },
         { "a LIST \"\" nothing\r\n", "a OK *\n" },
@@ -76,7 +76,7 @@ static void test_list_extended(void **state)
         { "a SUBSCRIBE gone/there\r\n", "a OK *\n" },
         { "a LIST (SUBSCRIBED) \"\" *\r\n",
           "* LIST (\\HasNoChildren \\Subscribed \\Trash) \"/\" \"Trash\"\n"
-          "* LIST (\\NonExistent \\Noselect \\HasNoChildren \\Subscribed) \"/\" \"gone/there\"\n"
+          "* LIST (\\NonExistent \\HasNoChildren \\Subscribed) \"/\" \"gone/there\"\n"
           "* LIST (\\HasNoChildren \\Subscribed) \"/\" \"x/y\"\na OK *\n" },
         { "a LIST (SUBSCRIBED RECURSIVEMATCH) \"\" x%\r\n",
           "* LIST (\\HasChildren) \"/\" \"x\" (\"CHILDINFO\" (\"SUBSCRIBED\"))\na OK *\n" },

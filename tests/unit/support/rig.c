@@ -86,9 +86,11 @@ static void run(struct rig *rig, enum why why)
 
     call->why = why;
     call->desk = rig->desk;
+    rig->turns = 0;
     while (!rig->closed) {
         enum next next = rig->protocol.run(call);
 
+        rig->turns++;
         buf_move(&rig->answer, &call->out);
         rig->waits_notice = next == NEXT_NOTICE;
         rig->waits_resume = next == NEXT_WAIT;

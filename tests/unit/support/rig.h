@@ -30,6 +30,7 @@ struct rig {
     struct inflater *inflater; /* after NEXT_COMPRESS: what is said is DEFLATE, answers are clear */
     struct buf packed;
     bool unpacks_no_more; /* after NEXT_UNCOMPRESS */
+    size_t turns;         /* how often the protocol ran for what was said last */
     bool closed, wants_tls, waits_notice, waits_resume;
     bool may_hear; /* a server would tell it of a notice here */
 };
