@@ -84,6 +84,7 @@ struct client {
     struct account *selected; /* whose mailbox is selected, lent like `account`; NULL for none */
     uint64_t selected_id;     /* the account's id */
     uint64_t watched;         /* another account whose notices we get; 0: none */
+    bool watch_anew;          /* which accounts NOTIFY watches has changed */
     unsigned rights;          /* on the selected mailbox, asked anew at each run (storage/acl.h) */
     bool rights_changed;      /* since PERMANENTFLAGS was told */
     struct keywords keywords; /* of the account whose mailbox was selected last */

@@ -291,7 +291,7 @@ enum next imap_esearch(struct call *call, struct args *args)
     esearch->program.lenient = true;
     search_call_prepare(call, &esearch->program);
     if (!args_space(args) || !take_source(args, esearch) ||
-        !search_return_take(args, client, &esearch->ret) || !check_source(args, client, esearch) ||
+        !search_return_take(call, args, &esearch->ret) || !check_source(args, client, esearch) ||
         !search_context_want(call, args, &esearch->ret, &esearch->context) ||
         !search_take_charset(args, &esearch->program) || !search_parse(args, &esearch->program) ||
         !search_call_check(args, &esearch->ret, &esearch->program))

@@ -96,7 +96,7 @@ enum next imap_search(struct call *call, struct args *args)
                                   .settings = client->imap->settings };
 
     search_call_prepare(call, program);
-    if (!args_space(args) || !search_return_take(args, client, &search->ret) ||
+    if (!args_space(args) || !search_return_take(call, args, &search->ret) ||
         !search_context_want(call, args, &search->ret, &search->context) ||
         !search_take_charset(args, program) || !search_parse(args, program) ||
         !search_call_check(args, &search->ret, program))

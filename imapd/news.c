@@ -185,9 +185,9 @@ bool reply_sync(struct call *call, bool may_expunge, struct error *err)
     if (news.grown && !claim_recent(call, err))
         return false;
     reply_news(call, &news);
-    search_contexts_changed(call);
     if (news.grown)
         notify_note_new(client, uidnext);
+    search_contexts_changed(call);
     tell_held_modseq(call, was_held);
     return true;
 }

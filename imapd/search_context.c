@@ -56,6 +56,7 @@ bool search_context_want(struct call *call, struct args *args, struct search_ret
     }
     context = NEW(struct search_context);
     context->tag = slice_copy(&context->arena, client->tag);
+    context->items = slice_copy(&context->arena, ret->items);
     args->rest = slice_copy(&context->arena, args->rest);
     args->arena = &context->arena;
     *context_out = context;
@@ -74,6 +75,8 @@ void search_context_free(struct search_context **context)
     search_free(&gone->program);
     uidset_free(&gone->matches);
     uidset_free(&gone->pending);
+    uidset_free(&gone->fresh);
+    uidset_free(&gone->unsaid);
     free(gone->place);
     arena_free(&gone->arena);
     free(gone);
@@ -356,9 +359,12 @@ static void compare(struct call *call, struct search_context *context, const str
         bool known = uidset_has(&context->matches, uid);
 
         i += matches;
+        if (matches && !known && uidset_has(&context->fresh, uid))
+            uidset_add(&context->unsaid, uid, uid);
         if (matches != known)
             list_add(matches ? &added : &removed, uid, context->uid ? uid : (uint32_t)index + 1);
     }
+    uidset_subtract(&context->fresh, looked);
     struct update update = { .call = call, .context = context };
 
     remove_messages(&update, context, &removed);
@@ -421,4 +427,24 @@ void search_contexts_changed(struct call *call)
             look_again(call, c, &left);
     }
     uidset_clear(&view->touched);
+}
+
+void search_contexts_new(struct client *client, uint32_t first, uint32_t last)
+{
+    for (struct search_context *c = client->contexts; c != NULL; c = c->next)
+        if (c->items.len > 0)
+            uidset_add(&c->fresh, first, last);
+}
+
+bool search_contexts_fetch(struct client *client, struct slice *items_out, struct uidset *uids_out)
+{
+    for (struct search_context *c = client->contexts; c != NULL; c = c->next) {
+        if (c->unsaid.count == 0)
+            continue;
+        *items_out = c->items;
+        *uids_out = c->unsaid;
+        c->unsaid = (struct uidset){ 0 };
+        return true;
+    }
+    return false;
 }

@@ -45,6 +45,9 @@ struct search_context {
     struct uidset matches; /* as the client knows them */
     struct uidset pending; /* to be looked at */
     struct search_order *order;
+    struct slice items;   /* that the client wants of new messages (RFC 5465 section 7); empty */
+    struct uidset fresh;  /* new ones, not yet looked at */
+    struct uidset unsaid; /* new ones that match: their items are to be told */
     struct search_context *next;
 };
 
@@ -65,6 +68,10 @@ void search_context_free(struct search_context **context);
 
 void search_contexts_expunged(struct call *call, const struct view_news *news);
 void search_contexts_changed(struct call *call);
+/* Messages that are new to the client, and not its own. */
+void search_contexts_new(struct client *client, uint32_t first, uint32_t last);
+/* Items that are to be told of some of them; false when there are none. */
+bool search_contexts_fetch(struct client *client, struct slice *items_out, struct uidset *uids_out);
 bool search_contexts_wait(const struct client *client); /* is there more to look at? */
 bool search_context_is(const struct client *client, struct slice tag);
 bool search_context_cancel(struct client *client, struct slice tag); /* false: no such */

@@ -1,6 +1,7 @@
 /* search_return.c - see search_return.h. */
 #include "imapd/search_return.h"
 
+#include "imapd/notify/notify.h"
 #include "imapd/reply.h"
 
 static const struct {
@@ -12,7 +13,18 @@ static const struct {
     { "UPDATE", RETURN_UPDATE }, { "CONTEXT", RETURN_CONTEXT }, { "RELEVANCY", RETURN_RELEVANCY },
 };
 
-static bool take_option(struct args *args, struct search_return *ret)
+/* modifier-update = "UPDATE" [ "(" fetch-att *(SP fetch-att) ")" ]: the example of RFC 5465 section
+ * 7 has a space before the parenthesis. */
+static bool take_update(struct call *call, struct args *args, struct search_return *ret)
+{
+    bool space = args->rest.len > 1 && args->rest.data[0] == ' ' && args->rest.data[1] == '(';
+
+    if (!space && args_peek(args) != '(')
+        return true;
+    return (!space || args_space(args)) && notify_take_items(call, args, &ret->items);
+}
+
+static bool take_option(struct call *call, struct args *args, struct search_return *ret)
 {
     unsigned bit = 0;
 
@@ -24,28 +36,29 @@ static bool take_option(struct args *args, struct search_return *ret)
     if (bit == RETURN_PARTIAL && (ret->options & RETURN_PARTIAL) != 0)
         return args_fail(args, "one PARTIAL is enough");
     ret->options |= bit;
+    if (bit == RETURN_UPDATE)
+        return take_update(call, args, ret);
     return bit != RETURN_PARTIAL || (args_space(args) && partial_take(args, &ret->partial));
 }
 
-static bool take_options(struct args *args, struct search_return *ret)
+static bool take_options(struct call *call, struct args *args, struct search_return *ret)
 {
     if (!args_space(args) || !args_open(args))
         return false;
     while (!args_try_byte(args, ')'))
-        if ((ret->options != 0 && !args_space(args)) || !take_option(args, ret))
+        if ((ret->options != 0 && !args_space(args)) || !take_option(call, args, ret))
             return false;
     if ((ret->options & RETURN_ALL) != 0 && (ret->options & RETURN_PARTIAL) != 0)
         return args_fail(args, "ALL and PARTIAL exclude each other"); /* RFC 9394 section 3.1 */
     return args_space(args);
 }
 
-bool search_return_take(struct args *args, const struct client *client,
-                        struct search_return *ret_out)
+bool search_return_take(struct call *call, struct args *args, struct search_return *ret_out)
 {
-    *ret_out = (struct search_return){ .extended = client->rev2 };
+    *ret_out = (struct search_return){ .extended = client_of(call)->rev2 };
     if (args_try_word(args, "RETURN")) {
         ret_out->extended = true;
-        if (!take_options(args, ret_out))
+        if (!take_options(call, args, ret_out))
             return false;
     }
     if (ret_out->options == 0 && ret_out->extended)

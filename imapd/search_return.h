@@ -3,7 +3,7 @@
  *
  *     RETURN (MIN MAX ALL COUNT)   RFC 4731      RETURN (SAVE)        RFC 5182
  *     RETURN (PARTIAL 1:100)       RFC 9394      RETURN (RELEVANCY)   RFC 6203
- *     RETURN (UPDATE CONTEXT)      RFC 5267
+ *     RETURN (UPDATE CONTEXT)      RFC 5267         RETURN (UPDATE (UID FLAGS))  RFC 5465
  *
  * For SEARCH, SORT and searches of other mailboxes: the messages found come in the order in which
  * the client is told of them, and MIN and MAX are the first and the last of that order.
@@ -29,6 +29,7 @@ struct search_return {
     bool extended;    /* answer with ESEARCH */
     unsigned options; /* enum search_option bits */
     struct partial partial;
+    struct slice items; /* of UPDATE, as they came; empty (RFC 5465 section 7) */
 };
 
 /* What was found in a mailbox. */
@@ -45,8 +46,7 @@ struct search_result {
 
 /* ["RETURN" SP "(" [option *(SP option)] ")" SP]; "RETURN ()" is "RETURN (ALL)", and so is none for
  * clients of IMAP4rev2, who never get SEARCH (RFC 9051 section 6.4.4). */
-bool search_return_take(struct args *args, const struct client *client,
-                        struct search_return *ret_out);
+bool search_return_take(struct call *call, struct args *args, struct search_return *ret_out);
 
 /* Puts what the options say into "$" of the selected mailbox, if SAVE is one of them. */
 void search_return_save(struct client *client, const struct search_return *ret,

@@ -177,16 +177,26 @@ static enum next lose_account(struct call *call, const struct error *err)
     return reply_bye(call, reply_error_code(err->kind), "Account cannot be opened");
 }
 
-/* Notices of another account's mailbox, while it is selected. */
-static void watch_selected(struct call *call)
+/* Notices of another account's mailbox, while it is selected, and of others that NOTIFY is about.
+ */
+static void watch_others(struct call *call)
 {
     struct client *client = client_of(call);
     bool other = client->state == CLIENT_SELECTED && client->selected_id != client->account_id;
-    uint64_t watched = other ? client->selected_id : 0;
+    uint64_t selected = other ? client->selected_id : 0;
+    uint64_t keys[NOTIFY_OWNERS_MAX + 1];
+    size_t count = 0;
 
-    if (watched != client->watched)
-        call_watch(call, &watched, watched != 0 ? 1 : 0);
-    client->watched = watched;
+    if (selected == client->watched && !client->watch_anew)
+        return;
+    if (selected != 0)
+        keys[count++] = selected;
+    for (size_t i = 0; client->notify != NULL && i < client->notify->n_owners; i++)
+        if (client->notify->owners[i] != selected)
+            keys[count++] = client->notify->owners[i];
+    call_watch(call, keys, count);
+    client->watched = selected;
+    client->watch_anew = false;
 }
 
 static enum next wait_for_command(struct call *call)
@@ -219,11 +229,12 @@ static enum next go_on(struct call *call)
         next = client->resume(call);
     else
         next = call->why == WHY_NOTICE ? notify_hear(call) : take_command(call);
-    if (next == NEXT_COMMAND && client->notify != NULL && client->resume == NULL)
+    if (next == NEXT_COMMAND && client->resume == NULL &&
+        (client->notify != NULL || client->contexts != NULL))
         next = notify_tell_pending(call, wait_for_command);
     if (next == NEXT_AGAIN)
         progress_tell(call);
-    watch_selected(call);
+    watch_others(call);
     client->account = client->selected = NULL;
     return client->state == CLIENT_LOGOUT ? NEXT_CLOSE : next;
 }

@@ -5,6 +5,7 @@
 #include "imapd/metadata.h"
 #include "imapd/notify/notify.h"
 #include "imapd/reply.h"
+#include "imapd/search_context.h"
 #include "storage/metadata.h"
 
 #include <stdlib.h>
@@ -16,6 +17,7 @@ static void install(struct call *call, struct notify **notify)
 
     notify_free(&client->notify);
     client->notify = TAKE(*notify);
+    client->watch_anew = true;
     call->hears = true;
 }
 
@@ -116,7 +118,8 @@ void notify_hear_others(struct call *call)
 
     if (client->notify == NULL)
         return;
-    if (topic.key != 0 && topic.key != client->account_id)
+    if (topic.key != 0 && topic.key != client->account_id &&
+        !notify_watches(client->notify, topic.key))
         return; /* of an account of which nothing is watched but the selected mailbox */
     look(call, &topic, false);
     if (!metadata_news(call, &err))
@@ -152,29 +155,46 @@ static bool is_own(const struct client *client)
 
 void notify_note_new(struct client *client, uint32_t first)
 {
-    if (client->notify == NULL || client->notify->items.len == 0 || is_own(client))
+    if (is_own(client))
         return;
-    uidset_add(&client->notify->pending, first, client->view.uidnext - 1);
+    search_contexts_new(client, first, client->view.uidnext - 1);
+    if (client->notify != NULL && client->notify->items.len > 0)
+        uidset_add(&client->notify->pending, first, client->view.uidnext - 1);
+}
+
+/* What is to be told of new messages next. */
+static bool take_pending(struct client *client, struct slice *items_out, struct uidset *uids_out)
+{
+    struct notify *notify = client->notify;
+
+    if (notify == NULL || notify->pending.count == 0)
+        return search_contexts_fetch(client, items_out, uids_out);
+    *items_out = notify->items;
+    *uids_out = notify->pending;
+    notify->pending = (struct uidset){ 0 };
+    return true;
 }
 
 enum next notify_tell_pending(struct call *call, enum next (*then)(struct call *call))
 {
     struct client *client = client_of(call);
-    struct notify *notify = client->notify;
     struct uidset uids;
+    struct slice items;
 
-    if (notify == NULL || notify->pending.count == 0)
-        return then(call);
-    uids = notify->pending;
-    notify->pending = (struct uidset){ 0 };
-    if (client->state == CLIENT_SELECTED) {
-        struct args args = { .rest = notify->items,
+    while (take_pending(client, &items, &uids)) {
+        struct args args = { .rest = items,
                              .arena = &call->arena,
                              .utf8 = client_utf8(client),
                              .utf8_accept = client->utf8 };
-        return fetch_tell(call, &args, &uids);
+        enum next next = NEXT_COMMAND;
+
+        if (client->state == CLIENT_SELECTED)
+            next = fetch_tell(call, &args, &uids);
+        else
+            uidset_free(&uids);
+        if (next != NEXT_COMMAND)
+            return next;
     }
-    uidset_free(&uids);
     return then(call);
 }
 

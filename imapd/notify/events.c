@@ -27,26 +27,32 @@ static bool is_selected(enum notify_filter filter)
     return filter == NOTIFY_SELECTED || filter == NOTIFY_SELECTED_DELAYED;
 }
 
+bool notify_take_items(struct call *call, struct args *args, struct slice *items_out)
+{
+    struct fetch *fetch = ARENA_NEW(&call->arena, struct fetch);
+
+    *items_out = args->rest;
+    fetch->call = call;
+    fetch->client = client_of(call);
+    if (!fetch_take_items(fetch, args))
+        return false;
+    items_out->len -= args->rest.len;
+    return true;
+}
+
 /* SP "(" fetch-att *(SP fetch-att) ")", for the selected mailbox only. */
 static bool take_fetch_items(struct call *call, struct args *args, struct notify *notify,
                              enum notify_filter filter)
 {
-    struct fetch *fetch;
-    struct slice start;
+    struct slice items;
 
     if (args->rest.len < 2 || args->rest.data[0] != ' ' || args->rest.data[1] != '(')
         return true;
     if (!is_selected(filter))
         return args_fail(args, "items are for the selected mailbox only");
-    (void)args_space(args);
-    start = args->rest;
-    fetch = ARENA_NEW(&call->arena, struct fetch);
-    fetch->call = call;
-    fetch->client = client_of(call);
-    if (!fetch_take_items(fetch, args))
+    if (!args_space(args) || !notify_take_items(call, args, &items))
         return false;
-    start.len -= args->rest.len;
-    notify->items = slice_copy(&notify->arena, start);
+    notify->items = slice_copy(&notify->arena, items);
     return true;
 }
 

@@ -17,8 +17,8 @@ struct look {
     struct call *call;
     struct notify *notify;
     bool quiet, first;
-    struct mailbox_list all;      /* by name */
-    struct mailbox_info **sorted; /* by id */
+    struct notify_list all;
+    struct notify_seen **sorted; /* by owner and id */
 };
 
 static bool is_below(struct slice name, struct slice superior)
@@ -36,8 +36,10 @@ static bool names_match(const struct notify_group *group, struct slice name)
     return false;
 }
 
-static unsigned events_of(const struct notify *notify, const struct mailbox_info *info)
+/* What the client asked to hear of it, whether it may or not. */
+static unsigned wanted_of(const struct notify *notify, const struct notify_seen *seen)
 {
+    const struct mailbox_info *info = &seen->info;
     unsigned events = 0;
 
     for (size_t i = 0; i < notify->n_groups; i++) {
@@ -48,7 +50,7 @@ static unsigned events_of(const struct notify *notify, const struct mailbox_info
         case NOTIFY_SELECTED_DELAYED:
             break;
         case NOTIFY_PERSONAL:
-            events |= group->events;
+            events |= seen->owner == 0 ? group->events : 0;
             break;
         case NOTIFY_SUBSCRIBED:
             events |= info->subscribed ? group->events : 0;
@@ -62,19 +64,31 @@ static unsigned events_of(const struct notify *notify, const struct mailbox_info
     return events;
 }
 
-static bool is_selected(const struct client *client, uint64_t mailbox)
+static bool may_read(unsigned rights)
 {
-    return client->state == CLIENT_SELECTED && client->selected == client->account &&
-           client->view.mailbox == mailbox;
+    return (rights & RIGHT_READ) != 0;
+}
+
+static unsigned events_of(const struct notify *notify, const struct notify_seen *seen)
+{
+    return may_read(seen->rights) ? wanted_of(notify, seen) : 0;
+}
+
+static bool is_selected(const struct client *client, const struct notify_seen *seen)
+{
+    uint64_t owner = seen->owner != 0 ? seen->owner : client->account_id;
+
+    return client->state == CLIENT_SELECTED && client->selected_id == owner &&
+           client->view.mailbox == seen->info.id;
 }
 
 /* MESSAGES, UIDNEXT and UIDVALIDITY always: a client that missed a part is right again. */
-static bool tell_status(struct call *call, const struct mailbox_info *info, unsigned events,
+static bool tell_status(struct call *call, const struct notify_seen *seen, unsigned events,
                         bool first, struct error *err)
 {
     const struct client *client = client_of(call);
     bool flags = (events & NOTIFY_FLAG_CHANGE) != 0;
-    struct place place = { .account = client->account, .info = *info, .rights = RIGHTS_ALL };
+    struct place place = { .account = client->account, .info = seen->info, .rights = seen->rights };
     struct args args = { .arena = &call->arena };
     AUTO(buf_free) struct buf names = { 0 };
     unsigned items;
@@ -86,7 +100,9 @@ static bool tell_status(struct call *call, const struct mailbox_info *info, unsi
         buf_add_text(&names, " HIGHESTMODSEQ");
     buf_add_text(&names, ")");
     args.rest = buf_slice(&names);
-    return status_take_items(&args, &items) && status_print(call, &place, items, err);
+    return status_take_items(&args, &items) &&
+           (seen->owner == 0 || place_account(call, seen->owner, &place.account, err)) &&
+           status_print(call, &place, items, err);
 }
 
 /* Is there something in the counters that the client asked to hear of? */
@@ -113,13 +129,13 @@ static void keep_counts(struct notify_told *told, const struct mailbox_info *inf
 }
 
 static bool look_at_counts(struct call *call, struct notify_told *told,
-                           const struct mailbox_info *info, struct error *err)
+                           const struct notify_seen *seen, struct error *err)
 {
     const struct client *client = client_of(call);
-    bool news = !is_selected(client, info->id) && is_news(client, told, info, told->events);
+    bool news = !is_selected(client, seen) && is_news(client, told, &seen->info, told->events);
 
-    keep_counts(told, info);
-    return !news || tell_status(call, info, told->events, false, err);
+    keep_counts(told, &seen->info);
+    return !news || tell_status(call, seen, told->events, false, err);
 }
 
 /* Names. */
@@ -127,21 +143,24 @@ static bool look_at_counts(struct call *call, struct notify_told *told,
 static bool has_children(const struct look *look, struct slice name)
 {
     for (size_t i = 0; i < look->all.count; i++)
-        if (is_below(look->all.items[i].name, name))
+        if (is_below(look->all.items[i].info.name, name))
             return true;
     return false;
 }
 
-/* `info` NULL: there is no such mailbox any more. */
-static void tell_name(const struct look *look, struct slice name, const struct mailbox_info *info,
+/* `seen` NULL: there is no such mailbox any more. */
+static void tell_name(const struct look *look, struct slice name, const struct notify_seen *seen,
                       const char *oldname)
 {
+    const struct mailbox_info *info = seen != NULL ? &seen->info : NULL;
     const struct client *client = client_of(look->call);
     struct buf *out = &look->call->out;
 
     buf_add_text(out, "* LIST (");
     if (info == NULL)
         buf_add_text(out, "\\NonExistent ");
+    else if (!may_read(seen->rights))
+        buf_add_text(out, "\\NoAccess ");
     buf_add_text(out, has_children(look, name) ? "\\HasChildren" : "\\HasNoChildren");
     if (info != NULL && info->subscribed)
         buf_add_text(out, " \\Subscribed");
@@ -170,11 +189,11 @@ static void tell_superior(const struct look *look, struct slice name)
     struct slice superior = above(name);
 
     for (size_t i = 0; superior.len > 0 && i < look->all.count; i++) {
-        const struct mailbox_info *info = &look->all.items[i];
+        const struct notify_seen *seen = &look->all.items[i];
 
-        if (slice_equal(info->name, superior) &&
-            (events_of(look->notify, info) & NOTIFY_MAILBOX_NAME) != 0)
-            tell_name(look, superior, info, NULL);
+        if (slice_equal(seen->info.name, superior) &&
+            (events_of(look->notify, seen) & NOTIFY_MAILBOX_NAME) != 0)
+            tell_name(look, superior, seen, NULL);
     }
 }
 
@@ -192,31 +211,47 @@ static bool moved_along(const struct look *look, const struct notify_told *old,
 {
     const struct notify_told *superior = told_by_name(look->notify, above(slice_of(old->name)));
 
-    for (size_t i = 0; superior != NULL && i < look->all.count; i++)
-        if (look->all.items[i].id == superior->id)
-            return slice_equal(look->all.items[i].name, above(info->name)) &&
-                   !slice_equal(look->all.items[i].name, slice_of(superior->name));
+    for (size_t i = 0; superior != NULL && i < look->all.count; i++) {
+        const struct notify_seen *seen = &look->all.items[i];
+
+        if (seen->owner == superior->owner && seen->info.id == superior->id)
+            return slice_equal(seen->info.name, above(info->name)) &&
+                   !slice_equal(seen->info.name, slice_of(superior->name));
+    }
     return false;
 }
 
 static void look_at_name(const struct look *look, const struct notify_told *old,
-                         const struct mailbox_info *info, unsigned events)
+                         const struct notify_seen *seen, unsigned events)
 {
+    const struct mailbox_info *info = &seen->info;
+
     if (look->quiet || look->first)
         return;
     if (old == NULL) {
         if ((events & NOTIFY_MAILBOX_NAME) == 0)
             return;
-        tell_name(look, info->name, info, NULL);
+        tell_name(look, info->name, seen, NULL);
         tell_superior(look, info->name);
         return;
     }
     bool renamed = !slice_equal(slice_of(old->name), info->name);
     unsigned both = events | old->events;
     if (renamed && (both & NOTIFY_MAILBOX_NAME) != 0 && !moved_along(look, old, info))
-        tell_name(look, info->name, info, old->name);
+        tell_name(look, info->name, seen, old->name);
     else if (old->subscribed != info->subscribed && (both & NOTIFY_SUBSCRIPTION_CHANGE) != 0)
-        tell_name(look, info->name, info, NULL);
+        tell_name(look, info->name, seen, NULL);
+}
+
+/* A mailbox that the client asks about and may see, but not read, is told as such (section 3.1),
+ * and so is what becomes of that (section 5.9). */
+static void look_at_access(const struct look *look, const struct notify_told *old,
+                           const struct notify_seen *seen)
+{
+    bool could = old == NULL || may_read(old->rights);
+
+    if (could != may_read(seen->rights) && wanted_of(look->notify, seen) != 0)
+        tell_name(look, seen->info.name, seen, NULL);
 }
 
 static void look_at_deleted(const struct look *look, const struct notify_told *old)
@@ -228,45 +263,52 @@ static void look_at_deleted(const struct look *look, const struct notify_told *o
 }
 
 static bool look_at(const struct look *look, const struct notify_told *old,
-                    const struct mailbox_info *info, struct notify_told *now, struct error *err)
+                    const struct notify_seen *seen, struct notify_told *now, struct error *err)
 {
-    unsigned events = events_of(look->notify, info);
+    const struct mailbox_info *info = &seen->info;
+    unsigned events = events_of(look->notify, seen);
 
-    *now = (struct notify_told){ .id = info->id, .events = events };
-    look_at_name(look, old, info, events);
+    *now = (struct notify_told){
+        .owner = seen->owner, .id = info->id, .rights = seen->rights, .events = events
+    };
+    look_at_name(look, old, seen, events);
+    look_at_access(look, old, seen);
     now->subscribed = info->subscribed;
     now->name = slice_strdup(info->name);
     if (look->first) {
         keep_counts(now, info);
         return !look->notify->initial_status || (events & NOTIFY_MESSAGE_EVENTS) == 0 ||
-               is_selected(client_of(look->call), info->id) ||
-               tell_status(look->call, info, events, true, err);
+               is_selected(client_of(look->call), seen) ||
+               tell_status(look->call, seen, events, true, err);
     }
     if (old != NULL)
         now->modseq = old->modseq, now->n_total = old->n_total, now->n_unseen = old->n_unseen,
         now->uidvalidity = old->uidvalidity, now->uidnext = old->uidnext;
     else
         now->uidvalidity = info->uidvalidity, now->uidnext = 1; /* new, and maybe not empty */
-    return look_at_counts(look->call, now, info, err);
+    return look_at_counts(look->call, now, seen, err);
+}
+
+static int compare_ids(uint64_t owner, uint64_t id, uint64_t other_owner, uint64_t other_id)
+{
+    if (owner != other_owner)
+        return owner < other_owner ? -1 : 1;
+    return (id > other_id) - (id < other_id);
 }
 
 static int by_id(const void *a, const void *b)
 {
-    const struct mailbox_info *x = *(struct mailbox_info *const *)a;
-    const struct mailbox_info *y = *(struct mailbox_info *const *)b;
+    const struct notify_seen *x = *(struct notify_seen *const *)a;
+    const struct notify_seen *y = *(struct notify_seen *const *)b;
 
-    return (x->id > y->id) - (x->id < y->id);
+    return compare_ids(x->owner, x->info.id, y->owner, y->info.id);
 }
 
 static bool prepare(struct look *look, struct error *err)
 {
-    struct arena *arena = &look->call->arena;
-
-    if (!mailbox_all(client_of(look->call)->account, arena, &look->all, err))
+    if (!notify_list_all(look->call, look->notify, &look->all, err))
         return false;
-    if (look->all.count > NOTIFY_MAILBOXES_MAX && look->notify->events != 0)
-        return error_set(err, ERROR_LIMIT, "too many mailboxes to watch");
-    look->sorted = ARENA_ARRAY(arena, struct mailbox_info *, look->all.count + 1);
+    look->sorted = ARENA_ARRAY(&look->call->arena, struct notify_seen *, look->all.count + 1);
     for (size_t i = 0; i < look->all.count; i++)
         look->sorted[i] = &look->all.items[i];
     qsort(look->sorted, look->all.count, sizeof(*look->sorted), by_id);
@@ -280,15 +322,23 @@ static bool compare(const struct look *look, struct notify_told *now, struct err
     bool ok = true;
 
     for (size_t i = 0, k = 0; i < notify->n_told; i++) {
-        while (k < look->all.count && look->sorted[k]->id < notify->told[i].id)
+        const struct notify_told *told = &notify->told[i];
+        int order = 1;
+
+        while (k < look->all.count &&
+               (order = compare_ids(look->sorted[k]->owner, look->sorted[k]->info.id, told->owner,
+                                    told->id)) < 0)
             k++;
-        if (k == look->all.count || look->sorted[k]->id != notify->told[i].id)
-            look_at_deleted(look, &notify->told[i]);
+        if (k == look->all.count || order != 0)
+            look_at_deleted(look, told);
     }
-    for (size_t i = 0; i < look->all.count; i++)
-        ok = look_at(look, notify_find(notify, look->sorted[i]->id), look->sorted[i], &now[i],
+    for (size_t i = 0; i < look->all.count; i++) {
+        const struct notify_seen *seen = look->sorted[i];
+
+        ok = look_at(look, notify_find(notify, seen->owner, seen->info.id), seen, &now[i],
                      ok ? err : &(struct error){ 0 }) &&
              ok;
+    }
     return ok;
 }
 
@@ -311,35 +361,60 @@ static bool look_at_all(struct look *look, struct error *err)
     return ok;
 }
 
-struct notify_told *notify_find(const struct notify *notify, uint64_t mailbox)
+struct notify_told *notify_find(const struct notify *notify, uint64_t owner, uint64_t mailbox)
 {
     size_t lo = 0, hi = notify->n_told;
 
     while (lo < hi) {
         size_t middle = lo + (hi - lo) / 2;
+        int order =
+            compare_ids(notify->told[middle].owner, notify->told[middle].id, owner, mailbox);
 
-        if (notify->told[middle].id < mailbox)
+        if (order == 0)
+            return &notify->told[middle];
+        if (order < 0)
             lo = middle + 1;
         else
             hi = middle;
     }
-    return lo < notify->n_told && notify->told[lo].id == mailbox ? &notify->told[lo] : NULL;
+    return NULL;
+}
+
+/* One mailbox, as it is now; *same_out: its rights are what they were, too. */
+static bool see_again(struct call *call, const struct notify_told *told,
+                      struct notify_seen *seen_out, bool *same_out, struct error *err)
+{
+    struct client *client = client_of(call);
+    struct account *account = client->account;
+
+    *seen_out = (struct notify_seen){ .owner = told->owner, .rights = told->rights };
+    *same_out = false;
+    if (told->owner != 0 &&
+        (!place_account(call, told->owner, &account, err) ||
+         !acl_rights(account, told->id, client->account_id, &seen_out->rights, err)))
+        return false;
+    if (!mailbox_by_id(account, &call->arena, told->id, &seen_out->info, err))
+        return err->kind == ERROR_NOT_FOUND;
+    *same_out = seen_out->rights == told->rights;
+    if (told->owner != 0)
+        seen_out->info.name = slice_of(told->name);
+    return true;
 }
 
 bool notify_look(struct call *call, const struct notice_topic *topic, bool quiet, struct error *err)
 {
     struct client *client = client_of(call);
     struct look look = { .call = call, .notify = client->notify, .quiet = quiet };
-    struct notify_told *told = notify_find(look.notify, topic->detail);
-    struct mailbox_info info;
+    uint64_t owner = topic->key == client->account_id ? 0 : topic->key;
+    struct notify_told *told = notify_find(look.notify, owner, topic->detail);
+    struct notify_seen seen;
+    bool same = false;
 
     if (look.notify->events == 0)
         return true;
-    if (topic->detail == 0 || told == NULL)
-        return look_at_all(&look, err);
-    if (mailbox_by_id(client->account, &call->arena, topic->detail, &info, err))
-        return look_at_counts(call, told, &info, err);
-    return err->kind == ERROR_NOT_FOUND && look_at_all(&look, err);
+    if (topic->detail != 0 && told != NULL && !see_again(call, told, &seen, &same, err))
+        return false;
+    return same ? look_at_counts(call, told, &seen, err) : look_at_all(&look, err);
 }
 
 bool notify_begin(struct call *call, struct notify *notify, struct error *err)
@@ -367,6 +442,6 @@ bool notify_tells_metadata(const struct client *client, uint64_t mailbox)
         return false;
     if (mailbox == 0)
         return (notify->events & NOTIFY_SERVER_METADATA_CHANGE) != 0;
-    told = notify_find(notify, mailbox);
+    told = notify_find(notify, 0, mailbox);
     return told != NULL && (told->events & NOTIFY_MAILBOX_METADATA_CHANGE) != 0;
 }

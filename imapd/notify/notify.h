@@ -4,8 +4,9 @@
  *                        |                 |-- selected mailbox: reply_sync(), as far as asked for
  *                        '-- told[] <------'-- all others: what the store has against what was told
  *
- * `told` is what this client has heard of each mailbox it watches, by id, at most
- * NOTIFY_MAILBOXES_MAX; a notice that names the mailbox costs one look at one row. New messages
+ * `told` is what this client has heard of each mailbox it watches, also of those that others share,
+ * by owner and id, at most NOTIFY_MAILBOXES_MAX; a notice that names the mailbox costs one look at
+ * one row. All events need the rights l and r (section 5). New messages
  * whose data items the client wants (MessageNew with a list) are kept in `pending` and fetched
  * once no command is in hand.
  *
@@ -21,6 +22,7 @@ struct args;
 #define NOTIFY_GROUPS_MAX    100
 #define NOTIFY_NAMES_MAX     1000 /* of all groups: each look compares them with all mailboxes */
 #define NOTIFY_MAILBOXES_MAX 2000
+#define NOTIFY_OWNERS_MAX    32 /* other accounts whose mailboxes are watched */
 
 /* Bits; in the order of their names in events.c. */
 enum notify_event {
@@ -53,12 +55,26 @@ struct notify_group {
 
 /* What the client knows of a mailbox. */
 struct notify_told {
-    uint64_t id, modseq;
+    uint64_t owner, id; /* owner 0: the user's own */
+    unsigned rights;    /* enum acl_right bits */
+    uint64_t modseq;
     uint64_t n_total, n_unseen;
     uint32_t uidvalidity, uidnext;
     unsigned events;
     bool subscribed;
     char *name;
+};
+
+/* A mailbox as it is, by the name that the user knows. */
+struct notify_seen {
+    uint64_t owner;
+    unsigned rights;
+    struct mailbox_info info;
+};
+
+struct notify_list {
+    struct notify_seen *items;
+    size_t count, room;
 };
 
 struct notify {
@@ -72,13 +88,17 @@ struct notify {
     bool unknown_event;       /* one that there is not: BADEVENT */
     struct slice items;       /* fetch-att list of MessageNew, as it came; may be empty */
 
-    struct notify_told *told; /* ascending id */
+    struct notify_told *told; /* ascending owner and id */
     size_t n_told;
+    uint64_t owners[NOTIFY_OWNERS_MAX]; /* others that are watched */
+    size_t n_owners;
     struct uidset pending; /* new messages of the selected mailbox whose items are still to tell */
 };
 
 /* What stands behind "NOTIFY SET": [STATUS] and groups. False: args->error says why. */
 bool notify_take(struct call *call, struct args *args, struct notify *notify);
+/* "(" fetch-att *(SP fetch-att) ")", which begins here: as it came, where it lies. */
+bool notify_take_items(struct call *call, struct args *args, struct slice *items_out);
 /* "MessageNew MessageExpunge ..." for BADEVENT. */
 void notify_print_events(struct buf *out);
 void notify_free(struct notify **notify);
@@ -92,7 +112,12 @@ bool notify_look(struct call *call, const struct notice_topic *topic, bool quiet
 bool notify_begin(struct call *call, struct notify *notify, struct error *err) MUST_CHECK;
 
 /* The mailboxes' row of the told list; NULL: not watched. */
-struct notify_told *notify_find(const struct notify *notify, uint64_t mailbox);
+struct notify_told *notify_find(const struct notify *notify, uint64_t owner, uint64_t mailbox);
+
+/* others.c: all that may be watched, the user's own first. Errors: ERROR_LIMIT. */
+bool notify_list_all(struct call *call, struct notify *notify, struct notify_list *list_out,
+                     struct error *err) MUST_CHECK;
+bool notify_watches(const struct notify *notify, uint64_t owner);
 
 /* May changes of the selected mailbox be told, and those of flags? All are without NOTIFY. */
 static inline bool notify_tells_selected(const struct client *client)
@@ -110,7 +135,8 @@ bool notify_hears_metadata(const struct client *client);
 /* Is a change of an entry of this mailbox (0: of the server) to be told? */
 bool notify_tells_metadata(const struct client *client, uint64_t mailbox);
 
-/* The selected mailbox has new messages, UIDs from `first` on: their items are told later. */
+/* The selected mailbox has new messages, UIDs from `first` on: their items are told later, those of
+ * searches that they turn out to belong to, too. */
 void notify_note_new(struct client *client, uint32_t first);
 
 /* A notice came between commands, or in IDLE (then the selected mailbox has been looked at). */

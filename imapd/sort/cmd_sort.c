@@ -28,11 +28,11 @@ static struct sort *sort_of(struct sort_run *run)
 }
 
 /* Without RETURN it is the SORT response, also for clients of IMAP4rev2. */
-static bool take_return(struct args *args, const struct client *client, struct sort *sort)
+static bool take_return(struct call *call, struct args *args, struct sort *sort)
 {
     const char *start = args->rest.data;
 
-    if (!search_return_take(args, client, &sort->ret))
+    if (!search_return_take(call, args, &sort->ret))
         return false;
     if (args->rest.data == start)
         sort->ret = (struct search_return){ .extended = false };
@@ -150,11 +150,10 @@ static bool check_relevancy(struct args *args, const struct sort *sort)
 /* sort = ["UID" SP] "SORT" [SP return-options] SP sort-criteria SP search-criteria */
 enum next imap_sort(struct call *call, struct args *args)
 {
-    struct client *client = client_of(call);
     struct sort *sort = ARENA_NEW(&call->arena, struct sort);
 
     sort->run.kind = &sort_kind;
-    if (!args_space(args) || !take_return(args, client, sort) ||
+    if (!args_space(args) || !take_return(call, args, sort) ||
         !search_context_want(call, args, &sort->ret, &sort->context) ||
         !sort_criteria_take(args, &sort->table.criteria) ||
         !sort_run_take(call, args, &sort->ret, &sort->run) || !check_relevancy(args, sort))

@@ -501,7 +501,6 @@ static void test_context(void **state)
 /* A thousand messages at once, of which few may be looked at in one go: all of them are told. */
 static void test_context_pieces(void **state)
 {
-
     EXPECT(A, "u UID SEARCH RETURN (UPDATE) UNFLAGGED UID 5:*\r\n",
            "* ESEARCH (TAG \"u\") UID\nu OK *\n");
     for (int i = 0; i < 1100; i++)
