@@ -109,6 +109,7 @@ enum next imap_search(struct call *call, struct args *args)
     client->keeps_seq = program->has_seqs; /* RFC 7162 section 3.2.10.2 */
     if (program->has_modseq)
         condstore_enable(call);
+    where.enough = search_return_enough(&search->ret, &where.from_end);
     search_run_start(&search->run, &where);
     client->work = search;
     client->abandon = abandon;

@@ -4,6 +4,8 @@
 #include "imapd/notify/notify.h"
 #include "imapd/reply.h"
 
+#define ENOUGH_MAX 1000 /* results that are put in order again with each that is found */
+
 static const struct {
     const char *name;
     unsigned bit;
@@ -64,6 +66,22 @@ bool search_return_take(struct call *call, struct args *args, struct search_retu
     if (ret_out->options == 0 && ret_out->extended)
         ret_out->options = RETURN_ALL;
     return true;
+}
+
+size_t search_return_enough(const struct search_return *ret, bool *from_end_out)
+{
+    unsigned ends = ret->options & (RETURN_MIN | RETURN_MAX);
+    const struct partial *partial = &ret->partial;
+
+    *from_end_out = ends == RETURN_MAX;
+    if ((ret->options & ~(unsigned)(RETURN_MIN | RETURN_MAX | RETURN_PARTIAL | RETURN_SAVE)) != 0 ||
+        ends == (RETURN_MIN | RETURN_MAX))
+        return 0;
+    if ((ret->options & RETURN_PARTIAL) == 0)
+        return ends != 0;
+    if (ends == 0)
+        *from_end_out = partial->from_end;
+    return *from_end_out == partial->from_end && partial->hi <= ENOUGH_MAX ? partial->hi : 0;
 }
 
 static uint32_t number_of(const struct search_result *result, size_t i)

@@ -48,6 +48,10 @@ struct search_result {
  * clients of IMAP4rev2, who never get SEARCH (RFC 9051 section 6.4.4). */
 bool search_return_take(struct call *call, struct args *args, struct search_return *ret_out);
 
+/* How many of the first results, or with *from_end_out of the last ones, are all that the client
+ * wants to know; 0: all. */
+size_t search_return_enough(const struct search_return *ret, bool *from_end_out);
+
 /* Puts what the options say into "$" of the selected mailbox, if SAVE is one of them. */
 void search_return_save(struct client *client, const struct search_return *ret,
                         const struct search_result *result);

@@ -15,6 +15,8 @@ void search_run_start(struct search_run *run, const struct search_where *where)
     size_t slice = where->settings->search_slice;
 
     run->where = *where;
+    if (where->among != NULL || run->program.has_fuzzy)
+        run->where.enough = 0;
     run->open = mem_zero(slice * sizeof(*run->open));
     run->msgs = mem_zero(slice * sizeof(*run->msgs));
     search_index_start(&run->index, run->program.root, slice);
@@ -93,7 +95,7 @@ static bool next_index(struct search_run *run, size_t *index_out)
     }
     if (run->next == where->view->count)
         return false;
-    *index_out = run->next++;
+    *index_out = run->next++ + run->shift;
     return true;
 }
 
@@ -238,6 +240,37 @@ static bool look_at_message(struct search_run *run, struct account *account, uin
     return true;
 }
 
+/* Once enough are found, only those that are nearer to the end it started from matter. */
+static void drop_needless(struct search_run *run)
+{
+    size_t enough = run->where.enough;
+    uint32_t limit;
+
+    if (enough == 0 || run->n_found < enough)
+        return;
+    qsort(run->found, run->n_found, sizeof(*run->found), compare_index);
+    if (run->where.from_end)
+        memmove(run->found, run->found + run->n_found - enough, enough * sizeof(*run->found));
+    run->n_found = enough;
+    limit = run->where.from_end ? run->found[0] : run->found[enough - 1];
+    while (run->n_open > run->n_looked &&
+           (run->where.from_end ? run->open[run->n_open - 1] < limit
+                                : run->open[run->n_open - 1] > limit))
+        run->n_open--;
+}
+
+/* Messages are read from that end, too. */
+static void order_open(struct search_run *run)
+{
+    for (size_t i = 0; run->where.from_end && i < run->n_open / 2; i++) {
+        size_t *other = &run->open[run->n_open - 1 - i], swapped = run->open[i];
+
+        run->open[i] = *other;
+        *other = swapped;
+    }
+    drop_needless(run);
+}
+
 /* Looks at open messages until the slice's measure of bytes is full. */
 static bool look_at_messages(struct search_run *run, struct account *account, struct error *err)
 {
@@ -248,8 +281,13 @@ static bool look_at_messages(struct search_run *run, struct account *account, st
         return true;
     if (!account_hold_reads(account, err))
         return false;
-    while (ok && run->n_looked < run->n_open && left > 0)
+    while (ok && run->n_looked < run->n_open && left > 0) {
+        size_t before = run->n_found;
+
         ok = look_at_message(run, account, &left, err);
+        if (run->n_found > before)
+            drop_needless(run);
+    }
     unload_message(run);
     account_release_reads(account);
     return ok;
@@ -285,7 +323,7 @@ static bool take_objects(struct search_run *run, struct account *account, size_t
         if (run->where.among != NULL && !view_next(run->where.view, run->where.among, &walk, index))
             break;
         if (run->where.among == NULL)
-            *index = next++;
+            *index = next++ + run->shift;
         run->msgs[run->n_objects] = view_msg(run->where.view, *index);
     }
     return account_objects(account, run->msgs, run->n_objects, run->objects, err);
@@ -293,21 +331,24 @@ static bool take_objects(struct search_run *run, struct account *account, size_t
 
 static bool begin_slice(struct search_run *run, struct account *account, struct error *err)
 {
-    size_t n_open;
+    size_t n_open, count = slice_count(run);
 
-    if (!take_objects(run, account, slice_count(run), err))
+    if (run->where.enough > 0 && run->where.from_end)
+        run->shift = run->where.view->count - count - 2 * run->next;
+    if (!take_objects(run, account, count, err))
         return false;
-    look_at_view(run, slice_count(run));
+    look_at_view(run, count);
     look_at_index(run, account);
     n_open = run->n_open;
     run->n_looked = 0;
-    if ((run->program.needs & SEARCH_NEEDS_ENVELOPE) == 0)
-        return true;
-    run->n_open = 0;
-    if (n_open > 0 &&
-        !account_summaries(account, CACHED_ENVELOPE, run->msgs, n_open, look_at_envelope, run, err))
-        return false;
-    run->n_looked = 0;
+    if ((run->program.needs & SEARCH_NEEDS_ENVELOPE) != 0) {
+        run->n_open = 0;
+        if (n_open > 0 && !account_summaries(account, CACHED_ENVELOPE, run->msgs, n_open,
+                                             look_at_envelope, run, err))
+            return false;
+        run->n_looked = 0;
+    }
+    order_open(run);
     return true;
 }
 
@@ -325,7 +366,9 @@ static enum search_step finish(struct search_run *run)
 
 enum search_step search_run_step(struct search_run *run, struct account *account, struct error *err)
 {
-    if (run->n_looked == run->n_open && run->next == run->where.view->count)
+    bool enough = run->where.enough > 0 && run->n_found == run->where.enough;
+
+    if (run->n_looked == run->n_open && (enough || run->next == run->where.view->count))
         return finish(run);
     if (run->n_looked == run->n_open && !begin_slice(run, account, err))
         return SEARCH_STEP_FAILED;

@@ -6,6 +6,8 @@
  * index says what cannot match; then the stored ENVELOPEs of all are looked at; what is still open
  * is read, message by message.
  *
+ * With `enough` it goes from that end, and stops where what it has found cannot change any more.
+ *
  * Knows no client and no wire: the view may be the selected mailbox or another one, and must stay
  * as it is until the run is done. Ownership: buffers of the run; free with search_run_free(), which
  * also frees the program. Threads: one worker at a time.
@@ -23,6 +25,8 @@ struct search_where {
     const struct keywords *keywords;
     const struct settings *settings;
     const struct uidset *among; /* UIDs to look at; NULL: all */
+    size_t enough;              /* so many of the first, or with from_end of the last; 0: all */
+    bool from_end;
 };
 
 struct search_run {
@@ -31,6 +35,7 @@ struct search_run {
     struct search_index index;
     size_t next; /* index in the view; with `among` it is the view's end once all were looked at */
     struct view_walk walk; /* with `among` */
+    size_t shift;          /* from `next` to the index, modulo its size; 0 unless from_end */
 
     uint32_t *found; /* indexes; ascending once the run is done */
     size_t n_found, room;
