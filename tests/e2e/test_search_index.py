@@ -86,6 +86,55 @@ def test_same_results(server):
     assert "No damage" in server.run("check")
 
 
+def test_not_indexed_yet(tmp_path):
+    """Mail that has just come is found with the index of all that came before."""
+    with Server(tmp_path, {"imap": {"search_index": "no"}}) as server:
+        from oracle import Session
+
+        user = server.add_account(f"user@{DOMAIN}")
+        fill(server, user)
+        server.run("search", "rebuild", user)
+        session = Session(server, user, PASSWORD)
+        session.command(b"SELECT INBOX")
+        data = mail(99, "just come, café")
+        session.command(b"APPEND INBOX {%d}\r\n%s" % (len(data), data))
+        for needle in ["just", "st com", "É", "j"]:
+            last = [len(TEXTS) + 1]
+            assert found(session, b"BODY", needle) == expected(needle) + last, needle
+            assert found(session, b"SUBJECT", needle)[-1:] == last, needle
+            assert found(session, b"NOT TEXT", needle)[-1:] != last, needle
+
+
+def test_ends(tmp_path):
+    """What only wants one end of the result gets the same, from slices of all sizes."""
+    with Server(tmp_path, {"imap": {"search_index": "no", "search_slice": 3}}) as server:
+        from oracle import Session
+
+        user = server.add_account(f"user@{DOMAIN}")
+        fill(server, user)
+        session = Session(server, user, PASSWORD)
+        session.command(b"SELECT INBOX")
+        for key in ["ALL", "BODY i", "OR 4 BODY o", "OR (2 OR BODY 'zz' 9) SUBJECT n", "NOT BODY i", "BODY nowhere", "OR SUBJECT n9 7"]:
+            lines = session.command(b"SEARCH RETURN (ALL COUNT) " + key.encode())
+            everything = re.findall(rb"ALL (\S+)", lines[0])
+            wanted = numbers(everything[0].decode()) if everything else []
+            for option, part in [("MIN", wanted[:1]), ("MAX", wanted[-1:]), ("PARTIAL 1:2", wanted[:2]),
+                                 ("PARTIAL 2:3", wanted[1:3]), ("PARTIAL -1:-2", wanted[-2:]),
+                                 ("MIN PARTIAL 1:2", wanted[:2]), ("MAX PARTIAL -2:-3", wanted[-3:-1] + wanted[-1:])]:
+                session.command(b"SEARCH RETURN (SAVE %s) %s" % (option.encode(), key.encode()))
+                lines = session.command(b"SEARCH RETURN (ALL) $")
+                saved = re.findall(rb"ALL (\S+)", lines[0])
+                assert (numbers(saved[0].decode()) if saved else []) == part, (key, option)
+
+
+def numbers(text):
+    found = []
+    for one in text.split(","):
+        lo, _, hi = one.partition(":")
+        found += range(int(lo), int(hi or lo) + 1)
+    return found
+
+
 def damage(server, change):
     server.stop()
     path = index_file(server)

@@ -26,8 +26,9 @@ WORDS = {
     "ja": "こんにちは 会議 東京 ﾃﾞﾓ デモ メール ガイド".split(),
     "zh": "你好 会议 北京 報告 邮件".split(),
     "ko": "안녕하세요 회의 서울 한글".split(),
-    "th": "สวัสดี ประชุม".split(),
-    "odd": "ﬁnal oﬃce ＡＢＣ Ⅷ x² ½ ǆ ǅ Ǆ ŉ ẞ 🎉 👩‍💻 e\u0301te\u0301 A\u030angstro\u0308m Å \u212b ªº".split(),
+    "th": "สวัสดี ประชุม น้ำ".split(),
+    "hi": "नमस्ते क्षि ड़ा".split(),
+    "odd": "ﬁnal oﬃce ＡＢＣ Ⅷ x² ½ ǆ ǅ Ǆ ŉ ẞ 🎉 👩‍💻 e\u0301te\u0301 A\u030angstro\u0308m Å \u212b ªº ΐ ǰ ẖ ſpät \u212aelvin ﬄ ﬆ և ﬗ ﷺ ㎏ ㍿ ½ ｶﾞ q\u0307\u0323 q\u0323\u0307 \u1112\u1161\u11ab 𐐀𐐨 𝐀 Σίσυφος ΣΊΣΥΦΟΣ ß ı İ".split(),
 }
 CHARSETS = {
     "en": ["us-ascii", "utf-8", "iso-8859-1", "utf-7"], "de": ["iso-8859-1", "utf-8", "windows-1252"],
@@ -35,7 +36,7 @@ CHARSETS = {
     "vi": ["utf-8"], "el": ["utf-8"], "ru": ["koi8-r", "windows-1251", "iso-8859-5", "utf-8"],
     "he": ["windows-1255", "iso-8859-8", "utf-8"], "ar": ["windows-1256", "utf-8"],
     "ja": ["iso-2022-jp", "shift_jis", "euc-jp", "utf-8"], "zh": ["gb18030", "big5", "gb2312", "utf-8"],
-    "ko": ["euc-kr", "utf-8"], "th": ["tis-620", "utf-8"], "odd": ["utf-8"],
+    "ko": ["euc-kr", "utf-8"], "th": ["tis-620", "utf-8"], "hi": ["utf-8"], "odd": ["utf-8"],
 }
 NAMES = ["Ann", "Bob Stone", "Jürgen Groß", "Ирина Петрова", "山田太郎", "O'Neil, Pat", "Zoë Ångström",
          "김철수", "Δημήτρης", "Mallory (sales)"]
@@ -129,8 +130,20 @@ def text_lines(random, language):
                        for _ in range(random.randint(1, 6))) + "\r\n"
 
 
+ENTITIES = {"é": "&eacute;", "ß": "&szlig;", "ü": "&uuml;", "Ä": "&Auml;", "½": "&frac12;"}
+
+
+def escaped(random, character):
+    """As HTML may have a character."""
+    if character in "&<":
+        return {"&": "&amp;", "<": "&lt;"}[character]
+    if character.isascii() or random.random() < 0.7:
+        return character
+    return random.choice([ENTITIES.get(character, "&#%d;" % ord(character)), "&#x%x;" % ord(character)])
+
+
 def html_of(random, text):
-    lines = text.replace("&", "&amp;").replace("<", "&lt;").replace("é", "&eacute;").split("\r\n")
+    lines = "".join(escaped(random, c) for c in text).split("\r\n")
     if random.random() < 0.5:
         lines = [re.sub(r"\b(\w)", r"<b>\1</b>", line) for line in lines]
     body = random.choice(["", "<!-- <p>secret</p> -->", "<script>var secret = 1 < 2;</script>"])
@@ -153,13 +166,23 @@ def text_part(random, language, subtype="plain"):
     return head.encode() + b"\r\n" + body
 
 
+def continued(random, name):
+    """A file name in pieces (RFC 2231 section 4.1), of which some may be encoded; never within a character."""
+    cut = random.randint(1, len(name) - 1)
+    charset = random.choice([c for c in ("utf-8", "koi8-r", "iso-8859-1", "iso-2022-jp") if fits(name, c)])
+    pieces = [urllib.parse.quote(piece.encode(charset), safe="") for piece in (name[:cut], name[cut:])]
+    return "filename*0*=%s'%s'%s;\r\n filename*1*=%s" % (charset, random.choice(["", "en"]), *pieces)
+
+
 def binary_part(random):
     data = random.choice(WORDS["en"]).encode() + random.randbytes(random.randint(1, 300))
     name = random.choice(WORDS[random.choice(list(WORDS))])
     head = random.choice([
         'application/octet-stream; name="%s.bin"' % encoded_word(random, name, "utf-8"),
         "image/png\r\nContent-Disposition: attachment;\r\n filename*=utf-8''%s.png"
-        % urllib.parse.quote(name), "application/pdf"])
+        % urllib.parse.quote(name), "application/pdf",
+        "image/gif\r\nContent-Disposition: attachment;\r\n " + continued(random, name + ".gif"),
+        'image/jpeg; name="%s"' % " ".join(encoded_word(random, n, "utf-8") for n in (name, "x", name[::-1]))])
     return (b"Content-Type: " + head.encode() + b"\r\nContent-Transfer-Encoding: base64\r\n\r\n"
             + base64.encodebytes(data).replace(b"\n", b"\r\n"))
 
