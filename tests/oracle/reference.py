@@ -123,7 +123,7 @@ def content_of(part):
         charset = charset[2]
     if str(part.get("content-transfer-encoding", "")).strip().lower() == "quoted-printable":
         # Blanks that end a line are no content (RFC 2045 section 6.7); Python keeps them.
-        raw = str(part.get_payload()).encode("utf-8", "surrogateescape")
+        raw = str(part._payload).encode("utf-8", "surrogateescape")  # get_payload() would decode the charset
         data = quopri.decodestring(re.sub(rb"[ \t]+(?=\r?\n|$)", b"", raw))
     else:
         data = part.get_payload(decode=True) or b""
