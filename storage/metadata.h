@@ -16,6 +16,10 @@
 
 #define METADATA_NAME_MAX    1000 /* bytes of an entry's name */
 #define METADATA_ENTRIES_MAX 1000 /* of one mailbox, of all readers */
+/* What is private to a reader who is not the owner, in all mailboxes of the account: it counts
+ * against the owner's quota. */
+#define METADATA_GUEST_ENTRIES_MAX 100
+#define METADATA_GUEST_BYTES_MAX   (256 * 1024)
 
 struct metadata_entry {
     uint64_t mailbox;

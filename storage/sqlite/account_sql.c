@@ -173,6 +173,8 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
     [SQL_METADATA_COUNT] = "SELECT count(*) FROM metadata WHERE mailbox = ? AND value IS NOT NULL",
     [SQL_METADATA_BYTES] = "SELECT coalesce(sum(length(CAST(name AS BLOB)) + length(value)), 0)"
                            " FROM metadata WHERE value IS NOT NULL",
+    [SQL_METADATA_OF] = "SELECT count(*), coalesce(sum(length(CAST(name AS BLOB)) + length(value)),"
+                        " 0) FROM metadata WHERE reader = ? AND value IS NOT NULL",
     [SQL_METADATA_FORGET] = "DELETE FROM metadata WHERE value IS NULL AND change < ?",
     [SQL_METADATA_DROP] = "DELETE FROM metadata WHERE mailbox = ?",
     [SQL_METADATA_COPY] = "INSERT INTO metadata SELECT ?2, reader, name, value, change"

@@ -112,8 +112,26 @@ static bool put_all(struct account *account, uint64_t mailbox, uint64_t reader,
                    (int64_t)*change_out - REMOVED_KEPT);
 }
 
+static bool check_guest(struct account *account, uint64_t reader, struct error *err)
+{
+    uint64_t entries, bytes;
+    struct sql_row row;
+
+    if (reader == account->id)
+        return true;
+    if (!sql_query(&account->db, SQL_METADATA_OF, &row, err, "u", reader))
+        return false;
+    if (!sql_next(&row, err))
+        return row.failed ? false : error_set(err, ERROR_INTERNAL, "no count");
+    entries = sql_u64(&row, 0);
+    bytes = sql_u64(&row, 1);
+    sql_end(&row);
+    return (entries <= METADATA_GUEST_ENTRIES_MAX && bytes <= METADATA_GUEST_BYTES_MAX) ||
+           error_set(err, ERROR_LIMIT, "too many private annotations in another's account");
+}
+
 /* Only what adds something can be refused: who is over a limit can still remove entries. */
-static bool check_limits(struct account *account, uint64_t mailbox,
+static bool check_limits(struct account *account, uint64_t mailbox, uint64_t reader,
                          const struct metadata_entry *entries, size_t count, struct error *err)
 {
     struct quota_rest rest;
@@ -131,7 +149,7 @@ static bool check_limits(struct account *account, uint64_t mailbox,
         return error_set(err, ERROR_LIMIT, "too many annotations");
     if (rest.annotation_bytes_max > 0 && rest.annotation_bytes > rest.annotation_bytes_max)
         return error_set(err, ERROR_OVER_QUOTA, "annotations are over their quota");
-    return true;
+    return check_guest(account, reader, err);
 }
 
 bool metadata_set(struct account *account, uint64_t mailbox, uint64_t reader,
@@ -141,7 +159,7 @@ bool metadata_set(struct account *account, uint64_t mailbox, uint64_t reader,
     if (!account_begin(account, SQL_FULL, err))
         return false;
     if (!put_all(account, mailbox, reader, entries, count, change_out, err) ||
-        !check_limits(account, mailbox, entries, count, err))
+        !check_limits(account, mailbox, reader, entries, count, err))
         return account_rollback(account);
     return account_commit(account, mailbox, err);
 }

@@ -3,7 +3,9 @@
 #include "storage/metadata.h"
 #include "tests/unit/storage/mail_fixture.h"
 
-#define OWNER  7ull
+#include <stdio.h>
+
+#define OWNER  (f->id)
 #define READER 8ull
 
 static void set(struct fixture *f, uint64_t mailbox, uint64_t reader, const char *name,
@@ -155,12 +157,38 @@ static void test_too_many(void **state)
     must(metadata_set(f->account, f->inbox, OWNER, entries, 1, &change, &f->err));
 }
 
+/* Who may read a mailbox cannot fill its owner's quota with notes of their own. */
+static void test_guest(void **state)
+{
+    struct fixture *f = *state;
+    struct metadata_entry entry = { .has_value = true };
+    char name[32];
+    uint64_t change;
+
+    entry.value =
+        slice_make(arena_alloc(&f->arena, METADATA_GUEST_BYTES_MAX), METADATA_GUEST_BYTES_MAX);
+    entry.name = SLICE("/private/big");
+    fails(metadata_set(f->account, f->inbox, READER, &entry, 1, &change, &f->err), ERROR_LIMIT);
+    must(metadata_set(f->account, f->inbox, OWNER, &entry, 1, &change, &f->err));
+    entry.value = SLICE("x");
+    for (size_t i = 0; i <= METADATA_GUEST_ENTRIES_MAX; i++) {
+        snprintf(name, sizeof(name), "/private/%zu", i);
+        entry.name = slice_of(name);
+        if (i < METADATA_GUEST_ENTRIES_MAX)
+            must(metadata_set(f->account, f->inbox, READER, &entry, 1, &change, &f->err));
+        else
+            fails(metadata_set(f->account, f->inbox, READER, &entry, 1, &change, &f->err),
+                  ERROR_LIMIT);
+        must(metadata_set(f->account, f->inbox, OWNER, &entry, 1, &change, &f->err));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(test_scopes),          FIXTURE_TEST(test_below),   FIXTURE_TEST(test_one),
-        FIXTURE_TEST(test_follows_mailbox), FIXTURE_TEST(test_changes), FIXTURE_TEST(test_limits),
-        FIXTURE_TEST(test_too_many),
+        FIXTURE_TEST(test_scopes), FIXTURE_TEST(test_below),           FIXTURE_TEST(test_one),
+        FIXTURE_TEST(test_guest),  FIXTURE_TEST(test_follows_mailbox), FIXTURE_TEST(test_changes),
+        FIXTURE_TEST(test_limits), FIXTURE_TEST(test_too_many),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
