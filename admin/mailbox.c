@@ -23,6 +23,8 @@ static const char *special_name(enum special_use special_use)
         return "All";
     case SPECIAL_FLAGGED:
         return "Flagged";
+    case SPECIAL_IMPORTANT:
+        return "Important";
     }
     return "";
 }

@@ -252,6 +252,12 @@ bool args_number64(struct args *args, uint64_t *number_out)
     return take_number(args, INT64_MAX, number_out);
 }
 
+bool args_nz_number64(struct args *args, uint64_t *number_out)
+{
+    return args_number64(args, number_out) &&
+           (*number_out > 0 || args_fail(args, "a number over zero was expected"));
+}
+
 bool args_seqset(struct args *args, struct seqset *set_out)
 {
     return seqset_parse(args->arena, &args->rest, set_out) == PARSE_OK ||
@@ -295,8 +301,6 @@ static void fold_inbox(struct args *args, struct slice *name)
         return;
     copy = slice_text(args->arena, *name);
     memcpy(copy, "INBOX", 5);
-    if (memcmp(name->data, copy, 5) != 0)
-        args->folded_name = *name;
     name->data = copy;
 }
 
@@ -304,9 +308,10 @@ bool args_mailbox(struct args *args, struct slice *name_out)
 {
     struct slice written;
 
-    args->folded_name = (struct slice){ 0 };
+    args->written_name = (struct slice){ 0 };
     if (!args_astring(args, &written) || !decode_name(args, written, name_out))
         return false;
+    args->written_name = *name_out;
     fold_inbox(args, name_out);
     return true;
 }

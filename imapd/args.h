@@ -17,14 +17,14 @@
 struct args {
     struct slice rest;
     struct arena *arena;
-    bool utf8;                /* client_utf8(): quoted strings are UTF-8, names not mUTF-7 */
-    bool utf8_accept;         /* enabled: SEARCH has no CHARSET, RFC 6855 section 3 */
-    bool uidonly;             /* enabled: no sequence numbers, RFC 9586 section 3.2 */
-    const char *error;        /* of the first failure; NULL */
-    const char *code;         /* response code for BAD; NULL: none */
-    bool bad_charset;         /* it was a charset that is not known: NO [BADCHARSET] */
-    struct slice folded_name; /* of the last mailbox, as it was before INBOX became capitals */
-    bool bad_name;            /* it was a string, but cannot name a mailbox: NO [CANNOT], not BAD */
+    bool utf8;                 /* client_utf8(): quoted strings are UTF-8, names not mUTF-7 */
+    bool utf8_accept;          /* enabled: SEARCH has no CHARSET, RFC 6855 section 3 */
+    bool uidonly;              /* enabled: no sequence numbers, RFC 9586 section 3.2 */
+    const char *error;         /* of the first failure; NULL */
+    const char *code;          /* response code for BAD; NULL: none */
+    bool bad_charset;          /* it was a charset that is not known: NO [BADCHARSET] */
+    struct slice written_name; /* the last mailbox's, before INBOX became capitals */
+    bool bad_name; /* it was a string, but cannot name a mailbox: NO [CANNOT], not BAD */
 };
 
 bool args_fail(struct args *args, const char *error); /* false */
@@ -49,6 +49,7 @@ bool args_nstring(struct args *args, bool *nil_out, struct slice *string_out);
 bool args_number(struct args *args, uint32_t *number_out);
 bool args_nz_number(struct args *args, uint32_t *number_out);
 bool args_number64(struct args *args, uint64_t *number_out); /* 63 bits: mod-sequence-valzer */
+bool args_nz_number64(struct args *args, uint64_t *number_out);
 bool args_tag(struct args *args, struct slice *tag_out);
 
 bool args_seqset(struct args *args, struct seqset *set_out); /* in the arena; "$" and "*" too */

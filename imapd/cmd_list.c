@@ -33,7 +33,7 @@ enum list_option {
 };
 
 struct list_args {
-    struct slice patterns[PATTERNS_MAX]; /* with the reference before them */
+    struct slice patterns[2 * PATTERNS_MAX]; /* with the reference before them */
     size_t n_patterns;
     bool extended; /* the syntax of RFC 5258 was used */
     bool root;     /* LIST "" "": asks for the delimiter */
@@ -124,12 +124,22 @@ static bool take_reference(struct args *args, struct slice *reference_out, struc
     return list->nowhere;
 }
 
+/* Names are in NFC, but for some that were made in another form. */
+static void add_pattern(struct args *args, struct list_args *list, struct slice pattern)
+{
+    struct slice nfc = mailbox_name_nfc(args->arena, pattern);
+
+    list->patterns[list->n_patterns++] = pattern;
+    if (!slice_equal(nfc, pattern))
+        list->patterns[list->n_patterns++] = nfc;
+}
+
 static bool take_pattern(struct args *args, struct slice reference, struct list_args *list)
 {
     struct slice pattern;
     char *joined;
 
-    if (list->n_patterns == PATTERNS_MAX)
+    if (list->n_patterns >= PATTERNS_MAX)
         return args_fail(args, "there are too many patterns");
     if (!args_list_mailbox(args, &pattern))
         return forgive_name(args);
@@ -139,7 +149,7 @@ static bool take_pattern(struct args *args, struct slice reference, struct list_
     memcpy(joined, reference.data != NULL ? reference.data : "", reference.len);
     memcpy(joined + reference.len, pattern.data != NULL ? pattern.data : "", pattern.len);
     list->root = pattern.len == 0;
-    list->patterns[list->n_patterns++] = slice_make(joined, reference.len + pattern.len);
+    add_pattern(args, list, slice_make(joined, reference.len + pattern.len));
     return true;
 }
 

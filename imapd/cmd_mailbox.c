@@ -2,6 +2,7 @@
  * (RFC 3501 section 6.3), NAMESPACE (RFC 2342). */
 #include "imapd/args.h"
 #include "imapd/command.h"
+#include "imapd/list_reply.h"
 #include "imapd/objectid.h"
 #include "imapd/place.h"
 #include "imapd/reply.h"
@@ -80,6 +81,17 @@ static bool may_create(struct call *call, struct slice name, struct place_name *
            ((rights & RIGHT_CREATE) != 0 || error_set(err, ERROR_DENIED, "no right to create"));
 }
 
+/* How a name is spelt that the client wrote otherwise (RFC 9051 section 6.3.9.7). */
+static void tell_name(struct call *call, struct slice name, struct slice written)
+{
+    struct place place;
+    struct error err;
+
+    if (client_of(call)->rev2 && place_find(call, name, 0, &place, &err) &&
+        !slice_equal(place.info.name, written))
+        list_reply_one(call, &place.info, written);
+}
+
 enum next imap_create(struct call *call, struct args *args)
 {
     struct place_name where;
@@ -95,6 +107,7 @@ enum next imap_create(struct call *call, struct args *args)
     if (create.use_refused || (create.use != SPECIAL_NONE && where.before.len > 0))
         return reply_no(call, "USEATTR", "Mailbox cannot have this special use");
     if (mailbox_create(where.account, where.local, create.use, &id, &err)) {
+        tell_name(call, create.name, without_delimiter(args->written_name));
         buf_add_text(&code, "MAILBOXID (");
         objectid_mailbox(&code, where.account, id);
         buf_add_byte(&code, ')');
@@ -103,6 +116,29 @@ enum next imap_create(struct call *call, struct args *args)
     if (err.kind == ERROR_DENIED && create.use != SPECIAL_NONE)
         return reply_no(call, "USEATTR", "Another mailbox has this special use");
     return reply_error(call, &err);
+}
+
+/* INBOX stays, and so does what is there only by its inferiors (RFC 9051 section 6.3.5). */
+static enum next refuse_delete(struct call *call, struct slice name, const struct error *err)
+{
+    struct place_name where;
+    struct mailbox_list all;
+    struct error ignored;
+
+    if (err->kind == ERROR_DENIED && place_of(call, name, &where, &ignored) &&
+        slice_is(where.local, "INBOX"))
+        return reply_no(call, "CANNOT", "INBOX cannot be deleted");
+    if (err->kind != ERROR_NOT_FOUND || !place_of(call, name, &where, &ignored) ||
+        where.before.len > 0 || !mailbox_all(where.account, &call->arena, &all, &ignored))
+        return reply_error(call, err);
+    for (size_t i = 0; i < all.count; i++) {
+        struct slice other = all.items[i].name;
+
+        if (other.len > name.len && other.data[name.len] == '/' &&
+            memcmp(other.data, name.data, name.len) == 0)
+            return reply_no(call, "HASCHILDREN", "There are mailboxes below this name only");
+    }
+    return reply_error(call, err);
 }
 
 enum next imap_delete(struct call *call, struct args *args)
@@ -117,7 +153,9 @@ enum next imap_delete(struct call *call, struct args *args)
         return reply_syntax(call, args);
     if (!place_find(call, name, RIGHT_DELETE_MAILBOX, &place, &err) ||
         !place_of(call, name, &where, &err) || !mailbox_delete(where.account, where.local, &err))
-        return reply_error(call, &err);
+        return refuse_delete(call, name, &err);
+    if (client->rev2 && !slice_equal(place.info.name, args->written_name))
+        list_reply_gone(call, place.info.name, args->written_name);
     if (client->state == CLIENT_SELECTED && client->selected == place.account &&
         client->view.mailbox == place.info.id) {
         client_unselect(client);
@@ -136,15 +174,28 @@ static bool find_source(struct call *call, struct slice name, struct place_name 
            (where->before.len == 0 || place_find(call, name, RIGHT_DELETE_MAILBOX, &place, err));
 }
 
+static bool is_spelt_otherwise(struct call *call, struct slice name, struct slice written)
+{
+    struct place place;
+    struct error err;
+
+    return client_of(call)->rev2 && place_find(call, name, 0, &place, &err) &&
+           !slice_equal(place.info.name, written);
+}
+
 /* Messages of INBOX are what moves when it is renamed, so another's is no mailbox to rename. */
 enum next imap_rename(struct call *call, struct args *args)
 {
     struct place_name source, target;
-    struct slice from, to;
+    struct slice from, to, old;
+    struct place place;
+    bool other;
     struct error err;
 
-    if (!args_space(args) || !args_mailbox(args, &from) || !args_space(args) ||
-        !args_mailbox(args, &to) || !args_end(args))
+    if (!args_space(args) || !args_mailbox(args, &from) || !args_space(args))
+        return reply_syntax(call, args);
+    old = args->written_name;
+    if (!args_mailbox(args, &to) || !args_end(args))
         return reply_syntax(call, args);
     to = without_delimiter(to);
     if (!find_source(call, from, &source, &err) || !may_create(call, to, &target, &err))
@@ -153,8 +204,12 @@ enum next imap_rename(struct call *call, struct args *args)
         return reply_no(call, "CANNOT", "A mailbox cannot be renamed into another account");
     if (source.before.len > 0 && slice_is(source.local, "INBOX"))
         return reply_no(call, "NOPERM", "Another user's INBOX cannot be renamed");
+    other = is_spelt_otherwise(call, from, old);
     if (!mailbox_rename(source.account, source.local, target.local, &err))
         return reply_error(call, &err);
+    if (client_of(call)->rev2 && place_find(call, to, 0, &place, &err) &&
+        (other || !slice_equal(place.info.name, without_delimiter(args->written_name))))
+        list_reply_one(call, &place.info, old);
     return reply_ok(call, "RENAME completed");
 }
 

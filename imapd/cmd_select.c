@@ -98,7 +98,7 @@ static void tell_recent_and_unseen(struct call *call)
 }
 
 /* RFC 9051 section 6.3.2, 7.3.5, 7.4.1, 7.1. */
-static void tell_view(struct call *call, const struct place *place, struct slice folded_name)
+static void tell_view(struct call *call, const struct place *place, struct slice written)
 {
     const struct view *view = &client_of(call)->view;
 
@@ -107,7 +107,7 @@ static void tell_view(struct call *call, const struct place *place, struct slice
     reply_untagged(call, "%zu EXISTS", view->count);
     tell_recent_and_unseen(call);
     if (client_of(call)->rev2)
-        list_reply_one(call, &place->info, folded_name);
+        list_reply_one(call, &place->info, written);
     reply_untagged(call, "OK [UIDVALIDITY %u] UIDs valid", view->uidvalidity);
     reply_untagged(call, "OK [UIDNEXT %u] Next UID", view->uidnext);
     buf_add_text(&call->out, "* OK [MAILBOXID (");
@@ -165,7 +165,7 @@ static enum next select_mailbox(struct call *call, struct args *args, bool read_
     if (!place_find(call, select->name, RIGHT_READ, &place, &err) ||
         !open_view(call, &place, read_only, &err))
         return reply_error(call, &err);
-    tell_view(call, &place, args->folded_name);
+    tell_view(call, &place, args->written_name);
     if (!select->has_resync || select->resync.uidvalidity != client->view.uidvalidity)
         return finish_select(call);
     return resync(call, &select->resync, finish_select);

@@ -7,5 +7,8 @@
 #include "imapd/client.h"
 #include "storage/account.h"
 
-/* `oldname`: the client's way to write it, told as OLDNAME; empty for none. */
+/* `oldname`: the client's way to write it, or what it was called before; told as OLDNAME if it is
+ * another one. */
 void list_reply_one(struct call *call, const struct mailbox_info *info, struct slice oldname);
+/* It is \NonExistent. */
+void list_reply_gone(struct call *call, struct slice name, struct slice oldname);

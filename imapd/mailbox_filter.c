@@ -136,6 +136,18 @@ static bool find_all(struct call *call, struct account *account, struct known **
     return true;
 }
 
+/* A name that is written in another form than NFC, as it is spelt. */
+static struct slice real_name(struct call *call, struct slice name)
+{
+    struct place place;
+    struct error err;
+
+    if (slice_equal(mailbox_name_nfc(&call->arena, name), name) ||
+        !place_find(call, name, 0, &place, &err))
+        return name;
+    return place.info.name;
+}
+
 /* All mailboxes of the user, or those below a name, which may be another's. */
 static bool add_below(struct call *call, const struct mailbox_filter_item *item,
                       struct known **known, struct mailbox_names *names, struct error *err)
@@ -143,7 +155,7 @@ static bool add_below(struct call *call, const struct mailbox_filter_item *item,
     const struct mailbox_list *all;
     struct place_name top;
 
-    if (!place_of(call, item->name, &top, err))
+    if (!place_of(call, real_name(call, item->name), &top, err))
         return err->kind == ERROR_NOT_FOUND;
     if (!find_all(call, top.account, known, &all, err))
         return false;
@@ -185,10 +197,10 @@ static bool expand(struct call *call, const struct mailbox_filter_item *item, st
     case SOURCE_SUBSCRIBED:
         return add_subscribed(call, names, err);
     case SOURCE_MAILBOXES:
-        return add_name(names, item->name, RIGHT_READ, err);
+        return add_name(names, real_name(call, item->name), RIGHT_READ, err);
     case SOURCE_SUBTREE:
     case SOURCE_SUBTREE_ONE:
-        return add_name(names, item->name, RIGHT_READ, err) &&
+        return add_name(names, real_name(call, item->name), RIGHT_READ, err) &&
                add_below(call, item, known, names, err);
     }
     return true;

@@ -2,9 +2,15 @@
 #include "imapd/special_use.h"
 
 static const char *const names[] = {
-    [SPECIAL_NONE] = NULL,       [SPECIAL_DRAFTS] = "\\Drafts",   [SPECIAL_SENT] = "\\Sent",
-    [SPECIAL_TRASH] = "\\Trash", [SPECIAL_JUNK] = "\\Junk",       [SPECIAL_ARCHIVE] = "\\Archive",
-    [SPECIAL_ALL] = "\\All",     [SPECIAL_FLAGGED] = "\\Flagged",
+    [SPECIAL_NONE] = NULL,
+    [SPECIAL_DRAFTS] = "\\Drafts",
+    [SPECIAL_SENT] = "\\Sent",
+    [SPECIAL_TRASH] = "\\Trash",
+    [SPECIAL_JUNK] = "\\Junk",
+    [SPECIAL_ARCHIVE] = "\\Archive",
+    [SPECIAL_ALL] = "\\All",
+    [SPECIAL_FLAGGED] = "\\Flagged",
+    [SPECIAL_IMPORTANT] = "\\Important",
 };
 
 const char *special_use_name(enum special_use use)

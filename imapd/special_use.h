@@ -1,4 +1,4 @@
-/* special_use.h - the attributes of RFC 6154, between wire and store. */
+/* special_use.h - the attributes of RFC 6154 and RFC 8457, between wire and store. */
 #pragma once
 
 #include "storage/account.h"

@@ -44,9 +44,12 @@ enum special_use {
     SPECIAL_ARCHIVE,
     SPECIAL_ALL,
     SPECIAL_FLAGGED,
+    SPECIAL_IMPORTANT, /* RFC 8457 */
 };
 
-/* Names: UTF-8 without control characters; no level is empty, "." or "..". */
+/* Names: UTF-8 without control characters; no level is empty, "." or "..". They are in NFC, but
+ * those that were made in another form stay; a name in another form means the same mailbox
+ * everywhere. */
 #define MAILBOX_NAME_MAX  1000 /* bytes of UTF-8 */
 #define MAILBOX_DEPTH_MAX 32
 #define MAILBOX_COUNT_MAX 10000
@@ -71,6 +74,9 @@ struct name_list {
     struct slice *items;
     size_t count;
 };
+
+/* NFC of a name or a pattern; what is no UTF-8 stays as it is. */
+struct slice mailbox_name_nfc(struct arena *arena, struct slice name);
 
 bool mailbox_all(struct account *account, struct arena *arena, struct mailbox_list *list_out,
                  struct error *err) MUST_CHECK;

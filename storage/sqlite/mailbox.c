@@ -56,16 +56,26 @@ bool mailbox_all(struct account *account, struct arena *arena, struct mailbox_li
     return !row.failed;
 }
 
+static bool mailbox_spelt(struct account *account, struct arena *arena, struct slice name,
+                          struct mailbox_info *info_out, struct error *err)
+{
+    struct sql_row row;
+
+    return sql_query(&account->db, SQL_MAILBOX_BY_NAME, &row, err, "t", name) &&
+           one_info(&row, arena, info_out, err);
+}
+
 bool mailbox_by_name(struct account *account, struct arena *arena, struct slice name,
                      struct mailbox_info *info_out, struct error *err)
 {
     AUTO(buf_free) struct buf spelt = { 0 };
-    struct sql_row row;
 
     if (!mailbox_name(name, &spelt, err))
         return error_set(err, ERROR_NOT_FOUND, "no such mailbox");
-    return sql_query(&account->db, SQL_MAILBOX_BY_NAME, &row, err, "t", buf_slice(&spelt)) &&
-           one_info(&row, arena, info_out, err);
+    if (!slice_equal(buf_slice(&spelt), name) &&
+        mailbox_spelt(account, arena, name, info_out, err)) /* made in another form */
+        return true;
+    return mailbox_spelt(account, arena, buf_slice(&spelt), info_out, err);
 }
 
 bool mailbox_by_id(struct account *account, struct arena *arena, uint64_t id,
@@ -369,13 +379,27 @@ static bool rename_inbox(struct account *account, struct slice to, struct error 
            mail_transfer(account, inbox.id, NULL, &target, true, &moved, err);
 }
 
+/* As it is spelt in the store. What exists only by its inferiors is found later. */
+static bool existing_name(struct account *account, struct slice name, struct buf *out,
+                          struct error *err)
+{
+    AUTO(arena_free) struct arena arena = { 0 };
+    struct mailbox_info info;
+
+    if (!mailbox_by_name(account, &arena, name, &info, err))
+        return err->kind == ERROR_NOT_FOUND &&
+               (mailbox_name(name, out, err) || error_set(err, ERROR_NOT_FOUND, "no such mailbox"));
+    buf_add_slice(out, info.name);
+    return true;
+}
+
 bool mailbox_rename(struct account *account, struct slice from, struct slice to, struct error *err)
 {
     AUTO(buf_free) struct buf old = { 0 };
     AUTO(buf_free) struct buf new = { 0 };
 
-    if (!mailbox_name(from, &old, err))
-        return error_set(err, ERROR_NOT_FOUND, "no such mailbox");
+    if (!existing_name(account, from, &old, err))
+        return false;
     if (!mailbox_name(to, &new, err) || !account_begin(account, SQL_FULL, err))
         return false;
     if (buf_is(&old, "INBOX") ? !rename_inbox(account, buf_slice(&new), err)
@@ -386,13 +410,14 @@ bool mailbox_rename(struct account *account, struct slice from, struct slice to,
 
 /* Subscriptions. */
 
-static bool subscribe(struct account *account, struct slice name, bool subscribed,
-                      struct error *err)
+static bool subscribe(struct account *account, struct slice written, struct slice name,
+                      bool subscribed, struct error *err)
 {
     uint64_t count;
 
     if (!subscribed)
-        return sql_run(&account->db, SQL_UNSUBSCRIBE, NULL, err, "t", name);
+        return sql_run(&account->db, SQL_UNSUBSCRIBE, NULL, err, "t", written) &&
+               sql_run(&account->db, SQL_UNSUBSCRIBE, NULL, err, "t", name);
     if (!count_rows(account, SQL_SUBSCRIPTION_COUNT, &count, err))
         return false;
     if (count >= MAILBOX_COUNT_MAX)
@@ -407,7 +432,7 @@ bool mailbox_subscribe(struct account *account, struct slice name, bool subscrib
 
     if (!mailbox_name(name, &spelt, err) || !account_begin(account, SQL_FULL, err))
         return false;
-    if (!subscribe(account, buf_slice(&spelt), subscribed, err))
+    if (!subscribe(account, name, buf_slice(&spelt), subscribed, err))
         return account_rollback(account);
     return account_commit(account, 0, err);
 }

@@ -2,18 +2,25 @@
  *
  * UTF-8 without control characters, levels separated by "/", none of them empty, "." or "..". The
  * first level INBOX is the same in any case (RFC 3501 section 5.1): it is spelt in capitals here.
+ * Letters with marks have one form, NFC (RFC 9051 section 5.1, RFC 5198).
  */
 #include "storage/sqlite/account_private.h"
 
 #include "common/codec.h"
 
+#include <stdlib.h>
+#include <uninorm.h>
+
+/* Also the line and the paragraph separator, U+2028 and U+2029 (RFC 6855 section 3). */
 static bool has_control(struct slice name)
 {
     for (size_t i = 0; i < name.len; i++) {
         unsigned char c = (unsigned char)name.data[i];
         bool c1 = c == 0xc2 && i + 1 < name.len && (unsigned char)name.data[i + 1] < 0xa0;
+        struct slice three = slice_part(name, i, MIN(name.len - i, (size_t)3));
 
-        if (c < 0x20 || c == 0x7f || c1)
+        if (c < 0x20 || c == 0x7f || c1 || slice_equal(three, SLICE("\xe2\x80\xa8")) ||
+            slice_equal(three, SLICE("\xe2\x80\xa9")))
             return true;
     }
     return false;
@@ -48,8 +55,33 @@ static const char *wrong_name(struct slice name)
     return NULL;
 }
 
-bool mailbox_name(struct slice name, struct buf *out, struct error *err)
+static bool is_ascii(struct slice text)
 {
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.data[i] >= 0x80)
+            return false;
+    return true;
+}
+
+struct slice mailbox_name_nfc(struct arena *arena, struct slice name)
+{
+    uint8_t *normal;
+    size_t len;
+
+    if (is_ascii(name) || !utf8_valid(name))
+        return name;
+    normal = u8_normalize(UNINORM_NFC, (const uint8_t *)name.data, name.len, NULL, &len);
+    if (normal == NULL)
+        return name;
+    name = slice_copy(arena, slice_make((const char *)normal, len));
+    free(normal);
+    return name;
+}
+
+bool mailbox_name(struct slice written, struct buf *out, struct error *err)
+{
+    AUTO(arena_free) struct arena arena = { 0 };
+    struct slice name = mailbox_name_nfc(&arena, written);
     const char *wrong = wrong_name(name);
     struct slice rest = name, first;
 

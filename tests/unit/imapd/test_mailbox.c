@@ -146,7 +146,7 @@ static void test_change(void **state)
         { "a RENAME job INBOX\r\n", "a NO [ALREADYEXISTS] *\n" },
         { "a RENAME job job/sub\r\n", "a NO [CANNOT] *\n" },
         { "a DELETE nope\r\n", "a NO [NONEXISTENT] *\n" },
-        { "a DELETE INBOX\r\n", "a NO [NOPERM] *\n" },
+        { "a DELETE INBOX\r\n", "a NO [CANNOT] *\n" },
         { "a CREATE mine (USE (\\Archive))\r\n", "a NO [USEATTR] *\n" },
         { "a DELETE Archive\r\n", "a OK *\n" },
         { "a CREATE mine (USE (\\Archive))\r\n", "a OK *\n" },

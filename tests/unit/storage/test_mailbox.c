@@ -116,6 +116,32 @@ static void test_create(void **state)
     assert_true(slice_equal(look(f, id).name, SLICE("INBOX/lists")));
 }
 
+#define NFC "\xc3\xa4"
+#define NFD "a\xcc\x88"
+
+/* New names are in NFC; those that were made in another form can be used all the same. */
+static void test_forms(void **state)
+{
+    struct fixture *f = *state;
+    struct mailbox_info info;
+    uint64_t old, id;
+
+    must(account_begin(f->account, SQL_FULL, &f->err));
+    must(mailbox_insert(f->account, SLICE(NFD), SPECIAL_NONE, &old, &f->err));
+    must(account_commit(f->account, 0, &f->err));
+    assert_int_equal(mailbox_id(f, NFD), old);
+    fails(mailbox_by_name(f->account, &f->arena, SLICE(NFC), &info, &f->err), ERROR_NOT_FOUND);
+    must(mailbox_rename(f->account, SLICE(NFD), SLICE("b/" NFD), &f->err));
+    assert_true(slice_equal(look(f, old).name, SLICE("b/" NFC)));
+    must(mailbox_create(f->account, SLICE(NFD), SPECIAL_NONE, &id, &f->err));
+    assert_true(slice_equal(look(f, id).name, SLICE(NFC)));
+    assert_int_equal(mailbox_id(f, NFD), id);
+    assert_int_equal(mailbox_id(f, NFC), id);
+    fails(mailbox_create(f->account, SLICE(NFC), SPECIAL_NONE, &id, &f->err), ERROR_EXISTS);
+    must(mailbox_delete(f->account, SLICE(NFD), &f->err));
+    fails(mailbox_delete(f->account, SLICE(NFD), &f->err), ERROR_NOT_FOUND);
+}
+
 static void test_delete(void **state)
 {
     struct fixture *f = *state;
@@ -296,17 +322,12 @@ static void test_subscriptions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(test_defaults),
-        FIXTURE_TEST(test_name_rules),
-        FIXTURE_TEST(test_name_limits),
-        FIXTURE_TEST(test_create),
-        FIXTURE_TEST(test_delete),
-        FIXTURE_TEST(test_limit),
-        FIXTURE_TEST(test_rename_tree),
-        FIXTURE_TEST(test_rename_refused),
-        FIXTURE_TEST(test_rename_name_without_row),
-        FIXTURE_TEST(test_rename_too_long),
-        FIXTURE_TEST(test_rename_inbox),
+        FIXTURE_TEST(test_defaults),        FIXTURE_TEST(test_name_rules),
+        FIXTURE_TEST(test_name_limits),     FIXTURE_TEST(test_create),
+        FIXTURE_TEST(test_forms),           FIXTURE_TEST(test_delete),
+        FIXTURE_TEST(test_limit),           FIXTURE_TEST(test_rename_tree),
+        FIXTURE_TEST(test_rename_refused),  FIXTURE_TEST(test_rename_name_without_row),
+        FIXTURE_TEST(test_rename_too_long), FIXTURE_TEST(test_rename_inbox),
         FIXTURE_TEST(test_subscriptions),
     };
 
