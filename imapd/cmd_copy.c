@@ -14,6 +14,12 @@ static void print_copyuid(const struct copy_result *result, struct buf *out)
     uidset_print(&result->to, out);
 }
 
+/* Who may not look into the mailbox learns nothing of it (RFC 9051 section 11.4). */
+static bool tells_uids(const struct place *target)
+{
+    return (target->rights & RIGHT_READ) != 0;
+}
+
 /* The arguments of COPY and MOVE, and what they name. False after the reply. */
 static bool take_args(struct call *call, struct args *args, struct uidset *uids,
                       struct place *target_out)
@@ -78,6 +84,8 @@ enum next imap_copy(struct call *call, struct args *args)
         return reply_error(call, &err);
     if (result.from.count == 0)
         return reply_nothing(call, &uids, "Nothing to copy");
+    if (!tells_uids(&target))
+        return reply_ok(call, "COPY completed");
     print_copyuid(&result, &code);
     return reply_ok_code(call, buf_text(&code), "COPY completed");
 }
@@ -118,8 +126,10 @@ enum next imap_move(struct call *call, struct args *args)
         return reply_error(call, &err);
     if (result.from.count == 0)
         return reply_nothing(call, &uids, "Nothing to move");
-    print_copyuid(&result, &code);
-    reply_untagged(call, "OK [%s] Moved", buf_text(&code));
+    if (tells_uids(&target)) {
+        print_copyuid(&result, &code);
+        reply_untagged(call, "OK [%s] Moved", buf_text(&code));
+    }
     return reply_removed(call, &result.from, result.modseq, "MOVE completed");
 }
 

@@ -122,6 +122,11 @@ const struct command *command_find(const struct client *client, struct slice nam
     return &unknown;
 }
 
+bool command_refuses(const struct command *command)
+{
+    return command == &unknown || command == &wrong_state || command == &uid_required;
+}
+
 bool command_head(struct args *args, struct slice *tag_out, struct slice *name_out, bool *uid_out)
 {
     *name_out = (struct slice){ 0 };

@@ -59,6 +59,9 @@ struct command {
 /* Never NULL: unknown and not allowed now are commands that say so. `uid`: "UID" stood before. */
 const struct command *command_find(const struct client *client, struct slice name, bool uid);
 
+/* Is it one of those that only say why not? Their arguments need not be read. */
+bool command_refuses(const struct command *command);
+
 /* Takes "tag SP [UID SP] name" off the front. False when there is not even a tag; then *args says
  * why and `tag_out` is empty. */
 bool command_head(struct args *args, struct slice *tag_out, struct slice *name_out, bool *uid_out);

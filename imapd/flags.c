@@ -60,6 +60,14 @@ bool keywords_load(struct keywords *keywords, struct account *account, struct er
 
 #define SYSTEM_BITS ((1ull << MAIL_KEYWORD_FIRST) - 1)
 
+bool keywords_full(const struct keywords *keywords)
+{
+    for (unsigned bit = MAIL_KEYWORD_FIRST; bit <= MAIL_KEYWORD_LAST; bit++)
+        if (keywords->names[bit] == NULL)
+            return false;
+    return true;
+}
+
 bool keywords_learn(struct keywords *keywords, struct account *account, uint64_t flags,
                     struct error *err)
 {

@@ -80,6 +80,17 @@ static bool is_unasked(const struct client *client, const struct literal *litera
     return client->imap->settings->literal_minus && !literal->sync && literal->size > MINUS_MAX;
 }
 
+/* What will not be done need not be sent. */
+static void refuse_command(struct call *call, struct args *args)
+{
+    const struct command *command = client_of(call)->command;
+
+    if (command != NULL)
+        command->run(call, args);
+    else
+        reply_syntax(call, args);
+}
+
 static enum literal_plan plan_literal(struct call *call, const struct literal *literal,
                                       size_t head_len)
 {
@@ -88,11 +99,15 @@ static enum literal_plan plan_literal(struct call *call, const struct literal *l
     struct args args = { .rest = text, .arena = &call->arena, .utf8 = client_utf8(client) };
 
     look_at_head(client, &args);
+    if (client->command == NULL || command_refuses(client->command)) {
+        refuse_command(call, &args);
+        return LITERAL_REFUSE;
+    }
     if (is_unasked(client, literal)) {
         reply_bad_code(call, "TOOBIG", "Literals over 4096 bytes must wait for +");
         return LITERAL_REFUSE;
     }
-    if (client->command != NULL && client->command->sink != NULL) {
+    if (client->command->sink != NULL) {
         enum literal_plan plan = client->command->sink->plan(call, &args, literal);
 
         if (plan != LITERAL_COLLECT)

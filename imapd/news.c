@@ -42,7 +42,7 @@ void reply_permanent_flags(struct call *call)
     }
     buf_add_text(out, "* OK [PERMANENTFLAGS ");
     flags_print(&client->keywords, flags, false, out);
-    if ((client->rights & RIGHT_WRITE) == 0) {
+    if ((client->rights & RIGHT_WRITE) == 0 || keywords_full(&client->keywords)) {
         buf_add_text(out, "] These can be changed\r\n");
         return;
     }
@@ -55,8 +55,11 @@ static void tell_keywords(struct call *call)
 {
     const struct client *client = client_of(call);
 
-    if (client->keywords.known != client->view.keywords_told)
-        reply_flags(call);
+    if (client->keywords.known == client->view.keywords_told)
+        return;
+    reply_flags(call);
+    if (keywords_full(&client->keywords)) /* RFC 9051 section 7.1, of PERMANENTFLAGS */
+        reply_permanent_flags(call);
 }
 
 /* FETCH is hot with 100,000 messages: no format strings here. */

@@ -92,12 +92,7 @@ static bool take_date(struct args *args, struct search_node *node)
 
 static bool take_number(struct args *args, struct search_node *node)
 {
-    uint32_t number;
-
-    if (!args_space(args) || !args_number(args, &number))
-        return false;
-    node->number = number;
-    return true;
+    return args_space(args) && args_number64(args, &node->number);
 }
 
 static bool take_interval(struct args *args, struct search_program *program,

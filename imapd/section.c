@@ -29,14 +29,14 @@ static bool take_fields(struct args *args, struct section *section)
     return args_close(args);
 }
 
-/* "<" number "." nz-number ">" */
+/* "<" number64 "." nz-number64 ">" (RFC 9051 section 9) */
 static bool take_partial(struct args *args, struct section *section)
 {
     if (!args_try_byte(args, '<'))
         return true;
     section->partial = true;
-    if (!args_number(args, &section->from) || !args_try_byte(args, '.') ||
-        !args_nz_number(args, &section->length) || !args_try_byte(args, '>'))
+    if (!args_number64(args, &section->from) || !args_try_byte(args, '.') ||
+        !args_nz_number64(args, &section->length) || !args_try_byte(args, '>'))
         return args_fail(args, "expected: <from.length>");
     return true;
 }
@@ -89,5 +89,5 @@ void section_print(const char *name, const struct section *section, struct buf *
     }
     buf_add_text(out, section->n_fields > 0 ? ")]" : "]");
     if (section->partial)
-        buf_fmt(out, "<%u>", section->from);
+        buf_fmt(out, "<%llu>", (unsigned long long)section->from);
 }

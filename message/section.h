@@ -25,7 +25,7 @@ struct section {
     struct slice *fields; /* in the arena */
     size_t n_fields;
     bool partial;
-    uint32_t from, length; /* of the partial */
+    uint64_t from, length; /* of the partial */
 };
 
 /* "1.2.HEADER.FIELDS", without the names that follow. Returns what was expected; NULL: it is right.

@@ -254,7 +254,7 @@ static void test_syntax(void **state)
         " SINCE tomorrow",
         " LARGER x",
         " LARGER -1",
-        " LARGER 4294967296",
+        " LARGER 9223372036854775808",
         " 0",
         " 5",
         " 1:5",
