@@ -427,6 +427,8 @@ enum next fetch_tell(struct call *call, struct args *items, struct uidset *uids)
         return finish_unasked(call, fetch, NULL);
     if (!client->uidonly && (client->condstore || client->rev2))
         fetch_add_item(fetch, "UID");
+    if (client->condstore && has_item(fetch, "FLAGS")) /* RFC 7162 section 3.1 */
+        fetch_add_item(fetch, "MODSEQ");
     client->work = fetch;
     client->abandon = abandon;
     return go_on(call);

@@ -200,7 +200,8 @@ class Client:
             assert self.open, "news while no command is in hand"
 
     def hear(self, text):
-        assert self.open or self.mode in ("notify", "delayed"), f"nobody asked: {text}"
+        unasked = self.mode in ("notify", "delayed") or any("UPDATE (" in c.text for c in self.contexts.values())
+        assert self.open or unasked, f"nobody asked: {text}"
         if text.startswith(("OK ", "NO ", "BYE ")):
             assert not text.startswith("BYE"), text
             if "[CLOSED]" in text:  # RFC 7162 section 3.2.11: what comes from here on is of the new mailbox

@@ -1,5 +1,6 @@
 """Random commands from four sessions on one mailbox: every response is legal, all end alike."""
 import itertools
+import re
 import random as random_module
 
 from client import MODES, Client
@@ -90,7 +91,8 @@ class Sequence:
         """Plain, saved, or with updates from here on."""
         random = self.random
         prefix = "UID " if client.mode in ("uidonly", "notify") or random.random() < 0.4 else ""
-        returns = random.choice(["", "", "RETURN (SAVE ALL) ", "RETURN (UPDATE ALL) ", "RETURN (UPDATE ALL) "])
+        returns = random.choice(["", "", "RETURN (SAVE ALL) ", "RETURN (UPDATE ALL) ",
+                                 "RETURN (UPDATE (UID FLAGS) ALL) "])
         criteria = random.choice(CRITERIA if client.condstore else CRITERIA[:-1])
         if "UPDATE" in returns and len(client.contexts) >= 10:
             return f'CANCELUPDATE "{random.choice(list(client.contexts))}"', b""
@@ -195,7 +197,7 @@ class Sequence:
         """What it was told of searches is what they find; "$" has lost nothing but what is gone."""
         for tag, context in client.contexts.items():
             found = [item if context.uid else item.uid for item in context.found]
-            fresh.do("UID " + context.text.removeprefix("UID ").replace("UPDATE ", ""))
+            fresh.do("UID " + re.sub(r"UPDATE (\(UID FLAGS\) )?", "", context.text.removeprefix("UID ")))
             theirs = fresh.searched
             if not context.sorted:
                 found, theirs = sorted(found), sorted(theirs)

@@ -137,7 +137,7 @@ static void test_modes(void **state)
     put("INBOX", "Subject: a\r\n\r\nb\r\n");
     put("Sent", "Subject: a\r\n\r\nb\r\n");
     hear("* 1 EXISTS\n* STATUS \"Sent\" (MESSAGES 1 UIDNEXT 2 UIDVALIDITY *\n"
-         "* 1 UIDFETCH (FLAGS ())\n");
+         "* 1 UIDFETCH (FLAGS () MODSEQ (2))\n");
     dialogue_login(&dialogue, &dialogue.b);
     EXPECT(&dialogue.b, "a SELECT INBOX\r\nb STORE 1 FLAGS (\\Deleted)\r\n", "...\nb OK *\n");
     hear("* 1 UIDFETCH (FLAGS (\\Deleted) MODSEQ (*\n");
