@@ -4,7 +4,8 @@
  * wait for has happened. Callbacks carry no data and decide nothing, so a spurious or late one is
  * harmless.
  *
- * Threads: all on the loop thread but work() and work_close(). From pool_submit() until
+ * Threads: all on the loop thread but work() and work_close(); work() on it, too, for a light
+ * command. From pool_submit() until
  * on_job_done(), the worker owns session->call and the loop thread does not look at it; the one
  * exception is call->closing, which is atomic. No locks are needed.
  *
@@ -65,7 +66,7 @@ static void run_once(struct session *s)
     s->took = call->in.len < before;
 }
 
-static void work(struct job *job, void *desk) /* on a worker */
+static void work(struct job *job, void *desk) /* on a worker; with a light command, on the loop */
 {
     struct session *s = CONTAINER_OF(job, struct session, job);
     struct call *call = &s->call;
@@ -127,6 +128,12 @@ static void make_room(struct session *s, size_t held, bool looked_at)
     conn_set_room(s->conn, max > held && !wait ? max - held : 0);
 }
 
+static bool is_light(const struct session *s)
+{
+    return s->call.why == WHY_INPUT && s->next == NEXT_COMMAND && s->opened && !s->last_run &&
+           s->protocol->is_light != NULL && s->protocol->is_light(&s->call);
+}
+
 static bool run(struct session *s, enum why why)
 {
     struct call *call = &s->call;
@@ -139,7 +146,10 @@ static bool run(struct session *s, enum why why)
     call->why = why;
     s->slow = s->next == NEXT_SLOW && why == WHY_AGAIN;
     s->last_run = s->last_run || why == WHY_ENDED || why == WHY_TIMEOUT || why == WHY_STOP;
-    submit(s, work);
+    if (is_light(s))
+        work(&s->job, NULL);
+    else
+        submit(s, work);
     return wait_for(s, WAIT_RUN);
 }
 

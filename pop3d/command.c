@@ -284,6 +284,19 @@ static enum next run(struct call *call)
     return then != NULL ? then(call) : run_line(call);
 }
 
+/* Who downloads and deletes sends a DELE for each message. */
+static bool is_light(const struct call *call)
+{
+    const struct pop3 *pop = call->state;
+    struct slice input = buf_slice(&call->in), rest, name;
+
+    if (pop->then != NULL || pop->wants_line || pop->skipping || input.len > POP3_LINE_MAX ||
+        slice_find(input, '\n') != (ptrdiff_t)input.len - 1)
+        return false;
+    rest = slice_trim(input);
+    return slice_split(&rest, ' ', &name) && command_find(pop->phase, name)->run == pop3_dele;
+}
+
 static void *open_session(struct call *call, void *context)
 {
     struct pop3 *pop = NEW(struct pop3);
@@ -308,4 +321,5 @@ const struct protocol pop3_protocol = {
     .open = open_session,
     .run = run,
     .close = close_session,
+    .is_light = is_light,
 };

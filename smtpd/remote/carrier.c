@@ -59,8 +59,13 @@ static struct carrier *carrier_take(struct remote *remote)
         carrier = NEW(struct carrier);
         carrier->remote = remote;
         carrier->number = KEYS_FROM + ++remote->n_carriers;
-        carrier->protocol =
-            (struct protocol){ "smtp", client_open, client_run, client_close, &carrier->task };
+        carrier->protocol = (struct protocol){
+            .name = "smtp",
+            .open = client_open,
+            .run = client_run,
+            .close = client_close,
+            .context = &carrier->task,
+        };
     }
     carrier->next = remote->busy;
     remote->busy = carrier;

@@ -101,6 +101,26 @@ static void test_starttls_drops_clear_text(void **unused)
     toy_end(&toy);
 }
 
+/* One command alone is run by the loop thread, several by a worker. */
+static void test_light(void **unused)
+{
+    struct toy toy;
+    struct toy_options options = { 0 };
+    struct client client;
+
+    toy_start(&toy, &options);
+    client_open(&client, &toy);
+    client_expect(&client, "hello\r\n");
+    for (int i = 0; i < 3; i++) {
+        client_say(&client, "WHERE\r\n");
+        client_expect(&client, "loop\r\n");
+        client_say(&client, "WHERE\r\nWHERE\r\n");
+        client_expect(&client, "worker\r\nworker\r\n");
+    }
+    client_close(&client);
+    toy_end(&toy);
+}
+
 static void read_big(struct client *client, size_t total)
 {
     static char bytes[65536];
@@ -580,6 +600,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dialogues),
         cmocka_unit_test(test_dialogues_in_tls),
+        cmocka_unit_test(test_light),
         cmocka_unit_test(test_starttls_drops_clear_text),
         cmocka_unit_test(test_big_reply),
         cmocka_unit_test(test_big_input),

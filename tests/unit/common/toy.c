@@ -96,6 +96,10 @@ static enum next run_command(struct call *call, struct toy_state *state, const c
         return say(call, argument);
     if (strcmp(word, "DESCRIBE") == 0)
         return describe(call);
+    if (strcmp(word, "WHERE") == 0) {
+        assert_int_equal(call->desk == NULL, pthread_equal(pthread_self(), state->toy->thread));
+        return say(call, call->desk == NULL ? "loop" : "worker");
+    }
     if (strcmp(word, "KEY") == 0) {
         call->key = strtoull(argument, NULL, 10);
         return say(call, "keyed");
@@ -212,6 +216,11 @@ static enum next run_idle(struct call *call, struct toy_state *state)
         return NEXT_NOTICE;
     state->phase = TOY_LINES;
     return say(call, strcmp(line, "DONE") == 0 ? "done" : "what?");
+}
+
+static bool toy_is_light(const struct call *call)
+{
+    return slice_is(buf_slice(&call->in), "WHERE\r\n");
 }
 
 static enum next say_goodbye(struct call *call, const char *text)
@@ -359,7 +368,7 @@ void toy_start(struct toy *toy, const struct toy_options *options)
 
     *toy = (struct toy){ .options = *options,
                          .folder = "/tmp/postane-toy-XXXXXX",
-                         .protocol = { "toy", toy_open, toy_run, toy_close, toy } };
+                         .protocol = { "toy", toy_open, toy_run, toy_close, toy_is_light, toy } };
     assert_non_null(mkdtemp(toy->folder));
     pthread_mutex_init(&toy->lock, NULL);
     pthread_cond_init(&toy->answered, NULL);
