@@ -14,6 +14,7 @@
 #define PATIENCE_MS   (15 * 1000) /* a burst that does not end */
 #define RETRY_MS      (60 * 1000) /* after an error, or while another process fills it */
 #define REST_AFTER_MS 100         /* what is kept for the next piece is given back */
+#define TELL_PIECES   16          /* counting messages takes time */
 #define NEVER         UINT64_MAX
 
 /* What is known of one account. */
@@ -154,10 +155,13 @@ static bool fill_account(struct filler *filler, uint64_t id, struct indexer *ind
     struct account *account;
     bool more = true;
 
-    while (more && !is_stopping(filler)) {
+    for (size_t pieces = 0; more && !is_stopping(filler); pieces++) {
         if (!desk_account(filler->desk, id, &account, err) ||
-            !account_index(account, indexer, &more, err) ||
-            !account_index_progress(account, &progress, err))
+            !account_index(account, indexer, &more, err))
+            return false;
+        if (more && pieces % TELL_PIECES != 0)
+            continue;
+        if (!account_index_progress(account, &progress, err))
             return false;
         note_progress(filler, id, &progress,
                       !more && progress.indexed < progress.messages ? RETRY_MS : 0);

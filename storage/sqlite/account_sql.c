@@ -294,7 +294,9 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
     [SQL_SEARCH_FITS] = "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'msg'),"
                         " (SELECT hash FROM msg WHERE id = ?)",
     [SQL_SEARCH_NEXT] = "SELECT id, size, hash FROM msg WHERE id > ? ORDER BY id LIMIT ?",
-    [SQL_SEARCH_COUNT] = "SELECT count(*), coalesce(sum(id <= ?), 0) FROM msg",
+    /* All, and those that are not indexed: SQLite counts a whole table without looking at rows. */
+    [SQL_SEARCH_COUNT] = "SELECT (SELECT count(*) FROM msg),"
+                         " (SELECT count(*) FROM msg WHERE id > ?)",
 
     [SQL_CHECK_INTEGRITY] = "PRAGMA integrity_check(20)",
     [SQL_CHECK_COUNTERS] =

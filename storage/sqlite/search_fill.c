@@ -359,7 +359,10 @@ bool account_index_progress(struct account *account, struct index_progress *prog
         return false;
     if (!sql_next(&row, err))
         return row.failed ? false : error_set(err, ERROR_INTERNAL, "no answer");
-    *progress_out = (struct index_progress){ sql_u64(&row, 0), sql_u64(&row, 1) };
+    *progress_out = (struct index_progress){
+        .messages = sql_u64(&row, 0),
+        .indexed = sql_u64(&row, 0) - sql_u64(&row, 1),
+    };
     sql_end(&row);
     return true;
 }
