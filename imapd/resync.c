@@ -120,9 +120,8 @@ static enum next tell_changed(struct call *call)
     struct resync_work *work = client->work;
     size_t index;
 
-    while (view_next(&client->view, &work->known, &work->walk, &index)) {
-        if (view_modseq(&client->view, index) > work->modseq)
-            reply_fetch_flags(call, index);
+    while (view_next_since(&client->view, &work->known, work->modseq, &work->walk, &index)) {
+        reply_fetch_flags(call, index);
         if (call->out.len >= OUT_ENOUGH)
             return NEXT_AGAIN;
     }

@@ -262,6 +262,17 @@ bool view_next(const struct view *view, const struct uidset *uids, struct view_w
     return false;
 }
 
+bool view_next_since(const struct view *view, const struct uidset *uids, uint64_t modseq,
+                     struct view_walk *walk, size_t *index_out)
+{
+    do {
+        walk->index = table_skip(&view->table, walk->index, modseq);
+        if (!view_next(view, uids, walk, index_out))
+            return false;
+    } while (view_modseq(view, *index_out) <= modseq);
+    return true;
+}
+
 void view_subtract(const struct view *view, struct uidset *uids)
 {
     AUTO(uidset_free) struct uidset all = { 0 };

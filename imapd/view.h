@@ -148,5 +148,8 @@ struct view_walk {
 };
 bool view_next(const struct view *view, const struct uidset *uids, struct view_walk *walk,
                size_t *index_out);
+/* The same, of those with a greater modseq. */
+bool view_next_since(const struct view *view, const struct uidset *uids, uint64_t modseq,
+                     struct view_walk *walk, size_t *index_out);
 
 void view_free(struct view *view); /* becomes { 0 } */

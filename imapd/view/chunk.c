@@ -104,6 +104,15 @@ static void measure(struct chunk_part *part, const struct mail *rows, size_t cou
     set_part(part, least, width_of((uint64_t)greatest - (uint64_t)least));
 }
 
+static uint64_t greatest_modseq(const struct mail *rows, size_t count)
+{
+    uint64_t greatest = 0;
+
+    for (size_t i = 0; i < count; i++)
+        greatest = MAX(greatest, rows[i].modseq);
+    return greatest;
+}
+
 static void measure_saved(struct chunk *head, const struct mail *rows, size_t count)
 {
     struct chunk_part *part = &head->parts[CHUNK_SAVED], delay;
@@ -171,6 +180,7 @@ struct chunk *chunk_new(const struct mail *rows, size_t count, size_t room)
         if (column != CHUNK_FLAGS && column != CHUNK_SAVED)
             measure(&head.parts[column], rows, count, (enum chunk_column)column, false);
     measure_saved(&head, rows, count);
+    head.last_modseq = greatest_modseq(rows, count);
     lay_out(&head);
 
     struct chunk *chunk = mem_zero(sizeof(*chunk) + head.len);
@@ -240,6 +250,7 @@ bool chunk_set(struct chunk *chunk, size_t row, uint64_t flags, uint64_t modseq)
         return false;
     put(chunk, CHUNK_FLAGS, row, number);
     put(chunk, CHUNK_MODSEQ, row, (int64_t)modseq);
+    chunk->last_modseq = MAX(chunk->last_modseq, modseq);
     return true;
 }
 
@@ -263,6 +274,7 @@ bool chunk_append(struct chunk *chunk, const struct mail *mail)
     for (int column = 0; column < CHUNK_COLUMNS; column++)
         put(chunk, (enum chunk_column)column, row, values[column]);
     chunk->count++;
+    chunk->last_modseq = MAX(chunk->last_modseq, mail->modseq);
     return true;
 }
 

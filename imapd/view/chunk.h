@@ -43,6 +43,7 @@ struct chunk {
     uint16_t n_palette, palette_room; /* room 0: no palette */
     bool saved_is_delay;              /* CHUNK_SAVED is counted from CHUNK_RECEIVED */
     uint32_t len;                     /* of bytes[] */
+    uint64_t last_modseq;             /* no row has a greater one */
     struct chunk_part parts[CHUNK_COLUMNS];
     unsigned char bytes[]; /* the palette, the columns, and 8 more so that any value can be read
                               as 8 bytes; 8-byte aligned */

@@ -287,6 +287,19 @@ size_t table_first_lacking(const struct table *table, uint64_t flags)
     return table->count;
 }
 
+size_t table_skip(const struct table *table, size_t index, uint64_t modseq)
+{
+    while (index < table->count) {
+        size_t row;
+        const struct chunk *chunk = table_at(table, index, &row);
+
+        if (chunk->last_modseq > modseq)
+            break;
+        index += chunk->count - row;
+    }
+    return index;
+}
+
 void table_row(const struct table *table, size_t index, struct mail *mail_out)
 {
     size_t row;

@@ -38,6 +38,8 @@ void table_unite(struct table *table, const struct table *from);
 size_t table_lower(const struct table *table, uint32_t uid);
 /* Index of the first row that lacks some of the flags; `count` if there is none. */
 size_t table_first_lacking(const struct table *table, uint64_t flags);
+/* `index`, or where the next chunk begins in which a modseq may be greater; `count` if none is. */
+size_t table_skip(const struct table *table, size_t index, uint64_t modseq);
 void table_row(const struct table *table, size_t index, struct mail *mail_out);
 
 size_t table_bytes(const struct table *table);   /* of memory, shared or not */

@@ -66,6 +66,20 @@ static void assert_row(const struct table *table, const struct model *model, siz
     assert_same(&mail, &model->rows[index]);
 }
 
+/* What is skipped has no greater modseq. */
+static void compare_skips(const struct table *table, const struct model *model)
+{
+    uint64_t modseq = model->count > 0 ? model->rows[(size_t)rand() % model->count].modseq : 0;
+
+    for (size_t i = 0; i < model->count; i++) {
+        size_t next = table_skip(table, i, modseq);
+
+        for (; i < next; i++)
+            assert_true(model->rows[i].modseq <= modseq);
+    }
+    assert_int_equal(table_skip(table, 0, UINT64_MAX), table->count);
+}
+
 static void compare(const struct world *world, size_t which, bool all)
 {
     const struct table *table = &world->tables[which];
@@ -85,6 +99,7 @@ static void compare(const struct world *world, size_t which, bool all)
         lacking++;
     assert_int_equal(table_first_lacking(table, MAIL_SEEN), lacking);
     assert_int_equal(table_lower(table, world->uid + 1), table->count);
+    compare_skips(table, model);
 }
 
 static void append_some(struct world *world, size_t which)
