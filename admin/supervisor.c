@@ -101,7 +101,8 @@ static _Noreturn void become_daemon(const struct supervisor *s, const char *name
 
     prctl(PR_SET_PDEATHSIG, SIGTERM); /* no daemon outlives its supervisor */
     sigprocmask(SIG_UNBLOCK, &s->signals, NULL);
-    unsetenv("NOTIFY_SOCKET");
+    unsetenv("NOTIFY_SOCKET"); /* systemd watches serve */
+    unsetenv("WATCHDOG_USEC");
     if (!sockets_pass(s->options->sockets, name, &err)) {
         log_error(&s->log, "start", F_STR("daemon", name), F_ERR(&err));
         _exit(EXIT_FAILURE);

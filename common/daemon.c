@@ -233,6 +233,7 @@ static int serve(struct daemon *daemon)
     state->phase = DAEMON_SERVING;
     log_info(&daemon->log, "start", F_STR("version", POSTANE_VERSION),
              F_NUM("sockets", (int64_t)state->n_sockets));
+    daemon_feed_watchdog(daemon);
     daemon_tell_systemd("READY=1");
     while (state->phase != DAEMON_ENDED)
         uv_run(&state->loop, UV_RUN_DEFAULT);

@@ -6,7 +6,8 @@
  *
  * SIGTERM, SIGINT: stop accepting, let sessions finish their command and say goodbye, leave within
  * stop_ms. SIGHUP: read certificates again, call on_reload. SIGPIPE is ignored. With NOTIFY_SOCKET
- * set, systemd is told when the daemon is ready and when it stops.
+ * set, systemd is told when the daemon is ready and when it stops, and with WATCHDOG_USEC that its
+ * loop goes round.
  *
  * Threads: daemon_run() is the loop thread.
  */

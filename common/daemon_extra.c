@@ -181,6 +181,23 @@ void daemon_extras_end(struct daemon *daemon)
     }
 }
 
+static void on_watchdog(struct daemon *daemon)
+{
+    daemon_tell_systemd("WATCHDOG=1");
+}
+
+/* sd_watchdog_enabled(3). Twice as often as it must be; a loop that hangs feeds nothing. */
+void daemon_feed_watchdog(struct daemon *daemon)
+{
+    struct slice limit = slice_of(getenv("WATCHDOG_USEC")), pid = slice_of(getenv("WATCHDOG_PID"));
+    uint64_t usec, number;
+
+    if (pid.len > 0 && (!slice_number(pid, INT32_MAX, &number) || (pid_t)number != getpid()))
+        return;
+    if (slice_number(limit, UINT64_MAX, &usec) && usec >= 2000)
+        daemon_every(daemon, usec / 2000, on_watchdog);
+}
+
 /* sd_notify(3): one datagram to the socket named in the environment; '@' means abstract. */
 void daemon_tell_systemd(const char *message)
 {

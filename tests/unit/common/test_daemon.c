@@ -229,10 +229,55 @@ static void test_refuses_to_start(void **unused)
     }
 }
 
+/* What systemd would hear, up to the message that is looked for. */
+static void expect_notice(int fd, const char *wanted)
+{
+    char text[64] = "";
+
+    while (strcmp(text, wanted) != 0) {
+        ssize_t len = recv(fd, text, sizeof(text) - 1, 0);
+
+        assert_true(len > 0);
+        text[len] = '\0';
+    }
+}
+
+static void test_tells_systemd(void **unused)
+{
+    struct timeval patience = { .tv_sec = PATIENCE_SECONDS };
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    struct sockaddr_in port;
+    char folder[] = "/tmp/postane-daemon-XXXXXX", path[64];
+    int systemd = socket(AF_UNIX, SOCK_DGRAM, 0), fd = listen_loopback(&port);
+
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/status", folder);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", folder);
+    assert_int_equal(bind(systemd, (struct sockaddr *)&address, sizeof(address)), 0);
+    setsockopt(systemd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    pid_t pid = fork();
+    if (pid == 0) {
+        setenv("NOTIFY_SOCKET", address.sun_path, 1);
+        setenv("WATCHDOG_USEC", "20000", 1);
+        be_the_daemon(fd, "plain", path);
+    }
+    close(fd);
+    expect_notice(systemd, "READY=1");
+    expect_notice(systemd, "WATCHDOG=1");
+    expect_notice(systemd, "WATCHDOG=1");
+    kill(pid, SIGTERM);
+    expect_notice(systemd, "STOPPING=1");
+    assert_int_equal(exit_code(pid), EXIT_SUCCESS);
+    close(systemd);
+    unlink(address.sun_path);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_life),
+        cmocka_unit_test(test_tells_systemd),
         cmocka_unit_test(test_refuses_to_start),
     };
 
