@@ -1,6 +1,7 @@
 /* cmd_acl.c - SETACL, DELETEACL, GETACL, LISTRIGHTS, MYRIGHTS (RFC 4314).
  *
- * An identifier is the address of an account, or "anyone"; with "-" before it, the rights are taken
+ * An identifier is the address of an account, or "anyone", which is everybody who can log in: there
+ * is no anonymous login here, and so no other name for it; with "-" before it, the rights are taken
  * away. The owner has all rights for ever, and is told so.
  */
 #include "imapd/args.h"

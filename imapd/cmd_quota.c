@@ -37,6 +37,29 @@ static bool open_root(struct call *call, struct root *root, struct error *err)
     return root->own || desk_account(call->desk, root->info.id, &root->account, err);
 }
 
+/* Does the account share a mailbox that the user may read? */
+static bool may_read_some(struct call *call, uint64_t owner, bool *may_out, struct error *err)
+{
+    uint64_t user = client_of(call)->account_id;
+    struct rights_list rights;
+    struct account *account;
+
+    *may_out = owner == user;
+    if (owner == user)
+        return true;
+    if (!share_is(call->desk, owner, user, may_out, err))
+        return false;
+    if (!*may_out)
+        return true;
+    if (!place_account(call, owner, &account, err) ||
+        !acl_rights_all(account, user, &call->arena, &rights, err))
+        return false;
+    *may_out = false;
+    for (size_t i = 0; i < rights.count; i++)
+        *may_out = *may_out || (rights.items[i].rights & RIGHT_READ) != 0;
+    return true;
+}
+
 /* By its name. Errors: ERROR_NOT_FOUND, also for who may not see it. */
 static bool find_root(struct call *call, struct slice name, struct root *root, struct error *err)
 {
@@ -47,9 +70,10 @@ static bool find_root(struct call *call, struct slice name, struct root *root, s
                              err) &&
                open_root(call, root, err);
     if (!account_by_address(call->desk, &call->arena, name, &root->info, err) ||
-        !is_operator(call, &allowed, err))
+        !is_operator(call, &allowed, err) ||
+        (!allowed && !may_read_some(call, root->info.id, &allowed, err)))
         return false;
-    if (!allowed && root->info.id != client_of(call)->account_id)
+    if (!allowed)
         return error_set(err, ERROR_NOT_FOUND, "there is no such quota root");
     return open_root(call, root, err);
 }

@@ -208,10 +208,14 @@ static bool add_other(struct call *call, struct list_tree *tree, uint64_t owner,
     return true;
 }
 
-static bool reaches_into(const struct slice *patterns, size_t n_patterns, struct slice prefix)
+/* May a pattern match the level of the account or a name below? Rights decide then: that an account
+ * shares something may be nothing that this user can list. */
+static bool reaches(const struct slice *patterns, size_t n_patterns, struct slice prefix)
 {
+    struct slice level = slice_part(prefix, 0, prefix.len - 1);
+
     for (size_t i = 0; i < n_patterns; i++)
-        if (list_match_below(patterns[i], prefix))
+        if (list_match_below(patterns[i], prefix) || list_match(patterns[i], level))
             return true;
     return false;
 }
@@ -223,9 +227,11 @@ bool list_tree_others(struct call *call, struct list_tree *tree, const struct sl
         const struct account_info *owner = &tree->others[tree->next_other++];
         struct slice prefix = place_prefix(&call->arena, owner);
 
-        if (!reaches_into(patterns, n_patterns, prefix)) {
+        if (!reaches(patterns, n_patterns, prefix)) {
+            ptrdiff_t top = slice_find(prefix, '/');
+
             add(&call->arena, tree,
-                (struct list_entry){ .name = slice_part(prefix, 0, prefix.len - 1),
+                (struct list_entry){ .name = slice_part(prefix, 0, (size_t)top),
                                      .has_children = true });
             continue;
         }

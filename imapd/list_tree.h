@@ -6,9 +6,9 @@
  *                          looks into the accounts that share something, if a pattern asks for it
  *     list_tree_finish()   sorts, and puts in the superiors
  *
- * Of accounts that no pattern reaches into, the names of the levels above are told, because
- * postane.db knows these. Order is by name with "/" before all other bytes, so what lies below a
- * name follows it at once.
+ * Of accounts that no pattern reaches, the namespace is told, because postane.db knows that they
+ * share something. Order is by name with "/" before all other bytes, so what lies below a name
+ * follows it at once.
  *
  * Lifetime: all in the arena of the call.
  */

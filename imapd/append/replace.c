@@ -51,14 +51,12 @@ static bool replace(struct client *client, const struct place *target, struct ap
                            &replaced->modseq, err);
 }
 
-static enum next reply_replaced(struct call *call, uint32_t uidvalidity, uint32_t uid,
-                                uint64_t modseq)
+static enum next reply_replaced(struct call *call, uint64_t modseq)
 {
     AUTO(buf_free) struct buf code = { 0 };
     struct client *client = client_of(call);
     struct error err;
 
-    reply_untagged(call, "OK [APPENDUID %u %u] Replacement is stored", uidvalidity, uid);
     /* The new one first, as the RFC shows it; what is wrong here comes up again at the end.
      * VANISHED would have to be announced as delayed. */
     if (!client->qresync && !reply_sync(call, false, &err))
@@ -84,8 +82,12 @@ static enum next store(struct call *call)
         return NEXT_COMMAND;
     if (!place_flags(&target, &message->flags, &item.flags, &err))
         return reply_error(call, &err);
-    if (replace(client, &target, &item, &replaced, &uidvalidity, &err))
-        return reply_replaced(call, uidvalidity, item.uid_out, replaced.modseq);
+    if (replace(client, &target, &item, &replaced, &uidvalidity, &err)) {
+        if ((target.rights & RIGHT_READ) != 0) /* RFC 4315 section 3 */
+            reply_untagged(call, "OK [APPENDUID %u %u] Replacement is stored", uidvalidity,
+                           item.uid_out);
+        return reply_replaced(call, replaced.modseq);
+    }
     if (replaced.gone)
         return reply_no(call, "EXPUNGEISSUED", "The message is gone");
     return append_refuse(call, &err);

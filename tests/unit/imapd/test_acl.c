@@ -150,6 +150,122 @@ static void say_about(struct rig *rig, const char *command, const char *account)
     rig_say(rig, line);
 }
 
+/* Everything that takes a name, with "@@" for an account or a mailbox; the last ones answer OK. */
+#define NAMED "\"Other Users/@@\""
+static const char *const naming[] = {
+    "b SELECT " NAMED "\r\n",
+    "b EXAMINE " NAMED "\r\n",
+    "b STATUS " NAMED " (MESSAGES)\r\n",
+    "b CREATE \"Other Users/@@/new\"\r\n",
+    "b DELETE " NAMED "\r\n",
+    "b RENAME " NAMED " mine\r\n",
+    "b RENAME Sent " NAMED "\r\n",
+    "b APPEND " NAMED " {3+}\r\nx: \r\n",
+    "b COPY 1 " NAMED "\r\n",
+    "b UID MOVE 1 " NAMED "\r\n",
+    "b UID REPLACE 1 " NAMED " {3+}\r\nx: \r\n",
+    "b APPEND INBOX CATENATE (URL \"/Other%20Users/@@/;UID=1\")\r\n",
+    "b GETACL " NAMED "\r\n",
+    "b SETACL " NAMED " eve lr\r\n",
+    "b DELETEACL " NAMED " eve\r\n",
+    "b LISTRIGHTS " NAMED " eve\r\n",
+    "b MYRIGHTS " NAMED "\r\n",
+    "b GETMETADATA " NAMED " /shared/comment\r\n",
+    "b SETMETADATA " NAMED " (/private/comment x)\r\n",
+    "b RESETKEY " NAMED "\r\n",
+    "b GENURLAUTH \"imap://eve@example.test/Other%20Users/@@/;UID=1;URLAUTH=anonymous\""
+    " INTERNAL\r\n",
+    "b GETQUOTAROOT " NAMED "\r\n",
+    "b ESEARCH IN (mailboxes " NAMED ") ALL\r\n",
+    "b ESEARCH IN (subtree " NAMED ") ALL\r\n",
+    "b NOTIFY SET (mailboxes " NAMED " (MessageNew MessageExpunge))\r\n",
+    "b LIST \"\" " NAMED " RETURN (STATUS (MESSAGES) MYRIGHTS)\r\n",
+    "b LSUB \"\" " NAMED "\r\n",
+    "b URLFETCH "
+    "\"imap://x@example.test/Other%20Users/@@/;UID=1;URLAUTH=anonymous:INTERNAL:00\"\r\n",
+    "b SUBSCRIBE " NAMED "\r\n",
+    "b UNSUBSCRIBE " NAMED "\r\n",
+};
+
+/* What is named, wherever an answer repeats it, as "@@" again. */
+static void say_naming(struct rig *rig, const char *command, const char *name, struct buf *out)
+{
+    const char *at = strstr(command, "@@"), *text;
+    size_t len = strlen(name);
+    char line[300];
+
+    snprintf(line, sizeof(line), "%.*s%s%s", (int)(at - command), command, name, at + 2);
+    rig_say(rig, line);
+    for (text = rig_text(rig); *text != '\0';) {
+        bool named = strncmp(text, name, len) == 0;
+
+        buf_add_text(out, named ? "@@" : (char[]){ *text, '\0' });
+        text += named ? len : 1;
+    }
+}
+
+/* Without "l" a mailbox is as one that is not there, and so is an account that shares nothing:
+ * RFC 4314 section 6. */
+static void test_no_oracle(void **state)
+{
+    static const struct {
+        const char *rights; /* on bob's Sent; none: "" */
+        const char *there, *not_there;
+    } cases[] = {
+        { "", "bob@example.test/Sent", "bob@example.test/Nope" },
+        { "", "bob@example.test/Drafts", "nob@example.test/Drafts" },
+        { "p", "bob@example.test/Sent", "bob@example.test/Nope" },
+        { "wst", "bob@example.test/Sent", "bob@example.test/Nope" },
+    };
+    struct dialogue dialogue;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        open_both(&dialogue);
+        EXPECT(&dialogue.b, "b APPEND INBOX {3+}\r\nx: \r\n", "b OK *\n");
+        EXPECT(&dialogue.b, "b SELECT INBOX\r\n", "...\nb OK *\n");
+        if (cases[i].rights[0] != '\0') {
+            grant(&dialogue, "Sent", cases[i].rights);
+            grant(&dialogue, "INBOX", "lr");
+        }
+        for (size_t k = 0; k < COUNT_OF(naming); k++) {
+            AUTO(buf_free) struct buf there = { 0 };
+            AUTO(buf_free) struct buf not_there = { 0 };
+
+            rig_say(&dialogue.b, "n SELECT INBOX\r\n");
+            say_naming(&dialogue.b, naming[k], cases[i].there, &there);
+            rig_say(&dialogue.b, "n NOTIFY NONE\r\n");
+            rig_say(&dialogue.b, "n SELECT INBOX\r\n");
+            say_naming(&dialogue.b, naming[k], cases[i].not_there, &not_there);
+            assert_string_equal(buf_text(&there), buf_text(&not_there));
+        }
+        close_both(&dialogue);
+    }
+}
+
+/* An account is listed when something in it can be, RFC 4314 section 4. */
+static void test_levels(void **state)
+{
+    static const struct {
+        const char *rights, *answer;
+    } cases[] = {
+        { "p", "b OK *\n" },
+        { "rwi", "b OK *\n" },
+        { "l",
+          "* LIST (\\Noselect \\HasChildren) \"/\" \"Other Users/bob@example.test\"\nb OK *\n" },
+    };
+    struct dialogue dialogue;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        open_both(&dialogue);
+        grant(&dialogue, "Sent", cases[i].rights);
+        dialogue_expect(&dialogue.b, "b LIST \"\" \"Other Users/%\"\r\n", cases[i].answer, false,
+                        __FILE__, (int)i);
+        close_both(&dialogue);
+    }
+}
+
 /* Nobody learns of what is not shared: the answers are those for what is not there. */
 static void test_hidden(void **state)
 {
@@ -415,8 +531,16 @@ static void test_quota(void **state)
     EXPECT(&dialogue.b, "b COPY 1:2 " BOBS "\r\n", "b NO [OVERQUOTA] *\n");
     EXPECT(&dialogue.b, "b COPY 1 " BOBS "\r\n", "b OK [COPYUID *\n");
     EXPECT(&dialogue.b, "b APPEND " BOBS " {3+}\r\nx: \r\n", "b NO [OVERQUOTA] *\n");
+    grant(&dialogue, "INBOX", "li");
+    EXPECT(&dialogue.b, "b GETQUOTAROOT " BOBS "\r\n", "b NO [NOPERM] *\n");
+    EXPECT(&dialogue.b, "b GETQUOTA bob@example.test\r\n", "b NO [NONEXISTENT] *\n");
+    EXPECT(&dialogue.b, "b GETQUOTA nobody@example.test\r\n", "b NO [NONEXISTENT] *\n");
+    grant(&dialogue, "INBOX", "lr");
     EXPECT(&dialogue.b, "b GETQUOTAROOT " BOBS "\r\n",
            "* QUOTAROOT " BOBS " \"bob@example.test\"\n* QUOTA \"bob@example.test\" (*\nb OK *\n");
+    EXPECT(&dialogue.b, "b GETQUOTA bob@example.test\r\n",
+           "* QUOTA \"bob@example.test\" (*\nb OK *\n");
+    EXPECT(&dialogue.b, "b SETQUOTA bob@example.test (MESSAGE 5)\r\n", "b NO [NOPERM] *\n");
     close_both(&dialogue);
 }
 
@@ -478,6 +602,8 @@ int main(void)
         cmocka_unit_test(test_acl_commands),
         cmocka_unit_test(test_rights_by_name),
         cmocka_unit_test(test_hidden),
+        cmocka_unit_test(test_no_oracle),
+        cmocka_unit_test(test_levels),
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_rights_in_selected),
         cmocka_unit_test(test_permanent_flags),
