@@ -42,8 +42,9 @@ static size_t scale(uint32_t place, size_t n_bits)
     return (size_t)(((uint64_t)place * n_bits) >> 32);
 }
 
-static void set_bits(uint64_t *words, size_t n_bits, uint32_t trigram)
+void signature_add(uint64_t *words, size_t n_words, uint32_t trigram)
 {
+    size_t n_bits = n_words * 64;
     struct places places = places_of(trigram);
     size_t first = scale(places.first, n_bits), second = scale(places.second, n_bits);
 
@@ -70,14 +71,14 @@ void trigram_keys_free(struct trigram_keys *keys)
 static void list_is_full(struct trigrams *trigrams)
 {
     for (size_t i = 0; i < trigrams->count; i++)
-        set_bits(trigrams->full, SIGNATURE_MAX * 8, trigrams->list[i]);
+        signature_add(trigrams->full, COUNT_OF(trigrams->full), trigrams->list[i]);
     trigrams->is_full = true;
 }
 
 static void add_new(struct trigrams *trigrams, uint32_t trigram)
 {
     if (trigrams->is_full) {
-        set_bits(trigrams->full, SIGNATURE_MAX * 8, trigram);
+        signature_add(trigrams->full, COUNT_OF(trigrams->full), trigram);
         return;
     }
     trigrams->list[trigrams->count++] = trigram;
@@ -142,6 +143,11 @@ void trigrams_add(struct trigrams *trigrams, struct slice folded)
     add_one(trigrams, trigram << 16 & 0xffffff);
 }
 
+size_t trigrams_bytes(const struct trigrams *trigrams)
+{
+    return trigrams->text_bytes;
+}
+
 static void clear(struct trigrams *trigrams)
 {
     if (trigrams->is_full) {
@@ -188,17 +194,17 @@ static void add_pairs(const struct trigrams *trigrams, uint32_t number, struct t
             *add_keys(pairs, 1) = (pair << 8 | TRIGRAM_PAIR_END) << TRIGRAM_KEY_BITS | number;
 }
 
-static size_t signature_words(const struct trigrams *trigrams)
+size_t signature_words(size_t n_trigrams, size_t text_bytes)
 {
-    size_t bits = MIN(trigrams->count * BITS_EACH, trigrams->text_bytes * 8 / 5);
+    size_t bits = MIN(n_trigrams * BITS_EACH, text_bytes * 8 / 5);
 
-    return MAX((bits + 63) / 64, 1);
+    return MIN(MAX((bits + 63) / 64, 1), SIGNATURE_MAX / WORD_BYTES);
 }
 
 void trigrams_sign(struct trigrams *trigrams, uint32_t number, struct trigram_keys *pairs,
                    struct buf *signature_out)
 {
-    size_t n_words = signature_words(trigrams);
+    size_t n_words = signature_words(trigrams->count, trigrams->text_bytes);
     uint64_t *words = trigrams->full;
 
     add_pairs(trigrams, number, pairs);
@@ -206,7 +212,7 @@ void trigrams_sign(struct trigrams *trigrams, uint32_t number, struct trigram_ke
         n_words = SIGNATURE_MAX / WORD_BYTES;
     else
         for (size_t i = 0; i < trigrams->count; i++)
-            set_bits(words, n_words * 64, trigrams->list[i]);
+            signature_add(words, n_words, trigrams->list[i]);
     buf_add(signature_out, words, n_words * WORD_BYTES);
     memset(words, 0, n_words * WORD_BYTES);
     clear(trigrams);

@@ -12,6 +12,7 @@
  * A signature that lacks one of a needle's bits is of a text without the needle; the other way
  * round it is only likely, and the more so the longer the needle. Its size: 5 bits for each trigram
  * that occurs, but no more than 20% of the text, nor than SIGNATURE_MAX.
+ * message/trigram_fit.h makes signatures of lists that take too much.
  *
  * Pure. A struct trigrams belongs to one thread; 2 MB.
  */
@@ -28,6 +29,8 @@ void trigrams_free(struct trigrams **trigrams);
 
 /* Adds one text; none of its trigrams reaches into the next one. */
 void trigrams_add(struct trigrams *trigrams, struct slice folded);
+/* Bytes of what was added. */
+size_t trigrams_bytes(const struct trigrams *trigrams);
 
 /* Trigrams of numbered texts, each as trigram << TRIGRAM_KEY_BITS | number. */
 #define TRIGRAM_KEY_BITS 6
@@ -45,6 +48,11 @@ bool trigrams_list(struct trigrams *trigrams, uint32_t number,
 /* The same as a signature, which is appended; and its pairs. */
 void trigrams_sign(struct trigrams *trigrams, uint32_t number, struct trigram_keys *pairs,
                    struct buf *signature_out);
+
+/* Words of 8 bytes for a signature of so many trigrams in a text of so many bytes; and one of them
+ * put in. */
+size_t signature_words(size_t n_trigrams, size_t text_bytes);
+void signature_add(uint64_t *words, size_t n_words, uint32_t trigram);
 
 #define PROBE_MAX 32
 

@@ -68,14 +68,26 @@ static bool take_sections(struct slice *rest, struct trigram_block *block)
     return block->sections.len == at;
 }
 
+static bool take_head(struct slice *rest, struct trigram_block *block)
+{
+    if (!take_bytes(rest, &block->listed, sizeof(block->listed)) ||
+        !take_bytes(rest, &block->is_signed, sizeof(block->is_signed)) ||
+        !take_bytes(rest, &block->no_pairs, sizeof(block->no_pairs)) ||
+        !take_bytes(rest, &block->no_bytes, sizeof(block->no_bytes)))
+        return false;
+    for (uint64_t texts = block->listed | block->is_signed; texts != 0;)
+        if (!take_bytes(rest, &block->sizes[take_number(&texts)], sizeof(block->sizes[0])))
+            return false;
+    return true;
+}
+
 static bool read_all(struct slice rest, struct trigram_block *block)
 {
     struct slice lengths;
     uint64_t texts;
     uint16_t words;
 
-    if (!take_bytes(&rest, &block->listed, sizeof(block->listed)) ||
-        !take_bytes(&rest, &block->is_signed, sizeof(block->is_signed)))
+    if (!take_head(&rest, block))
         return false;
     lengths = slice_part(rest, 0, (size_t)count_of(block->is_signed) * sizeof(words));
     rest = slice_from(rest, lengths.len);
@@ -103,9 +115,10 @@ bool block_read(struct slice bytes, struct trigram_block *block_out)
     return ok;
 }
 
+/* Those of which at least the bytes are known. */
 static uint64_t known_of(const struct trigram_block *block)
 {
-    return block->listed | block->is_signed;
+    return (block->listed | block->is_signed) & ~block->no_bytes;
 }
 
 static struct slice section_of(const struct trigram_block *block, unsigned first)
@@ -255,9 +268,11 @@ void block_ask(const struct trigram_block *block, const struct block_needle *nee
     if (needle->folded.len == 0 || slice_find(needle->folded, '\0') >= 0)
         return;
     if (probe->count == 0) {
+        uint64_t known = known_of(block) & (needle->folded.len == 1 ? ~0ull : ~block->no_pairs);
+
         with = texts_with_short(block, needle->folded);
-        *has_out = known_of(block) & with;
-        *cannot_out = known_of(block) & ~with;
+        *has_out = known & with;
+        *cannot_out = known & ~with;
         return;
     }
     for (size_t i = 0; i < probe->count && with != 0; i++)
@@ -336,16 +351,7 @@ static void add_entry(struct writer *writer, uint32_t trigram, uint64_t texts)
     buf_wrote(&writer->sections, len);
 }
 
-/* Goes over the entries of a block, in order. */
-struct cursor {
-    const struct trigram_block *block;
-    unsigned first, second; /* `first` is of the section behind this one */
-    struct slice section, group;
-    uint32_t trigram;
-    uint64_t texts;
-};
-
-static bool next_entry(struct cursor *cursor)
+bool block_next(struct block_cursor *cursor)
 {
     unsigned third;
 
@@ -388,8 +394,8 @@ static uint64_t gone_of(const struct block_change *change)
 static void merge(const struct trigram_block *old, const struct block_change *change,
                   struct writer *writer)
 {
-    struct cursor cursor = { .block = old };
-    bool has_old = next_entry(&cursor);
+    struct block_cursor cursor = { .block = old };
+    bool has_old = block_next(&cursor);
 
     for (size_t i = 0; has_old || i < change->n_keys;) {
         uint32_t trigram = UINT32_MAX;
@@ -400,7 +406,7 @@ static void merge(const struct trigram_block *old, const struct block_change *ch
         if (has_old && cursor.trigram <= trigram) {
             trigram = cursor.trigram;
             texts = cursor.texts & ~gone_of(change);
-            has_old = next_entry(&cursor);
+            has_old = block_next(&cursor);
         }
         for (; i < change->n_keys && change->keys[i] >> TRIGRAM_KEY_BITS == trigram; i++)
             texts |= 1ull << (change->keys[i] % BLOCK_TEXTS);
@@ -425,18 +431,41 @@ static struct slice signature_of(const struct trigram_block *old, const struct b
                                                   : old->signatures[number];
 }
 
+static void add_sizes(const struct trigram_block *old, const struct block_change *change,
+                      uint64_t texts, struct buf *out)
+{
+    uint64_t changed = change->listed | change->is_signed;
+
+    while (texts != 0) {
+        unsigned number = take_number(&texts);
+        const uint16_t *sizes = (changed >> number & 1) != 0 ? change->sizes : old->sizes;
+
+        buf_add(out, &sizes[number], sizeof(sizes[number]));
+    }
+}
+
+uint16_t block_size_of(size_t text_bytes)
+{
+    return (uint16_t)MIN(text_bytes / BLOCK_SIZE_UNIT, UINT16_MAX);
+}
+
 void block_write(const struct trigram_block *old, const struct block_change *change,
                  struct buf *out)
 {
     uint64_t listed = (old->listed & ~gone_of(change)) | change->listed;
     uint64_t is_signed = (old->is_signed & ~gone_of(change)) | change->is_signed;
-    struct writer writer = { .known = listed | is_signed, .pair = -1 };
+    uint64_t no_pairs = (old->no_pairs & ~gone_of(change)) | change->no_pairs;
+    uint64_t no_bytes = (old->no_bytes & ~gone_of(change)) | change->no_bytes;
+    struct writer writer = { .known = (listed | is_signed) & ~no_bytes, .pair = -1 };
 
     if (change->n_keys > 0)
         sort_keys(change->keys, change->n_keys);
     merge(old, change, &writer);
     buf_add(out, &listed, sizeof(listed));
     buf_add(out, &is_signed, sizeof(is_signed));
+    buf_add(out, &no_pairs, sizeof(no_pairs));
+    buf_add(out, &no_bytes, sizeof(no_bytes));
+    add_sizes(old, change, listed | is_signed, out);
     for (uint64_t texts = is_signed; texts != 0;) {
         uint16_t words = (uint16_t)(signature_of(old, change, take_number(&texts)).len / 8);
 

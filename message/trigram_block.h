@@ -3,11 +3,13 @@
  * Of listed texts a block knows each trigram, so the answer for a needle of up to three bytes is
  * exact both ways, and for a longer one it is only unsure about texts that have all of its
  * trigrams. Of signed texts (message/trigram.h) it knows the pairs of bytes: exact for up to two
- * bytes. Nothing is said of needles with a NUL, nor of texts that are not in the block.
+ * bytes; of `no_pairs` among them only the single bytes, of `no_bytes` not even these. Nothing is
+ * said of needles with a NUL, nor of texts that are not in the block.
  *
  * The bytes, in the machine's order:
  *
- *     64 bits for the listed texts, 64 for the signed ones
+ *     64 bits for the listed texts, 64 for the signed ones, 64 each for no_pairs and no_bytes
+ *     for each text its size, 16 bits, in 16 bytes, rounded down; the greatest: that or more
  *     for each signed text the length of its signature, 16 bits, in words of 8 bytes
  *     256 bits for the first bytes of trigrams, and for each that there is where its section ends,
  *     counted from the first section's start, 32 bits
@@ -31,8 +33,10 @@
 
 struct trigram_block {
     uint64_t listed, is_signed;
+    uint64_t no_pairs, no_bytes; /* among the signed ones, not both */
     struct slice ends, sections; /* ends: 32 bits each */
     uint64_t firsts[4];
+    uint16_t sizes[BLOCK_TEXTS];
     struct slice signatures[BLOCK_TEXTS];
 };
 
@@ -42,14 +46,29 @@ bool block_read(struct slice bytes, struct trigram_block *block_out) MUST_CHECK;
 struct block_change {
     uint64_t gone;              /* texts that are taken out */
     uint64_t listed, is_signed; /* new ones, also in place of old ones */
-    uint32_t *keys;             /* of the new ones; put in order */
+    uint64_t no_pairs, no_bytes;
+    uint32_t *keys; /* of the new ones; put in order */
     size_t n_keys;
+    uint16_t sizes[BLOCK_TEXTS];
     struct slice signatures[BLOCK_TEXTS];
 };
+
+#define BLOCK_SIZE_UNIT 16
+uint16_t block_size_of(size_t text_bytes);
 
 /* The changed block's bytes; appended. */
 void block_write(const struct trigram_block *old, const struct block_change *change,
                  struct buf *out);
+
+/* Goes over what a block has, in order of the trigrams; begins with the block, all else 0. */
+struct block_cursor {
+    const struct trigram_block *block;
+    unsigned first, second; /* `first` is of the section behind this one */
+    struct slice section, group;
+    uint32_t trigram;
+    uint64_t texts; /* numbers of those that have it, a bit each */
+};
+bool block_next(struct block_cursor *cursor) MUST_CHECK;
 
 struct block_needle {
     struct slice folded;

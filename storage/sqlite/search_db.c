@@ -19,7 +19,7 @@ static const char schema_1[] =
 static const char schema_2[] = "DELETE FROM envelope; DELETE FROM header; DELETE FROM body;"
                                "UPDATE state SET last = 0, hash = x'';";
 
-static const char *const schema[] = { schema_1, schema_2 };
+static const char *const schema[] = { schema_1, schema_2, schema_2 };
 
 static const char *const statements[SEARCH_SLOTS] = {
     [SEARCH_STATE] = "SELECT last, hash FROM state",
@@ -212,55 +212,87 @@ void search_row_read(uint64_t number, struct slice row, struct trigram_block *bl
         *block_out = (struct trigram_block){ 0 };
 }
 
-void search_row_write(uint64_t number, const struct trigram_block *old,
-                      const struct block_change *change, struct buf *out)
-{
-    uint64_t checksum = 0;
+/* Changing. */
 
-    buf_clear(out);
-    buf_add(out, &checksum, sizeof(checksum));
-    block_write(old, change, out);
-    checksum = checksum_of(number, slice_from(buf_slice(out), sizeof(checksum)));
-    memcpy(out->data, &checksum, sizeof(checksum));
+static bool change_part(struct sql_db *db, size_t part, uint64_t number,
+                        const struct block_change *change, struct buf *out, struct error *err)
+{
+    struct trigram_block block = { 0 };
+    struct sql_row row;
+
+    if (!sql_query(db, SEARCH_GET + part, &row, err, "u", number))
+        return false;
+    if (!sql_next(&row, err)) {
+        block_write(&block, change, out);
+        return !row.failed;
+    }
+    search_row_read(number, sql_slice(&row, 0), &block);
+    block_write(&block, change, out);
+    sql_end(&row);
+    return true;
+}
+
+static bool put_part(struct sql_db *db, size_t part, uint64_t number, struct slice bytes,
+                     struct error *err)
+{
+    AUTO(buf_free) struct buf row = { 0 };
+    uint64_t checksum = checksum_of(number, bytes);
+
+    if (block_texts(bytes) == 0)
+        return sql_run(db, SEARCH_DROP + part, NULL, err, "u", number);
+    buf_add(&row, &checksum, sizeof(checksum));
+    buf_add_slice(&row, bytes);
+    return sql_run(db, SEARCH_PUT + part, NULL, err, "ub", number, buf_slice(&row));
+}
+
+/* What lists take of a part of a block tells little of what they take in the end: until it is half
+ * full they are kept, then they may take a bit more. What the envelope has is of the header. */
+static void fit(struct buf *blocks, bool is_full)
+{
+    uint64_t percent = is_full ? SEARCH_PERCENT : SEARCH_PERCENT_HALF;
+    uint64_t bytes = block_text_bytes(buf_slice(&blocks[1]));
+
+    bytes += block_text_bytes(buf_slice(&blocks[2]));
+    if (is_full || block_texts(buf_slice(&blocks[1])) >= BLOCK_TEXTS / 2)
+        block_fit(blocks, BLOCK_PARTS, bytes * percent / 100);
+}
+
+bool search_change(struct sql_db *db, uint64_t number, const struct block_change changes[],
+                   uint64_t last, struct error *err)
+{
+    struct buf blocks[BLOCK_PARTS] = { { 0 } };
+    bool ok = true;
+
+    for (size_t part = 0; ok && part < BLOCK_PARTS; part++)
+        ok = change_part(db, part, number, &changes[part], &blocks[part], err);
+    if (ok)
+        fit(blocks, (last + 1) / BLOCK_TEXTS > number);
+    for (size_t part = 0; ok && part < BLOCK_PARTS; part++)
+        ok = put_part(db, part, number, buf_slice(&blocks[part]), err);
+    for (size_t part = 0; part < BLOCK_PARTS; part++)
+        buf_free(&blocks[part]);
+    return ok;
 }
 
 /* Removing. */
 
-/* Takes messages out of one row. */
-static bool forget_in_row(struct sql_db *db, size_t part, uint64_t number, const uint64_t *msgs,
-                          size_t count, struct error *err)
-{
-    AUTO(buf_free) struct buf bytes = { 0 };
-    struct block_change change = { 0 };
-    struct trigram_block block;
-    struct sql_row row;
-    bool is_empty;
-
-    if (!sql_query(db, SEARCH_GET + part, &row, err, "u", number))
-        return false;
-    if (!sql_next(&row, err))
-        return !row.failed;
-    for (size_t i = 0; i < count; i++)
-        change.gone |= 1ull << (msgs[i] % BLOCK_TEXTS);
-    search_row_read(number, sql_slice(&row, 0), &block);
-    is_empty = ((block.listed | block.is_signed) & ~change.gone) == 0;
-    search_row_write(number, &block, &change, &bytes);
-    sql_end(&row);
-    if (is_empty)
-        return sql_run(db, SEARCH_DROP + part, NULL, err, "u", number);
-    return sql_run(db, SEARCH_PUT + part, NULL, err, "ub", number, buf_slice(&bytes));
-}
-
 static bool forget_all(struct sql_db *db, const uint64_t *msgs, size_t count, struct error *err)
 {
+    AUTO(buf_free) struct buf hash = { 0 };
+    uint64_t last;
+
+    if (!search_last(db, &last, &hash, err))
+        return false;
     for (size_t i = 0, n; i < count; i += n) {
         uint64_t number = msgs[i] / BLOCK_TEXTS;
 
-        for (n = 1; i + n < count && msgs[i + n] / BLOCK_TEXTS == number; n++)
-            continue;
-        for (size_t part = 0; part < BLOCK_PARTS; part++)
-            if (!forget_in_row(db, part, number, msgs + i, n, err))
-                return false;
+        struct block_change changes[BLOCK_PARTS] = { { 0 } };
+
+        for (n = 0; i + n < count && msgs[i + n] / BLOCK_TEXTS == number; n++)
+            for (size_t part = 0; part < BLOCK_PARTS; part++)
+                changes[part].gone |= 1ull << (msgs[i + n] % BLOCK_TEXTS);
+        if (!search_change(db, number, changes, last, err))
+            return false;
     }
     return true;
 }

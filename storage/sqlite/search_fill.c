@@ -21,6 +21,7 @@ struct signed_message {
     bool is_read; /* false: it could not be, and is in no block */
     struct {
         size_t keys_end; /* in the part's keys */
+        uint16_t size;   /* of its texts, as a block has it */
         size_t at, len;  /* in `signatures`; 0: listed */
     } parts[BLOCK_PARTS];
 };
@@ -28,12 +29,13 @@ struct signed_message {
 struct indexer {
     struct trigrams *trigrams;
     struct trigram_keys keys[BLOCK_PARTS];
-    struct buf bytes, text, folded, signatures, row;
+    struct buf bytes, text, folded, signatures;
     struct arena tree;
     struct signed_message messages[PIECE_MESSAGES];
     size_t count, n_envelopes;
     struct buf last_hash;
-    int lock; /* search.lock of the account at hand */
+    uint64_t last; /* what was indexed before this piece */
+    int lock;      /* search.lock of the account at hand */
 };
 
 struct indexer *indexer_new(void)
@@ -55,7 +57,6 @@ void indexer_free(struct indexer **indexer)
     buf_free(&(*indexer)->text);
     buf_free(&(*indexer)->folded);
     buf_free(&(*indexer)->signatures);
-    buf_free(&(*indexer)->row);
     buf_free(&(*indexer)->last_hash);
     arena_free(&(*indexer)->tree);
     free(TAKE(*indexer));
@@ -79,6 +80,7 @@ static void end_part(struct indexer *indexer, struct signed_message *message, si
     uint32_t number = message->msg % BLOCK_TEXTS;
 
     message->parts[part].at = indexer->signatures.len;
+    message->parts[part].size = block_size_of(trigrams_bytes(indexer->trigrams));
     if (!trigrams_list(indexer->trigrams, number, keys))
         trigrams_sign(indexer->trigrams, number, keys, &indexer->signatures);
     message->parts[part].len = indexer->signatures.len - message->parts[part].at;
@@ -218,35 +220,31 @@ static void make_change(struct indexer *indexer, size_t part, size_t first, size
             change_out->listed |= bit;
         else
             change_out->is_signed |= bit;
+        change_out->sizes[number] = messages[i].parts[part].size;
         change_out->signatures[number] =
             slice_part(buf_slice(&indexer->signatures), messages[i].parts[part].at, len);
     }
 }
 
-static bool put_part(struct sql_db *db, struct indexer *indexer, size_t part, size_t first,
-                     size_t count, struct error *err)
+/* The block of the last piece, when this one goes on behind it. */
+static bool close_last(struct sql_db *db, struct indexer *indexer, struct error *err)
 {
-    uint64_t number = indexer->messages[first].msg / BLOCK_TEXTS;
-    struct trigram_block block = { 0 };
-    struct block_change change;
-    struct sql_row row;
-    bool old;
+    uint64_t number = indexer->last / BLOCK_TEXTS;
+    const struct block_change nothing[BLOCK_PARTS] = { { 0 } };
+    uint64_t last = indexer->messages[indexer->count - 1].msg;
 
-    if (!sql_query(db, SEARCH_GET + part, &row, err, "u", number))
-        return false;
-    old = sql_next(&row, err);
-    if (old)
-        search_row_read(number, sql_slice(&row, 0), &block);
-    make_change(indexer, part, first, count, &change);
-    search_row_write(number, &block, &change, &indexer->row);
-    if (old)
-        sql_end(&row);
-    return !row.failed &&
-           sql_run(db, SEARCH_PUT + part, NULL, err, "ub", number, buf_slice(&indexer->row));
+    if (number == indexer->messages[0].msg / BLOCK_TEXTS || (indexer->last + 1) % BLOCK_TEXTS == 0)
+        return true;
+    return search_change(db, number, nothing, last, err);
 }
 
 static bool put_all(struct sql_db *db, struct indexer *indexer, struct error *err)
 {
+    struct block_change changes[BLOCK_PARTS];
+    uint64_t last = indexer->messages[indexer->count - 1].msg;
+
+    if (!close_last(db, indexer, err))
+        return false;
     for (size_t i = 0, n; i < indexer->count; i += n) {
         const struct signed_message *first = &indexer->messages[i];
 
@@ -254,11 +252,11 @@ static bool put_all(struct sql_db *db, struct indexer *indexer, struct error *er
              i + n < indexer->count && first[n].msg / BLOCK_TEXTS == first->msg / BLOCK_TEXTS; n++)
             continue;
         for (size_t part = 0; part < BLOCK_PARTS; part++)
-            if (!put_part(db, indexer, part, i, n, err))
-                return false;
+            make_change(indexer, part, i, n, &changes[part]);
+        if (!search_change(db, first->msg / BLOCK_TEXTS, changes, last, err))
+            return false;
     }
-    return sql_run(db, SEARCH_STATE_SET, NULL, err, "ub", indexer->messages[indexer->count - 1].msg,
-                   buf_slice(&indexer->last_hash));
+    return sql_run(db, SEARCH_STATE_SET, NULL, err, "ub", last, buf_slice(&indexer->last_hash));
 }
 
 static bool put_piece(struct sql_db *db, struct indexer *indexer, struct error *err)
@@ -286,6 +284,7 @@ static bool fill_piece(struct account *account, struct sql_db *db, struct indexe
         indexer->keys[part].count = 0;
     if (!search_last(db, &last, &indexer->last_hash, err))
         return false;
+    indexer->last = last;
     search_attempt_begin(indexer->lock, last, &attempt);
     if (!find_next(account, last, search_attempt_is_careful(&attempt), indexer, msgs, &count, err))
         return false;

@@ -7,7 +7,9 @@
  *
  * A row holds a block: what one part of BLOCK_TEXTS messages, whose numbers follow each other, has
  * of trigrams (message/trigram_block.h), behind a checksum of 64 bits of the block's number and all
- * that follows. A message that is not in its block is not indexed.
+ * that follows. A message that is not in its block is not indexed. Once no more messages can come
+ * into a block, its rows take at most SEARCH_PERCENT of their headers and bodies
+ * (message/trigram_fit.h).
  *
  * In the byte order of the machine: search.db is not to be carried to another. `state` has the last
  * message that was indexed, and its hash: another message of that number belongs to another
@@ -16,11 +18,13 @@
  */
 #pragma once
 
-#include "message/trigram_block.h"
+#include "message/trigram_fit.h"
 #include "storage/search.h"
 #include "storage/sqlite/account_private.h"
 
-#define BLOCK_PARTS 3
+#define BLOCK_PARTS         3
+#define SEARCH_PERCENT      30 /* what SQLite takes besides is a tenth of that */
+#define SEARCH_PERCENT_HALF 35 /* of a block that is half full */
 
 enum search_slot {
     SEARCH_STATE,
@@ -65,9 +69,10 @@ bool search_check(struct account *account, struct error *err) MUST_CHECK;
 /* Takes a row apart; slices into it. A damaged one is an empty block: a wrong bit would hide a
  * message, and SQLite does not see it. */
 void search_row_read(uint64_t number, struct slice row, struct trigram_block *block_out);
-/* The row of a block that is changed; replaces *out. */
-void search_row_write(uint64_t number, const struct trigram_block *old,
-                      const struct block_change *change, struct buf *out);
+/* Changes what the rows of a block have; in a transaction. `last` is the last message that is
+ * indexed: by it a block is known to be full. */
+bool search_change(struct sql_db *db, uint64_t number, const struct block_change changes[],
+                   uint64_t last, struct error *err) MUST_CHECK;
 
 /* Messages that the collector has removed; ascending. What fails here is only logged. */
 void search_forget(struct account *account, const uint64_t *msgs, size_t count);

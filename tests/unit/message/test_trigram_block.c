@@ -1,5 +1,5 @@
 /* test_trigram_block.c - what a block says of its texts is true, through all changes. */
-#include "message/trigram_block.h"
+#include "message/trigram_fit.h"
 
 #include "tests/unit/message/exact.h"
 
@@ -43,6 +43,21 @@ static void make_text(struct buf *text)
                                        : (char)('A' + below(4) * below(4)));
 }
 
+static void fit(struct buf *bytes)
+{
+    uint64_t texts = block_text_bytes(buf_slice(bytes));
+    size_t n_texts = block_texts(buf_slice(bytes)), before = bytes->len;
+
+    block_fit(bytes, 1, before);
+    assert_int_equal(bytes->len, before);
+    block_fit(bytes, 1, below(before));
+    if (below(4) != 0)
+        return;
+    block_fit(bytes, 1, 0);
+    assert_true(bytes->len <= texts / 5 + 24 * n_texts + 100);
+    assert_int_equal(block_text_bytes(buf_slice(bytes)), texts);
+}
+
 static void change(struct world *world)
 {
     struct trigram_keys keys = { 0 };
@@ -62,6 +77,7 @@ static void change(struct world *world)
         if (what != 1)
             continue;
         make_text(&world->texts[i]);
+        change.sizes[i] = block_size_of(world->texts[i].len);
         world->there[i] = true;
         trigrams_add(world->trigrams, buf_slice(&world->texts[i]));
         if (trigrams_list(world->trigrams, i, &keys)) {
@@ -78,7 +94,18 @@ static void change(struct world *world)
     block_write(&old, &change, &out);
     buf_clear(&world->bytes);
     buf_add_slice(&world->bytes, buf_slice(&out));
+    if (below(8) == 0)
+        fit(&world->bytes);
     trigram_keys_free(&keys);
+}
+
+/* Bytes of the longest needle of which the answer is sure both ways. */
+static size_t most_exact(const struct trigram_block *block, size_t text)
+{
+    return (block->listed >> text & 1) != 0     ? 3
+           : (block->no_bytes >> text & 1) != 0 ? 0
+           : (block->no_pairs >> text & 1) != 0 ? 1
+                                                : 2;
 }
 
 static void ask(const struct world *world, const struct trigram_block *block, struct slice bytes)
@@ -90,15 +117,14 @@ static void ask(const struct world *world, const struct trigram_block *block, st
     block_ask(block, &needle, &has, &cannot);
     for (size_t i = 0; i < BLOCK_TEXTS; i++) {
         bool is_there = slice_search(buf_slice(&world->texts[i]), bytes) >= 0;
-        bool is_listed = (block->listed >> i & 1) != 0;
 
         if (!world->there[i]) {
             assert_false((has | cannot) >> i & 1);
             continue;
         }
-        assert_true(is_listed || (block->is_signed >> i & 1) != 0);
+        assert_true((block->listed | block->is_signed) >> i & 1);
         assert_false(is_there ? cannot >> i & 1 : has >> i & 1);
-        if (bytes.len <= 2 || (bytes.len == 3 && is_listed))
+        if (bytes.len <= most_exact(block, i))
             assert_true(is_there ? has >> i & 1 : cannot >> i & 1);
     }
 }

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ALL (SEARCH_PART_ENVELOPE | SEARCH_PART_HEADER | SEARCH_PART_BODY)
@@ -234,12 +235,104 @@ static void test_reset(void **state)
     assert_says(f, ALL, "nowhere", "111");
 }
 
+static unsigned state_of_random;
+
+static unsigned below(unsigned n)
+{
+    state_of_random = state_of_random * 1103515245 + 12345;
+    return (state_of_random >> 16) % n;
+}
+
+/* Words that no other message has, of a few syllables, ids and numbers: nothing is in common. */
+static void make_varied(struct buf *text)
+{
+    char head[64];
+
+    snprintf(head, sizeof(head), "From: %x@%x.example\r\nSubject: ", below(9999), below(9999));
+    buf_clear(text);
+    buf_add_text(text, head);
+    for (unsigned i = 0; i < 230 + below(100); i++) {
+        for (unsigned k = 0; k < 2 + below(6); k++)
+            buf_add_byte(text, (char)('a' + below(26)));
+        buf_add_text(text, i == 5    ? "\r\nMessage-ID: "
+                           : i == 10 ? "\r\n\r\n"
+                           : i % 9   ? " "
+                                     : "\r\n");
+    }
+}
+
+/* Some of its bytes. */
+static void assert_finds(struct fixture *f, uint64_t msg, struct slice text)
+{
+    uint64_t has, cannot;
+    struct search_query query = { .parts = ALL, .has = &has, .cannot = &cannot };
+
+    for (size_t len = 1; len < 12; len++) {
+        query.needle = slice_part(text, text.len - 20 - below(500), len);
+        if (slice_find(query.needle, '\r') >= 0 || slice_find(query.needle, '\n') >= 0)
+            continue;
+        AUTO(buf_free) struct buf folded = { 0 };
+        text_fold(query.needle, &folded);
+        query.needle = buf_slice(&folded);
+        account_search(f->account, &msg, 1, &query, 1);
+        assert_int_equal(cannot, 0);
+    }
+}
+
+static uint64_t file_bytes(struct fixture *f, const char *name)
+{
+    AUTO(buf_free) struct buf path = { 0 };
+    struct stat about;
+
+    store_account_path(f->store, f->id, name, &path);
+    return stat(buf_text(&path), &about) == 0 ? (uint64_t)about.st_size : 0;
+}
+
+/* However varied the mail is, and however it comes. */
+static void test_bound(void **state)
+{
+    struct fixture *f = *state;
+    AUTO(buf_free) struct buf text = { 0 };
+    uint64_t text_bytes = 0, n_absent = 0;
+
+    for (unsigned i = 0; i < 450; i++) {
+        uint32_t uidvalidity;
+
+        state_of_random = i;
+        make_varied(&text);
+        text_bytes += text.len;
+        AUTO(body_free) struct body *body = new_body(f, buf_slice(&text));
+        struct append item = { .body = body };
+        must(mailbox_append(f->account, f->inbox, &item, 1, false, &uidvalidity, &f->err));
+        if (i < 70 || i % 90 == 0)
+            fill(f);
+    }
+    fill(f);
+    for (unsigned i = 0; i < 450; i++) {
+        uint64_t msg = i + 1, has, cannot;
+        struct search_query query = { ALL, SLICE("0qzx9nowhere"), &has, &cannot };
+
+        state_of_random = i;
+        make_varied(&text);
+        assert_finds(f, msg, buf_slice(&text));
+        account_search(f->account, &msg, 1, &query, 1);
+        n_absent += cannot;
+    }
+    assert_true(n_absent > 440);
+    fixture_open_again(f, NULL);
+    uint64_t index_bytes = file_bytes(f, "search.db") + file_bytes(f, "search.db-wal");
+    assert_true(index_bytes > 0);
+    if (index_bytes > text_bytes * 35 / 100)
+        fail_msg("%llu bytes of index for %llu of text", (unsigned long long)index_bytes,
+                 (unsigned long long)text_bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_parts),  FIXTURE_TEST(test_many),    FIXTURE_TEST(test_forget),
         FIXTURE_TEST(test_poison), FIXTURE_TEST(test_damaged), FIXTURE_TEST(test_other_store),
-        FIXTURE_TEST(test_reset),  FIXTURE_TEST(test_check),
+        FIXTURE_TEST(test_reset),  FIXTURE_TEST(test_check),   FIXTURE_TEST(test_bound),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
