@@ -4,7 +4,9 @@
  * shows of subject and addresses (message/envelope_text.h), its header, its body (message/text.h).
  * Whoever searches asks for the messages to pass over, and for those that have the needle for sure,
  * and looks at the others; of what is not indexed yet nothing is said, so results do not depend on
- * the index at all.
+ * the index at all. It takes at most 35% of the text in headers and bodies: 30% of it in rows,
+ * whatever the mail is, the rest is SQLite's. For a hundred messages and fewer it may be more: a
+ * dozen of pages, and as much as the text of five messages.
  *
  * search.db lies beside mail.db and holds nothing that is not in there: it is filled in the
  * background in the order of message numbers, may be removed at any time, and is made anew when it
@@ -33,7 +35,9 @@ struct search_query {
 void account_search(struct account *account, const uint64_t *msgs, size_t count,
                     struct search_query *queries, size_t n_queries);
 
-/* Fills the index. A struct indexer holds 2 MB and may serve one account after the other. */
+/* Fills the index; may serve one account after the other. A struct indexer holds 2 MB, and what its
+ * greatest piece took until it is freed: up to 20 MB for the lists of a piece, three times the size
+ * of the greatest message (a process that indexed one of 21 MB had 66 MB). */
 struct indexer;
 struct indexer *indexer_new(void);
 void indexer_free(struct indexer **indexer);

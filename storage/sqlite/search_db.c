@@ -245,16 +245,20 @@ static bool put_part(struct sql_db *db, size_t part, uint64_t number, struct sli
     return sql_run(db, SEARCH_PUT + part, NULL, err, "ub", number, buf_slice(&row));
 }
 
-/* What lists take of a part of a block tells little of what they take in the end: until it is half
- * full they are kept, then they may take a bit more. What the envelope has is of the header. */
+/* Of few texts lists take more than in the end: so a block that is not full may have some more.
+ * What the envelope has is of the header. */
 static void fit(struct buf *blocks, bool is_full)
 {
-    uint64_t percent = is_full ? SEARCH_PERCENT : SEARCH_PERCENT_HALF;
-    uint64_t bytes = block_text_bytes(buf_slice(&blocks[1]));
+    size_t n_texts = block_texts(buf_slice(&blocks[1]));
+    uint64_t bytes =
+        block_text_bytes(buf_slice(&blocks[1])) + block_text_bytes(buf_slice(&blocks[2]));
+    uint64_t more = 0;
 
-    bytes += block_text_bytes(buf_slice(&blocks[2]));
-    if (is_full || block_texts(buf_slice(&blocks[1])) >= BLOCK_TEXTS / 2)
-        block_fit(blocks, BLOCK_PARTS, bytes * percent / 100);
+    if (!is_full && n_texts >= BLOCK_TEXTS * 3 / 4)
+        more = bytes * SEARCH_MORE_PERCENT / 100;
+    else if (!is_full && n_texts > 0)
+        more = MAX(bytes / n_texts * SEARCH_MORE_TEXTS, SEARCH_MORE_BYTES);
+    block_fit(blocks, BLOCK_PARTS, bytes * SEARCH_PERCENT / 100 + more);
 }
 
 bool search_change(struct sql_db *db, uint64_t number, const struct block_change changes[],

@@ -22,9 +22,14 @@
 #include "storage/search.h"
 #include "storage/sqlite/account_private.h"
 
-#define BLOCK_PARTS         3
-#define SEARCH_PERCENT      30 /* what SQLite takes besides is a tenth of that */
-#define SEARCH_PERCENT_HALF 35 /* of a block that is half full */
+#define BLOCK_PARTS    3
+#define SEARCH_PERCENT 30 /* what SQLite takes besides is a tenth of that */
+
+/* What a block may take besides while it can still get messages: as much as so many of its
+ * messages, at least a page; when three quarters are there, so much of all. */
+#define SEARCH_MORE_BYTES   4096
+#define SEARCH_MORE_TEXTS   5
+#define SEARCH_MORE_PERCENT 5
 
 enum search_slot {
     SEARCH_STATE,
