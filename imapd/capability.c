@@ -1,6 +1,6 @@
 /* capability.c - see capability.h. A new extension has its row here. */
 #include "imapd/capability.h"
-#include "imapd/client.h"
+#include "imapd/limit.h"
 
 static const struct {
     const char *name;
@@ -116,9 +116,11 @@ void capability_print(const struct call *call, struct buf *out)
             buf_add_byte(out, ' ');
         buf_add_text(out, name_of(client, capabilities[i].name));
     }
-    if (stranger)
+    if (stranger) {
         print_login_ways(call, out);
-    else
-        buf_fmt(out, " APPENDLIMIT=%llu",
-                (unsigned long long)client->imap->settings->literal); /* RFC 7889 */
+        return;
+    }
+    buf_fmt(out, " APPENDLIMIT=%llu",
+            (unsigned long long)client->imap->settings->literal); /* RFC 7889 */
+    limit_announce(client->imap->settings, out);
 }

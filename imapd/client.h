@@ -95,6 +95,7 @@ struct client {
     const struct command *command; /* the command in hand; NULL between commands */
     struct slice tag;              /* points into input.command */
     bool uid;                      /* it came as "UID FETCH" and so on */
+    uint32_t limited_to;           /* it stopped at this UID (limit.h); 0: it did not */
     bool keeps_seq;                /* it names sequence numbers, though it is a UID command */
 
     /* The rest of a command in hand: run() calls it instead of taking the next one. Its memory is

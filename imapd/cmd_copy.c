@@ -3,6 +3,7 @@
  */
 #include "imapd/args.h"
 #include "imapd/command.h"
+#include "imapd/limit.h"
 #include "imapd/place.h"
 #include "imapd/reply.h"
 
@@ -80,6 +81,8 @@ enum next imap_copy(struct call *call, struct args *args)
 
     if (!take_args(call, args, &uids, &target))
         return NEXT_COMMAND;
+    if (limit_refuses_copy(call, &uids))
+        return NEXT_COMMAND;
     if (!copy(client, &uids, &target, false, &result, &err))
         return reply_error(call, &err);
     if (result.from.count == 0)
@@ -115,6 +118,7 @@ enum next imap_move(struct call *call, struct args *args)
     struct client *client = client_of(call);
     struct place target;
     struct error err;
+    bool limited;
 
     if (!take_args(call, args, &uids, &target))
         return NEXT_COMMAND;
@@ -122,13 +126,15 @@ enum next imap_move(struct call *call, struct args *args)
         return reply_no(call, "READ-ONLY", "The mailbox is open for reading only");
     if (!rights_may_remove(client->rights))
         return reply_no(call, "NOPERM", "The ACL does not allow to take messages away");
+    limited = limit_messages(client, &uids);
     if (!copy(client, &uids, &target, true, &result, &err))
         return reply_error(call, &err);
     if (result.from.count == 0)
         return reply_nothing(call, &uids, "Nothing to move");
     if (tells_uids(&target)) {
         print_copyuid(&result, &code);
-        reply_untagged(call, "OK [%s] Moved", buf_text(&code));
+        reply_untagged(call, "OK [%s] %s", buf_text(&code),
+                       limited ? "Some messages were not moved" : "Moved");
     }
     return reply_removed(call, &result.from, result.modseq, "MOVE completed");
 }
@@ -150,6 +156,8 @@ enum next imap_expunge(struct call *call, struct args *args)
         return reply_no(call, "NOPERM", "The ACL does not allow to expunge messages");
     if (client->uid && !view_resolve(&client->view, &set, true, &uids))
         return reply_bad(call, "There is no such message");
+    if (client->uid)
+        limit_deleted(client, &uids);
     if (!mailbox_expunge(client->selected, client->view.mailbox, client->uid ? &uids : NULL, false,
                          &expunged, &modseq, &err))
         return reply_error(call, &err);

@@ -10,6 +10,7 @@
  */
 #include "imapd/command.h"
 #include "imapd/condstore.h"
+#include "imapd/limit.h"
 #include "imapd/mailbox_filter.h"
 #include "imapd/place.h"
 #include "imapd/reply.h"
@@ -29,6 +30,9 @@ struct esearch {
     struct search_program program;  /* runs have copies */
     struct search_run run;
     bool running;
+    uint64_t looked_at; /* messages, of all mailboxes */
+    bool counted;       /* those of the mailbox at hand, too */
+    bool too_many;
 
     /* Of the mailbox at hand. */
     struct slice name; /* empty: it is the selected one */
@@ -72,7 +76,7 @@ static void close_mailbox(struct esearch *esearch)
     search_run_free(&esearch->run);
     view_free(&esearch->view);
     keywords_free(&esearch->keywords);
-    esearch->running = false;
+    esearch->running = esearch->counted = false;
 }
 
 static void abandon(struct call *call)
@@ -162,6 +166,18 @@ static bool start(struct call *call, struct esearch *esearch, const struct view 
     return search_bind(&esearch->run.program, view, keywords);
 }
 
+/* All mailboxes together are not to have more messages to look at than a SEARCH (RFC 9738). */
+static bool is_too_much(const struct client *client, struct esearch *esearch)
+{
+    const struct view *view = esearch->run.where.view;
+    uint64_t left = limit_max(client) - esearch->looked_at;
+
+    esearch->looked_at +=
+        view->count <= left ? view->count : limit_count(&esearch->run.program, view);
+    esearch->too_many = esearch->looked_at > limit_max(client);
+    return esearch->too_many;
+}
+
 static bool is_selected(const struct client *client, const struct place *place)
 {
     return client->state == CLIENT_SELECTED && place->account == client->selected &&
@@ -220,6 +236,9 @@ static enum search_step step(struct call *call, struct esearch *esearch, struct 
         return err->kind == ERROR_NOT_FOUND || err->kind == ERROR_DENIED ? SEARCH_STEP_MORE
                                                                          : SEARCH_STEP_FAILED;
     }
+    if (!esearch->counted && is_too_much(client_of(call), esearch))
+        return SEARCH_STEP_FAILED;
+    esearch->counted = true;
     step = search_run_step(&esearch->run, account, err);
     if (step != SEARCH_STEP_DONE)
         return step;
@@ -237,6 +256,8 @@ static enum next finish(struct call *call, struct esearch *esearch, const struct
     if (err == NULL)
         return reply_ok(call, "ESEARCH completed");
     search_return_fail(client_of(call), &esearch->ret);
+    if (esearch->too_many)
+        return limit_refuse(call, "Too many messages to search");
     return reply_error(call, err);
 }
 

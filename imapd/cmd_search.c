@@ -8,6 +8,7 @@
  */
 #include "imapd/command.h"
 #include "imapd/condstore.h"
+#include "imapd/limit.h"
 #include "imapd/progress.h"
 #include "imapd/reply.h"
 #include "imapd/search_call.h"
@@ -42,7 +43,10 @@ static void tell(struct call *call, struct search *search)
 
     search_return_save(client_of(call), &search->ret, &result);
     search_return_tell(call, &search->ret, &result);
-    search_context_keep(call, &search->context, &search->run, NULL, NULL);
+    if (search->context != NULL && client_of(call)->limited_to > 0)
+        search_context_refuse(call, "Not all messages were searched");
+    else
+        search_context_keep(call, &search->context, &search->run, NULL, NULL);
 }
 
 static enum next finish(struct call *call, struct search *search, const struct error *err)
@@ -109,7 +113,10 @@ enum next imap_search(struct call *call, struct args *args)
     client->keeps_seq = program->has_seqs; /* RFC 7162 section 3.2.10.2 */
     if (program->has_modseq)
         condstore_enable(call);
-    where.enough = search_return_enough(&search->ret, &where.from_end);
+    if (limit_search(client, program, &search->run.among))
+        where.among = &search->run.among;
+    else
+        where.enough = search_return_enough(&search->ret, &where.from_end);
     search_run_start(&search->run, &where);
     client->work = search;
     client->abandon = abandon;

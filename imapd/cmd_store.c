@@ -7,6 +7,7 @@
 #include "imapd/args.h"
 #include "imapd/command.h"
 #include "imapd/condstore.h"
+#include "imapd/limit.h"
 #include "imapd/place.h"
 #include "imapd/reply.h"
 
@@ -85,7 +86,8 @@ static void tell_result(struct call *call, const struct flags_result *result,
     struct client *client = client_of(call);
 
     for (size_t i = 0; i < result->count; i++) {
-        const struct mail *mail = &result->mails[i];
+        bool backwards = client->limited_to > 0;
+        const struct mail *mail = &result->mails[backwards ? result->count - 1 - i : i];
         size_t index;
         bool changed, as_expected;
 
@@ -151,6 +153,7 @@ enum next imap_store(struct call *call, struct args *args)
         return reply_bad(call, "There is no message with such a number");
     if (store.change.guarded)
         condstore_enable(call);
+    limit_messages(client, &uids);
     if (!keywords_bits(&client->keywords, client->selected, &store.flags, &store.change.flags,
                        &err) ||
         !mailbox_store_flags(client->selected, client->view.mailbox, &uids, &store.change, &result,

@@ -13,6 +13,7 @@
 #include "imapd/command.h"
 #include "imapd/condstore.h"
 #include "imapd/fetch_item.h"
+#include "imapd/limit.h"
 #include "imapd/progress.h"
 #include "imapd/reply.h"
 #include "storage/acl.h"
@@ -50,6 +51,14 @@ static bool take_modifiers(struct fetch *fetch, struct args *args)
 static bool is_wanted(const struct fetch *fetch, size_t index)
 {
     return !fetch->changed_only || view_modseq(&fetch->client->view, index) > fetch->changed_since;
+}
+
+/* RFC 9738 section 3.1: by the range alone, however many there are. */
+static bool is_too_long(const struct fetch *fetch)
+{
+    const struct partial *partial = &fetch->partial;
+
+    return partial->hi > 0 && partial->hi - partial->lo >= limit_max(fetch->client);
 }
 
 /* PARTIAL picks messages before CHANGEDSINCE looks at them (RFC 9394 section 3.4). */
@@ -113,21 +122,6 @@ static void asked_uids(const struct fetch *fetch, const struct seqset *set, stru
     }
 }
 
-static void intersect(const struct uidset *a, const struct uidset *b, struct uidset *both)
-{
-    for (size_t i = 0, k = 0; i < a->count && k < b->count;) {
-        uint32_t lo = MAX(a->ranges[i].lo, b->ranges[k].lo);
-        uint32_t hi = MIN(a->ranges[i].hi, b->ranges[k].hi);
-
-        if (lo <= hi)
-            uidset_add(both, lo, hi);
-        if (a->ranges[i].hi < b->ranges[k].hi)
-            i++;
-        else
-            k++;
-    }
-}
-
 /* VANISHED (EARLIER): what is gone of the set since CHANGEDSINCE. */
 static bool tell_vanished(struct fetch *fetch, const struct seqset *set, struct error *err)
 {
@@ -140,7 +134,7 @@ static bool tell_vanished(struct fetch *fetch, const struct seqset *set, struct 
     if (!mailbox_changes(client->selected, client->view.mailbox, fetch->changed_since, NULL,
                          &changes, err))
         return false;
-    intersect(&changes.vanished, &asked, &gone);
+    uidset_intersect(&changes.vanished, &asked, &gone);
     view_subtract(&client->view, &gone);
     if (gone.count == 0)
         return true;
@@ -188,6 +182,15 @@ static bool take_objects(struct fetch *fetch, const uint64_t *msgs, struct error
     return account_objects(fetch->client->selected, msgs, fetch->n_slice, fetch->objects, err);
 }
 
+/* What was cut down goes from the highest UID to the lowest (RFC 9738 section 3.1). */
+static bool next_message(struct fetch *fetch, size_t *index_out)
+{
+    const struct view *view = &fetch->client->view;
+
+    return fetch->backwards ? view_previous(view, &fetch->uids, &fetch->walk, index_out)
+                            : view_next(view, &fetch->uids, &fetch->walk, index_out);
+}
+
 /* Takes the next messages of the set, with their stored texts if some item wants them. */
 static bool next_slice(struct fetch *fetch, struct error *err)
 {
@@ -197,8 +200,7 @@ static bool next_slice(struct fetch *fetch, struct error *err)
 
     fetch->at = fetch->n_slice = fetch->n_cached = 0;
     buf_clear(&fetch->texts);
-    while (fetch->n_slice < FETCH_SLICE_MAX &&
-           view_next(view, &fetch->uids, &fetch->walk, &index)) {
+    while (fetch->n_slice < FETCH_SLICE_MAX && next_message(fetch, &index)) {
         if (!is_wanted(fetch, index))
             continue;
         msgs[fetch->n_slice] = view_msg(view, index);
@@ -403,8 +405,14 @@ enum next imap_fetch(struct call *call, struct args *args)
         fetch_free(fetch);
         return reply_bad(call, "There is no message with such a number");
     }
+    if (is_too_long(fetch)) {
+        fetch_free(fetch);
+        return limit_refuse(call, "The range of PARTIAL is too long");
+    }
     if (fetch->partial.hi > 0)
         pick_page(fetch);
+    else
+        fetch->backwards = limit_messages(client, &fetch->uids);
     if (!prepare(fetch, &set, &err))
         return finish(call, fetch, &err);
     client->work = fetch;

@@ -64,6 +64,7 @@ struct fetch {
     struct call *call;
     struct client *client;
     struct uidset uids;
+    bool backwards;
     struct view_walk walk;
     struct fetch_item *items; /* in the arena */
     size_t n_items;

@@ -3,6 +3,7 @@
 #include "common/codec.h"
 #include "imapd/args.h"
 #include "imapd/command.h"
+#include "imapd/limit.h"
 #include "imapd/metadata.h"
 #include "storage/acl.h"
 
@@ -81,6 +82,7 @@ static void finish_command(struct call *call)
     client->work = NULL;
     client->tag = (struct slice){ 0 };
     client->uid = client->keeps_seq = false;
+    client->limited_to = 0;
     input_finish(&client->input);
 }
 
@@ -92,11 +94,27 @@ static enum next finish(struct call *call, bool mailbox_is_there)
     return client_of(call)->state == CLIENT_LOGOUT ? NEXT_CLOSE : NEXT_COMMAND;
 }
 
+/* An OK with a code of its own (EXPUNGEISSUED, MODIFIED) leaves the limit to an untagged NO (RFC
+ * 9738 section 3.1). */
+static const char *code_of(struct call *call, const char *code, struct buf *limit)
+{
+    limit_print(client_of(call), limit);
+    if (limit->len == 0)
+        return code;
+    if (code == NULL)
+        return buf_text(limit);
+    reply_untagged(call, "NO [%s] Not all messages, only the newest", buf_text(limit));
+    return code;
+}
+
 static enum next reply_tagged(struct call *call, const char *status, const char *code,
                               const char *text)
 {
+    AUTO(buf_free) struct buf limit = { 0 };
     bool there = tell_news(call);
 
+    if (strcmp(status, "OK") == 0)
+        code = code_of(call, code, &limit);
     begin_tagged(call, status);
     if (code != NULL)
         buf_fmt(&call->out, "[%s] ", code);

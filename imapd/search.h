@@ -98,6 +98,8 @@ bool search_bind(struct search_program *program, const struct view *view,
 void search_rebind(struct search_program *program, const struct view *view,
                    const struct keywords *keywords);
 void search_free(struct search_program *program);
+/* The UIDs that keys of a bound program leave open: no others can match. Free `uids_out`. */
+void search_among(const struct search_program *program, struct uidset *uids_out);
 
 /* SEARCH_OPEN although the message is there: *data->left is used up. The nodes keep what they know
  * of the message, so the next call goes on from there. */

@@ -4,7 +4,8 @@
 #include "common/clock.h"
 #include "imapd/objectid.h"
 
-#define DAY_MS (24 * 60 * 60 * 1000ll)
+#define DAY_MS     (24 * 60 * 60 * 1000ll)
+#define NARROW_MAX 20000
 
 static enum search_answer answer(bool yes)
 {
@@ -164,6 +165,19 @@ static enum search_answer match_uids(const struct search_node *node, const struc
     return answer(uidset_has(&node->uids, view_uid(data->view, data->index)));
 }
 
+/* RFC 9738 section 3.2: unlike "UID n:*" it never names the last message because there is none. */
+static enum search_answer match_uid_after(const struct search_node *node,
+                                          const struct search_data *data)
+{
+    return answer(view_uid(data->view, data->index) > node->number);
+}
+
+static enum search_answer match_uid_before(const struct search_node *node,
+                                           const struct search_data *data)
+{
+    return answer(view_uid(data->view, data->index) < node->number);
+}
+
 /* RFC 8474 section 6. */
 static enum search_answer match_email(const struct search_node *node,
                                       const struct search_data *data)
@@ -271,6 +285,8 @@ static const struct search_kind kinds[] = {
     { "THREADID", ARG_OBJECT, 0, match_thread, SEARCH_NEEDS_OBJECTS },
     { "TO", ARG_STRING, 5, search_addresses, ENVELOPE },
     { "UID", ARG_UIDS, 0, match_uids, 0 },
+    { "UIDAFTER", ARG_UID, 0, match_uid_after, 0 },
+    { "UIDBEFORE", ARG_UID, 0, match_uid_before, 0 },
     { "UNANSWERED", ARG_NONE, MAIL_ANSWERED, match_lacks, 0 },
     { "UNDELETED", ARG_NONE, MAIL_DELETED, match_lacks, 0 },
     { "UNDRAFT", ARG_NONE, MAIL_DRAFT, match_lacks, 0 },
@@ -424,6 +440,32 @@ void search_rebind(struct search_program *program, const struct view *view,
     bool bound = bind(program, view, keywords, true);
 
     (void)bound; /* only sets of numbers can fail, and those stay */
+}
+
+/* A set of more ranges than NARROW_MAX is not worth it. */
+static void narrow(const struct search_node *node, struct uidset *uids)
+{
+    struct uidset both = { 0 };
+
+    if (node->kind->match == match_and) {
+        for (struct search_node *child = node->child; child != NULL; child = child->next)
+            narrow(child, uids);
+    } else if (node->kind->match == match_uid_after) {
+        uidset_remove(uids, 1, (uint32_t)node->number);
+    } else if (node->kind->match == match_uid_before) {
+        uidset_remove(uids, (uint32_t)node->number, UINT32_MAX);
+    } else if (node->kind->match == match_uids && node->uids.count + uids->count < NARROW_MAX) {
+        uidset_intersect(uids, &node->uids, &both);
+        uidset_free(uids);
+        *uids = both;
+    }
+}
+
+void search_among(const struct search_program *program, struct uidset *uids_out)
+{
+    *uids_out = (struct uidset){ 0 };
+    uidset_add(uids_out, 1, UINT32_MAX);
+    narrow(program->root, uids_out);
 }
 
 void search_free(struct search_program *program)

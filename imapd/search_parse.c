@@ -95,6 +95,16 @@ static bool take_number(struct args *args, struct search_node *node)
     return args_space(args) && args_number64(args, &node->number);
 }
 
+static bool take_uid(struct args *args, struct search_node *node)
+{
+    uint32_t uid;
+
+    if (!args_space(args) || !args_nz_number(args, &uid))
+        return false;
+    node->number = uid;
+    return true;
+}
+
 static bool take_interval(struct args *args, struct search_program *program,
                           struct search_node *node)
 {
@@ -229,6 +239,8 @@ static bool take_argument(struct args *args, struct search_program *program, uns
         return take_modseq(args, program, node);
     case ARG_UIDS:
         return take_uids(args, program, node);
+    case ARG_UID:
+        return take_uid(args, node);
     case ARG_OBJECT:
         return take_object(args, node);
     case ARG_ONE_KEY:

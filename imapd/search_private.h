@@ -14,13 +14,14 @@ enum argument {
     ARG_FILTER,
     ARG_MODSEQ,
     ARG_UIDS,
+    ARG_UID,      /* one */
     ARG_OBJECT,   /* objectid */
     ARG_ONE_KEY,  /* NOT */
     ARG_FUZZY,    /* a key that is meant so */
     ARG_TWO_KEYS, /* OR */
 };
 
-/* RFC 3501 section 9, RFC 7162 section 3.1.5, RFC 5032, RFC 5466, RFC 6203, RFC 8474. */
+/* RFC 3501 section 9, RFC 7162 section 3.1.5, RFC 5032, RFC 5466, RFC 6203, RFC 8474, RFC 9738. */
 struct search_kind {
     const char *name;
     enum argument argument;

@@ -28,6 +28,7 @@ void search_run_free(struct search_run *run)
 {
     search_free(&run->program);
     search_index_free(&run->index);
+    uidset_free(&run->among);
     free(run->found);
     free(run->scores);
     free(run->score_at);

@@ -36,6 +36,7 @@ struct search_run {
     size_t next; /* index in the view; with `among` it is the view's end once all were looked at */
     struct view_walk walk; /* with `among` */
     size_t shift;          /* from `next` to the index, modulo its size; 0 unless from_end */
+    struct uidset among;   /* of the run's own, if where.among points here */
 
     uint32_t *found; /* indexes; ascending once the run is done */
     size_t n_found, room;

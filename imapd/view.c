@@ -273,6 +273,27 @@ bool view_next_since(const struct view *view, const struct uidset *uids, uint64_
     return true;
 }
 
+/* walk->range and walk->index count from the end. */
+bool view_previous(const struct view *view, const struct uidset *uids, struct view_walk *walk,
+                   size_t *index_out)
+{
+    for (; walk->range < uids->count; walk->range++) {
+        const struct uid_range *range = &uids->ranges[uids->count - 1 - walk->range];
+        size_t left = view->count - walk->index;
+
+        if (left > 0 && view_uid(view, left - 1) > range->hi) {
+            left = view_lower(view, range->hi + 1);
+            walk->index = view->count - left;
+        }
+        if (left > 0 && view_uid(view, left - 1) >= range->lo) {
+            *index_out = left - 1;
+            walk->index++;
+            return true;
+        }
+    }
+    return false;
+}
+
 void view_subtract(const struct view *view, struct uidset *uids)
 {
     AUTO(uidset_free) struct uidset all = { 0 };

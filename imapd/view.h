@@ -151,5 +151,8 @@ bool view_next(const struct view *view, const struct uidset *uids, struct view_w
 /* The same, of those with a greater modseq. */
 bool view_next_since(const struct view *view, const struct uidset *uids, uint64_t modseq,
                      struct view_walk *walk, size_t *index_out);
+/* The same from the last message to the first. */
+bool view_previous(const struct view *view, const struct uidset *uids, struct view_walk *walk,
+                   size_t *index_out);
 
 void view_free(struct view *view); /* becomes { 0 } */

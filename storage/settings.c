@@ -269,6 +269,11 @@ static const struct config_key keys[] = {
     DURATION("imap", "progress", progress, "10s", 0, HOURS,
              "How often the client of a long command is told how far it has come (INPROGRESS, RFC "
              "9585)."),
+    NUMBER("imap", "message_limit", message_limit, "10000000", 1000, UINT32_MAX,
+           "Messages one command works on, except EXPUNGE; of more it takes the newest and says so "
+           "(MESSAGELIMIT, RFC 9738)."),
+    NUMBER("imap", "save_limit", save_limit, "1000000", 1000, UINT32_MAX,
+           "Messages one COPY or APPEND adds; more are refused (SAVELIMIT)."),
     BOOL("imap", "relaxed_flags", relaxed_flags, "no",
          "Answer flag changes before they are synced to disk."),
     CHOICE(

@@ -63,6 +63,7 @@ struct settings {
     /* [imap] */
     uint64_t literal, command_size, search_slice, snapshots, annotation, progress;
     uint64_t shared_seen;
+    uint64_t message_limit, save_limit;
     bool relaxed_flags, literal_minus, search_index;
     char *admin, *comment, *operators;
     /* [pop3] */

@@ -114,6 +114,21 @@ void uidset_subtract(struct uidset *set, const struct uidset *others)
     *set = left;
 }
 
+void uidset_intersect(const struct uidset *a, const struct uidset *b, struct uidset *both)
+{
+    for (size_t i = 0, k = 0; i < a->count && k < b->count;) {
+        uint32_t lo = MAX(a->ranges[i].lo, b->ranges[k].lo);
+        uint32_t hi = MIN(a->ranges[i].hi, b->ranges[k].hi);
+
+        if (lo <= hi)
+            uidset_add(both, lo, hi);
+        if (a->ranges[i].hi < b->ranges[k].hi)
+            i++;
+        else
+            k++;
+    }
+}
+
 bool uidset_has(const struct uidset *set, uint32_t uid)
 {
     size_t at = first_reaching(set, uid);

@@ -19,6 +19,8 @@ void uidset_add(struct uidset *set, uint32_t lo, uint32_t hi); /* fast when at o
 void uidset_remove(struct uidset *set, uint32_t lo, uint32_t hi);
 /* All of another set, in one pass. */
 void uidset_subtract(struct uidset *set, const struct uidset *others);
+/* What belongs to both; `both` starts as { 0 }. */
+void uidset_intersect(const struct uidset *a, const struct uidset *b, struct uidset *both);
 bool uidset_has(const struct uidset *set, uint32_t uid);
 uint64_t uidset_size(const struct uidset *set);               /* how many numbers */
 uint32_t uidset_last(const struct uidset *set);               /* greatest, 0 if empty */

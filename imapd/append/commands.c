@@ -4,6 +4,7 @@
  * has APPENDUID (RFC 4315), a set when there are several.
  */
 #include "imapd/append/append.h"
+#include "imapd/limit.h"
 #include "imapd/notify/notify.h"
 #include "imapd/reply.h"
 
@@ -108,7 +109,8 @@ enum next append_finish(struct call *call, struct args *args, enum next (*done)(
 {
     if (append_go_on(call, args) != APPEND_STOP_END)
         return reply_syntax(call, args);
-    if (!append_find_replaced(call))
+    if (limit_refuses_append(call, client_of(call)->append->n_messages, APPEND_MESSAGES_MAX) ||
+        !append_find_replaced(call))
         return NEXT_COMMAND;
     client_of(call)->append->store = done;
     return go_on(call);

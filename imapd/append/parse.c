@@ -107,7 +107,8 @@ static enum append_stop take_message(struct appending *appending, struct args *a
         return APPEND_STOP_END;
     if (!args_space(args) || !take_options(&message, args))
         return APPEND_STOP_WRONG;
-    if (appending->n_messages == (appending->replace ? 1 : APPEND_MESSAGES_MAX))
+    /* One more than there may be: limit_refuses_append() says NO to that. */
+    if (appending->n_messages == (appending->replace ? 1 : APPEND_MESSAGES_MAX + 1))
         return wrong(args, "there are too many messages");
     message.catenate = args_try_word(args, "CATENATE");
     add_message(appending, &message, args->arena);

@@ -4,6 +4,7 @@
  * A refusal in mid-command ends it: input.c then passes over what the client sends of it unasked.
  */
 #include "imapd/append/append.h"
+#include "imapd/limit.h"
 #include "imapd/reply.h"
 
 #include <stdlib.h>
@@ -104,6 +105,8 @@ bool append_has_room(struct call *call, const struct place *target, uint64_t byt
     struct quota quota;
     struct error err;
 
+    if (limit_refuses_append(call, messages, APPEND_MESSAGES_MAX))
+        return false;
     if (bytes > client->imap->settings->literal) {
         reply_no(call, "TOOBIG", "The message is too big");
         return false;

@@ -123,10 +123,9 @@ static enum next tell(struct call *call, struct sort_run *run)
     return reply_ok(call, "SORT completed");
 }
 
-static enum next fail(struct call *call, struct sort_run *run, const struct error *err)
+static void fail(struct call *call, struct sort_run *run)
 {
     search_return_fail(client_of(call), &sort_of(run)->ret);
-    return reply_error(call, err);
 }
 
 static void release(struct sort_run *run)

@@ -86,17 +86,12 @@ static enum next tell(struct call *call, struct sort_run *run)
     return reply_ok(call, "THREAD completed");
 }
 
-static enum next fail(struct call *call, struct sort_run *run, const struct error *err)
-{
-    return reply_error(call, err);
-}
-
 static void release(struct sort_run *run)
 {
     thread_free(&thread_of(run)->threads);
 }
 
-static const struct sort_kind thread_kind = { add, work, tell, fail, release };
+static const struct sort_kind thread_kind = { add, work, tell, NULL, release };
 
 /* thread = ["UID" SP] "THREAD" SP thread-alg SP search-criteria */
 enum next imap_thread(struct call *call, struct args *args)

@@ -2,6 +2,8 @@
 #include "imapd/sort/run.h"
 
 #include "imapd/condstore.h"
+#include "imapd/limit.h"
+#include "imapd/reply.h"
 #include "imapd/search_call.h"
 #include "message/decode.h"
 
@@ -89,7 +91,11 @@ static enum search_step step(struct sort_run *run, struct account *account, stru
 
 static enum next finish(struct call *call, struct sort_run *run, const struct error *err)
 {
-    enum next next = err != NULL ? run->kind->fail(call, run, err) : run->kind->tell(call, run);
+    enum next next;
+
+    if (err != NULL && run->kind->fail != NULL)
+        run->kind->fail(call, run);
+    next = err != NULL ? reply_error(call, err) : run->kind->tell(call, run);
 
     run->telling = next == NEXT_AGAIN;
     if (!run->telling)
@@ -134,6 +140,13 @@ enum next sort_run_start(struct call *call, struct sort_run *run)
     client->keeps_seq = program->has_seqs; /* RFC 7162 section 3.2.10.2 */
     if (program->has_modseq)
         condstore_enable(call);
+    if (client->view.count > limit_max(client) &&
+        limit_count(program, where.view) > limit_max(client)) {
+        if (run->kind->fail != NULL)
+            run->kind->fail(call, run);
+        release(client, run);
+        return limit_refuse(call, "Too many messages to sort");
+    }
     search_run_start(&run->search, &where);
     client->work = run;
     client->abandon = abandon;

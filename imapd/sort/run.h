@@ -24,8 +24,8 @@ struct sort_kind {
     bool (*work)(struct sort_run *run);
     /* A turn's part of the answer; NEXT_AGAIN: there is more. */
     enum next (*tell)(struct call *call, struct sort_run *run);
-    /* Answers with NO. */
-    enum next (*fail)(struct call *call, struct sort_run *run, const struct error *err);
+    /* The answer will be NO; may be NULL. */
+    void (*fail)(struct call *call, struct sort_run *run);
     void (*release)(struct sort_run *run); /* frees what the kind has */
 };
 

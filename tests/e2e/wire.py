@@ -2,6 +2,7 @@
 
 A dialogue is a text file. Blank lines and lines starting with # are left out.
 
+    SET section key value   at the beginning: on a server of its own that has this setting
     ON imap [tls]      which port, and whether TLS starts at once
     TLS                the TLS handshake, after STARTTLS or STLS was accepted
     C: text            send the line, with CRLF
@@ -35,10 +36,20 @@ def parse(path):
     for line in path.read_text().splitlines():
         if not line or line.startswith("#"):
             continue
-        match = re.fullmatch(r"(C:|C\||S:|S~|S\*|ON|TLS|DEFLATE|CLEAR|END|WHOLE|AS) ?(.*)", line)
+        match = re.fullmatch(r"(C:|C\||S:|S~|S\*|ON|TLS|DEFLATE|CLEAR|END|WHOLE|AS|SET) ?(.*)", line)
         assert match, f"{path.name}: what is this? {line}"
         steps.append(match.groups())
     return steps
+
+
+def settings(path):
+    """What the dialogue wants of its server; empty: any will do."""
+    found = {}
+    for keyword, text in parse(path):
+        if keyword == "SET":
+            section, key, value = text.split(" ", 2)
+            found.setdefault(section, {})[key] = value
+    return found
 
 
 def raw_bytes(text):

@@ -181,10 +181,11 @@ static void test_resolve(void **state)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct arena arena = { 0 };
         struct slice text = slice_of(cases[i].set);
-        struct uidset uids, found = { 0 };
+        struct uidset uids, found = { 0 }, backwards = { 0 };
         struct view_walk walk = { 0 };
-        struct buf printed = { 0 };
+        struct buf printed = { 0 }, printed_backwards = { 0 };
         struct seqset set;
+        uint32_t last;
         size_t index;
 
         assert_int_equal(seqset_parse(&arena, &text, &set), PARSE_OK);
@@ -192,7 +193,18 @@ static void test_resolve(void **state)
             fail_msg("%s", cases[i].set);
         while (view_next(&view, &uids, &walk, &index))
             uidset_add(&found, view_uid(&view, index), view_uid(&view, index));
+        walk = (struct view_walk){ 0 };
+        last = UINT32_MAX;
+        while (view_previous(&view, &uids, &walk, &index)) {
+            assert_true(view_uid(&view, index) < last);
+            last = view_uid(&view, index);
+            uidset_add(&backwards, last, last);
+        }
         uidset_print(&found, &printed);
+        uidset_print(&backwards, &printed_backwards);
+        assert_string_equal(buf_text(&printed), buf_text(&printed_backwards));
+        buf_free(&printed_backwards);
+        uidset_free(&backwards);
         if (cases[i].want != NULL)
             assert_string_equal(buf_text(&printed), cases[i].want);
         buf_free(&printed);

@@ -131,12 +131,35 @@ static void subtract(void **state)
     }
 }
 
+static void intersect_like_truths(void **state)
+{
+    unsigned seed = 2;
+
+    for (unsigned round = 0; round < 500; round++) {
+        struct uidset sets[2] = { { 0 }, { 0 } }, both = { 0 };
+
+        for (unsigned i = 0; i < 20; i++) {
+            uint32_t lo = 1 + (uint32_t)rand_r(&seed) % (UNIVERSE - 1);
+
+            uidset_add(&sets[i % 2], lo, lo + (uint32_t)rand_r(&seed) % 6);
+        }
+        uidset_intersect(&sets[0], &sets[1], &both);
+        for (uint32_t uid = 1; uid < UNIVERSE + 10; uid++)
+            assert_int_equal(uidset_has(&both, uid),
+                             uidset_has(&sets[0], uid) && uidset_has(&sets[1], uid));
+        uidset_free(&sets[0]);
+        uidset_free(&sets[1]);
+        uidset_free(&both);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(change_and_print),
         cmocka_unit_test(behave_like_truths),
         cmocka_unit_test(subtract),
+        cmocka_unit_test(intersect_like_truths),
     };
 
     return cmocka_run_group_tests_name("uidset", tests, NULL, NULL);
