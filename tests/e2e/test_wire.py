@@ -31,3 +31,12 @@ def test_whole(play, path):
                          ids=lambda path: path.stem)
 def test_byte_by_byte(play, path):
     play(path, split=True)
+
+
+def test_every_capability_has_a_dialogue(server, account):
+    """A line "# Capabilities: ..." says what a dialogue is about."""
+    with server.imap(account) as imap:
+        told = imap.capability()[1][0].decode()
+    told = re.sub(r"(LIMIT=)\d+", r"\1", told).split()
+    lines = re.findall(r"^# Capabilities: (.*)", "\n".join(path.read_text() for path in FILES), re.M)
+    assert set(told) <= set(" ".join(lines).split())
