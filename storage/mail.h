@@ -1,13 +1,11 @@
 /* mail.h - the messages of one mailbox: sets in, sets out, one call is one transaction.
  *
  * UIDs ascend, are never reused, and fit 32 bits. MODSEQ (RFC 7162) is a counter per mailbox; each
- * call that changes something raises it once and gives the new value to all it changed. Calls
- * return after the commit is on disk and notices are sent (notice.h).
+ * transaction that changes something raises it once and gives the new value to all it changed.
+ * Calls return after the commit is on disk and notices are sent (notice.h).
  *
  * Flag changes and expunges of more than 2000 messages are committed in slices, so that no lock is
- * held for long. The mailbox gets its new modseq with the last slice: who asks for changes in
- * between may see some of them early, under the old modseq, and is told all of them afterwards. If
- * another writer comes in between, the rest has a modseq after its. A crash or an error in between
+ * held for long: others may see what the first slices did, and come in between. A crash or an error
  * leaves some of them done.
  *
  * A message (`msg`) is the immutable bytes and what was computed from them; the same msg may lie in
@@ -132,6 +130,7 @@ struct flags_result {
     size_t count;
     struct uidset refused; /* changed since: MODIFIED */
     uint64_t modseq;       /* of the mailbox, afterwards */
+    uint64_t since;        /* and before, if these are all changes in between; else 0 */
 };
 bool mailbox_store_flags(struct account *account, uint64_t mailbox, const struct uidset *which,
                          const struct flag_change *change, struct flags_result *result_out,

@@ -116,7 +116,8 @@ size_t mail_range_at(const struct uidset *set, uint32_t uid);
 /* The end of the range that a UID of the set is in: all rows up to it belong to the set. */
 uint32_t mail_range_end(const struct uidset *which, uint32_t uid);
 
-/* A change of many rows in slices that each hold the lock for a few milliseconds only. */
+/* A change of many rows in slices that each hold the lock for a few milliseconds only, and have a
+ * modseq each. */
 #define SLICE_ROWS 2000
 struct bulk {
     struct account *account;
@@ -130,6 +131,8 @@ struct bulk {
                   struct error *err);
     void *context;
     uint64_t modseq_out; /* of the mailbox, afterwards */
+    uint64_t since;      /* its modseq before */
+    uint64_t n_steps;    /* by so many it was raised here */
 };
 bool bulk_run(struct bulk *bulk, struct error *err) MUST_CHECK;
 

@@ -31,18 +31,13 @@ struct feed {
     uint64_t mailbox, since;
     const struct uidset *which;
     const struct mail_sink *sink;
-    uint64_t modseq; /* of the mailbox */
     struct mail_list list;
 };
 
-/* A long change may have written rows already under the modseq it will give the mailbox at its end
- * (mail_scan.c). Nobody may see it before: who takes it for the mailbox's would miss the rest. */
 static bool flush(struct feed *feed, struct error *err)
 {
     if (!seen_overlay(feed->account, feed->mailbox, feed->list.items, feed->list.count, err))
         return false;
-    for (size_t i = 0; i < feed->list.count; i++)
-        feed->list.items[i].modseq = MIN(feed->list.items[i].modseq, feed->modseq);
     if (feed->list.count > 0)
         feed->sink->take(feed->sink->context, feed->list.items, feed->list.count);
     feed->list.count = 0;
@@ -197,13 +192,12 @@ static bool load(struct account *account, uint64_t mailbox, uint64_t since,
                  const struct uidset *which, const struct mail_sink *sink, struct changes *changes,
                  struct error *err)
 {
-    struct feed feed = { account, mailbox, since, which, sink, 0, { 0 } };
+    struct feed feed = { account, mailbox, since, which, sink, { 0 } };
     struct mailbox_row row;
 
     if (!mailbox_row(account, mailbox, &row, err))
         return false;
     from_row(&row, changes);
-    feed.modseq = row.modseq;
     return (sink == NULL || feed_mails(&feed, row.n_total, err)) &&
            load_vanished(account, mailbox, since, row.vanished_floor, which, changes, err);
 }

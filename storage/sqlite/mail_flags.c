@@ -169,8 +169,12 @@ bool mailbox_store_flags(struct account *account, uint64_t mailbox, const struct
     if (account_reader(account) != 0)
         set_apart(&job);
     bool ok = bulk_run(&bulk, err);
-    *result_out =
-        (struct flags_result){ job.done.items, job.done.count, job.refused, bulk.modseq_out };
+    *result_out = (struct flags_result){ .mails = job.done.items,
+                                         .count = job.done.count,
+                                         .refused = job.refused,
+                                         .modseq = bulk.modseq_out };
+    if (bulk.since + bulk.n_steps == bulk.modseq_out)
+        result_out->since = bulk.since;
     if (!ok)
         flags_result_free(result_out);
     return ok;

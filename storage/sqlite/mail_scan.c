@@ -3,11 +3,8 @@
  * A scan asks one range query for every stretch of the set, and passes over small gaps: stepping
  * to the next row costs far less than another query.
  *
- * A bulk change holds the lock for one slice at a time. Slices before the last are committed
- * without fsync and under a modseq that the mailbox does not have yet; the last transaction raises
- * it and syncs all. So readers see nothing new until all is there, and a crash in between leaves
- * rows that the next change of the mailbox reports along with its own. Should another writer take
- * that modseq in between, the rest gets one after it.
+ * A bulk change holds the lock for one slice at a time. Slices are committed without fsync, each
+ * with a modseq of its own; one more transaction at the end syncs all and tells others to look.
  */
 #include "storage/sqlite/account_private.h"
 
@@ -158,14 +155,18 @@ static bool run_slice(struct bulk *bulk, size_t max, uint32_t *after, uint64_t *
         !mail_scan(bulk->account, &scan, &list, end, err))
         return false;
     bulk->modseq_out = row.modseq;
+    if (bulk->n_steps == 0)
+        bulk->since = row.modseq;
     if (list.count == 0)
         return true;
     if (!bulk->slice(bulk, &list, row.modseq + 1, &changed, err))
         return false;
     *after = list.items[list.count - 1].uid;
-    if (changed)
-        *modseq = row.modseq + 1;
-    return true;
+    if (!changed)
+        return true;
+    bulk->n_steps++;
+    bulk->modseq_out = *modseq = row.modseq + 1;
+    return publish(bulk, *modseq, err);
 }
 
 /* All in one transaction: the usual case. */
@@ -183,9 +184,6 @@ static bool run_at_once(struct bulk *bulk, enum sql_sync sync, struct error *err
         account_rollback(bulk->account);
         return true;
     }
-    if (!publish(bulk, modseq, err))
-        return account_rollback(bulk->account);
-    bulk->modseq_out = modseq;
     return account_commit(bulk->account, bulk->mailbox, err);
 }
 
@@ -204,7 +202,7 @@ static bool run_slices(struct bulk *bulk, uint64_t *modseq, struct error *err)
     return true;
 }
 
-/* Even when some slices failed: what the others did must be reported. */
+/* Even when some slices failed: what the others did must be on disk, and is news. */
 static bool finish_slices(struct bulk *bulk, uint64_t modseq, enum sql_sync sync, struct error *err)
 {
     struct mailbox_row row;
