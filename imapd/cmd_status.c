@@ -34,13 +34,18 @@ static bool value_unseen(struct client *client, const struct place *place, uint6
     return mailbox_unseen(place->account, &place->info, value_out, err);
 }
 
+static void count_mails(void *count, const struct mail *mails, size_t n_mails)
+{
+    *(uint64_t *)count += n_mails;
+}
+
 /* UIDs may have gaps, so the recent ones are counted where there can be any. */
 static bool value_recent(struct client *client, const struct place *place, uint64_t *value_out,
                          struct error *err)
 {
+    const struct mail_sink sink = { count_mails, value_out };
     AUTO(changes_free) struct changes changes = { 0 };
     AUTO(uidset_free) struct uidset recent = { 0 };
-
     uint32_t first;
 
     *value_out = 0;
@@ -49,10 +54,14 @@ static bool value_recent(struct client *client, const struct place *place, uint6
     if (first >= place->info.uidnext)
         return true;
     uidset_add(&recent, MAX(first, 1), place->info.uidnext - 1);
-    if (!mailbox_changes(place->account, place->info.id, 0, &recent, &changes, err))
-        return false;
-    *value_out = changes.count;
-    return true;
+    return mailbox_changes_each(place->account, place->info.id, 0, &recent, &sink, &changes, err);
+}
+
+static void add_deleted(void *bytes, const struct mail *mails, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if ((mails[i].flags & MAIL_DELETED) != 0)
+            *(uint64_t *)bytes += mails[i].size;
 }
 
 /* In units of 1024 bytes, RFC 9208 section 5.1. */
@@ -61,13 +70,11 @@ static bool value_deleted_storage(struct client *client, const struct place *pla
 {
     AUTO(changes_free) struct changes changes = { 0 };
     uint64_t bytes = 0;
+    const struct mail_sink sink = { add_deleted, &bytes };
 
     if (place->info.n_deleted > 0 &&
-        !mailbox_changes(place->account, place->info.id, 0, NULL, &changes, err))
+        !mailbox_changes_each(place->account, place->info.id, 0, NULL, &sink, &changes, err))
         return false;
-    for (size_t i = 0; i < changes.count; i++)
-        if ((changes.mails[i].flags & MAIL_DELETED) != 0)
-            bytes += changes.mails[i].size;
     *value_out = (bytes + 1023) / 1024;
     return true;
 }

@@ -131,8 +131,8 @@ static bool tell_vanished(struct fetch *fetch, const struct seqset *set, struct 
     struct client *client = fetch->client;
 
     asked_uids(fetch, set, &asked);
-    if (!mailbox_changes(client->selected, client->view.mailbox, fetch->changed_since, NULL,
-                         &changes, err))
+    if (!mailbox_changes_each(client->selected, client->view.mailbox, fetch->changed_since, NULL,
+                              NULL, &changes, err))
         return false;
     uidset_intersect(&changes.vanished, &asked, &gone);
     view_subtract(&client->view, &gone);

@@ -92,8 +92,8 @@ static bool tell_vanished(struct call *call, const struct resync_args *args,
     const struct view *view = &client_of(call)->view;
     uint32_t match = last_match(view, args);
 
-    if (!mailbox_changes(client_of(call)->selected, view->mailbox, args->modseq,
-                         args->has_known ? known : NULL, &changes, err))
+    if (!mailbox_changes_each(client_of(call)->selected, view->mailbox, args->modseq,
+                              args->has_known ? known : NULL, NULL, &changes, err))
         return false;
     if (match > 0)
         uidset_remove(&changes.vanished, 1, match);
