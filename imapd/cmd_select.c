@@ -1,5 +1,5 @@
-/* cmd_select.c - SELECT, EXAMINE (RFC 3501 section 6.3.1; CONDSTORE and QRESYNC: RFC 7162), CLOSE,
- * UNSELECT (RFC 3691), CHECK. What QRESYNC adds is in resync.c. */
+/* cmd_select.c - SELECT, EXAMINE (RFC 3501 section 6.3.1; CONDSTORE and QRESYNC: RFC 7162),
+ * UNSELECT (RFC 3691), CHECK. What QRESYNC adds is in resync.c, CLOSE in cmd_expunge.c. */
 #include "imapd/args.h"
 #include "imapd/command.h"
 #include "imapd/condstore.h"
@@ -187,26 +187,6 @@ enum next imap_unselect(struct call *call, struct args *args)
         return reply_syntax(call, args);
     client_unselect(client_of(call));
     return reply_ok(call, "UNSELECT completed");
-}
-
-/* Removes \Deleted messages without telling; HIGHESTMODSEQ may not be told either (RFC 7162 section
- * 3.2.8). */
-enum next imap_close(struct call *call, struct args *args)
-{
-    AUTO(uidset_free) struct uidset expunged = { 0 };
-    struct client *client = client_of(call);
-    struct error err;
-    uint64_t modseq;
-
-    if (!args_end(args))
-        return reply_syntax(call, args);
-    if (!client->view.read_only && (client->rights & RIGHT_EXPUNGE) != 0 &&
-        !mailbox_expunge(client->selected, client->view.mailbox, NULL, false, &expunged, &modseq,
-                         &err) &&
-        err.kind != ERROR_NOT_FOUND)
-        return reply_error(call, &err);
-    client_unselect(client);
-    return reply_ok(call, "CLOSE completed");
 }
 
 /* There is nothing to check: what was answered is on disk. */

@@ -1,14 +1,16 @@
 /* cmd_store.c - STORE and UID STORE (RFC 3501 section 6.4.6), conditional by RFC 7162
  * section 3.1.3.
  *
- * One call of the store changes the whole set; then the view is told, so that the news at the end
- * of the command do not repeat what the client heard here.
+ * A turn changes some thousand messages and tells the view, so that the news at the end of the
+ * command do not repeat what the client heard here. Others see the changes of each turn at once: a
+ * message is changed as a whole, a set of them need not be.
  */
 #include "imapd/args.h"
 #include "imapd/command.h"
 #include "imapd/condstore.h"
 #include "imapd/limit.h"
 #include "imapd/place.h"
+#include "imapd/progress.h"
 #include "imapd/reply.h"
 
 #include <stdlib.h>
@@ -18,6 +20,13 @@ struct store_args {
     struct flag_change change;
     struct flag_list flags;
     bool silent;
+};
+
+struct store_work {
+    struct store_args args;
+    struct uidset uids;    /* those to come */
+    struct uidset refused; /* of those that are done */
+    uint64_t done, goal;
 };
 
 /* "(" "UNCHANGEDSINCE" SP mod-sequence-valzer ")" */
@@ -135,33 +144,104 @@ static bool check_rights(const struct client *client, struct store_args *store)
     return may;
 }
 
-enum next imap_store(struct call *call, struct args *args)
+static void abandon(struct call *call)
 {
-    AUTO(uidset_free) struct uidset uids = { 0 };
+    struct store_work *work = client_of(call)->work;
+
+    uidset_free(&work->uids);
+    uidset_free(&work->refused);
+}
+
+static enum next finish(struct call *call, const struct error *err)
+{
+    struct store_work *work = client_of(call)->work;
+    enum next next;
+
+    if (err != NULL)
+        next = reply_error(call, err);
+    else if (work->refused.count > 0)
+        next = reply_modified(call, &work->refused);
+    else
+        next = reply_ok(call, "STORE completed");
+    uidset_free(&work->uids);
+    uidset_free(&work->refused);
+    return next;
+}
+
+static bool store_part(struct call *call, const struct uidset *part, struct error *err)
+{
     AUTO(flags_result_free) struct flags_result result = { 0 };
     struct client *client = client_of(call);
-    struct store_args store = { 0 };
+    struct store_work *work = client->work;
+    const struct flag_change *change = &work->args.change;
+
+    if (!mailbox_store_flags(client->selected, client->view.mailbox, part, change, &result, err) ||
+        !keywords_learn(&client->keywords, client->selected, change->flags, err))
+        return false;
+    tell_result(call, &result, &work->args);
+    if (result.since == client->view.modseq)
+        client->view.modseq = result.modseq; /* there is no other news up to here */
+    for (size_t i = 0; i < result.refused.count; i++)
+        uidset_add(&work->refused, result.refused.ranges[i].lo, result.refused.ranges[i].hi);
+    work->done += result.count + uidset_size(&result.refused);
+    return true;
+}
+
+/* What was cut down goes from the highest UID to the lowest (RFC 9738 section 3.1). */
+static bool take_part(const struct client *client, struct uidset *uids, struct uidset *part_out)
+{
+    size_t max = client->imap->settings->change_slice;
+
+    return client->limited_to > 0 ? view_take_last(&client->view, uids, max, part_out)
+                                  : view_take(&client->view, uids, max, part_out);
+}
+
+static enum next go_on(struct call *call)
+{
+    AUTO(uidset_free) struct uidset part = { 0 };
+    struct client *client = client_of(call);
+    struct store_work *work = client->work;
     struct error err;
 
-    if (!take_args(args, &store))
+    if (take_part(client, &work->uids, &part) && !store_part(call, &part, &err))
+        return finish(call, &err);
+    if (work->uids.count == 0)
+        return finish(call, NULL);
+    progress_set(client, work->done, work->goal);
+    client->resume = go_on;
+    return NEXT_AGAIN;
+}
+
+static enum next start(struct call *call, struct store_work *work)
+{
+    struct client *client = client_of(call);
+    struct store_args *store = &work->args;
+    struct error err;
+
+    work->goal = view_count(&client->view, &work->uids);
+    client->work = work;
+    client->abandon = abandon;
+    if (store->change.guarded)
+        condstore_enable(call);
+    if (!keywords_bits(&client->keywords, client->selected, &store->flags, &store->change.flags,
+                       &err))
+        return finish(call, &err);
+    return go_on(call);
+}
+
+enum next imap_store(struct call *call, struct args *args)
+{
+    struct store_work *work = ARENA_NEW(&call->arena, struct store_work);
+    struct client *client = client_of(call);
+
+    if (!take_args(args, &work->args))
         return reply_syntax(call, args);
     if (client->view.read_only)
         return reply_no(call, "READ-ONLY", "The mailbox is open for reading only");
-    if (!check_rights(client, &store))
+    if (!check_rights(client, &work->args))
         return reply_no(call, "NOPERM", "The ACL does not allow to change these flags");
-    if (!view_resolve(&client->view, &store.set, client->uid, &uids))
+    if (!view_resolve(&client->view, &work->args.set, client->uid, &work->uids))
         return reply_bad(call, "There is no message with such a number");
-    if (store.change.guarded)
-        condstore_enable(call);
-    limit_messages(client, &uids);
-    if (!keywords_bits(&client->keywords, client->selected, &store.flags, &store.change.flags,
-                       &err) ||
-        !mailbox_store_flags(client->selected, client->view.mailbox, &uids, &store.change, &result,
-                             &err) ||
-        !keywords_learn(&client->keywords, client->selected, store.change.flags, &err))
-        return reply_error(call, &err);
-    tell_result(call, &result, &store);
-    if (result.refused.count > 0)
-        return reply_modified(call, &result.refused);
-    return reply_ok(call, "STORE completed");
+    limit_messages(client, &work->uids);
+    return start(call, work);
 }

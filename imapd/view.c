@@ -44,12 +44,7 @@ static size_t upper(const struct view *view, uint32_t uid)
 
 size_t view_count_recent(const struct view *view)
 {
-    size_t count = 0;
-
-    for (size_t i = 0; i < view->recent.count; i++)
-        count +=
-            upper(view, view->recent.ranges[i].hi) - view_lower(view, view->recent.ranges[i].lo);
-    return count;
+    return view_count(view, &view->recent);
 }
 
 size_t view_first_unseen(const struct view *view)
@@ -292,6 +287,68 @@ bool view_previous(const struct view *view, const struct uidset *uids, struct vi
         }
     }
     return false;
+}
+
+size_t view_count(const struct view *view, const struct uidset *uids)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < uids->count; i++)
+        count += upper(view, uids->ranges[i].hi) - view_lower(view, uids->ranges[i].lo);
+    return count;
+}
+
+/* The UID of the max-th message of a set; the last there is if there are fewer. */
+static uint32_t end_of_part(const struct view *view, const struct uidset *uids, size_t max)
+{
+    for (size_t i = 0; i < uids->count; i++) {
+        size_t first = view_lower(view, uids->ranges[i].lo);
+        size_t end = upper(view, uids->ranges[i].hi);
+
+        if (end - first > max)
+            return view_uid(view, first + max - 1);
+        max -= end - first;
+        if (max == 0)
+            return uids->ranges[i].hi;
+    }
+    return UINT32_MAX;
+}
+
+static bool take(struct uidset *uids, struct uid_range range, struct uidset *part_out)
+{
+    const struct uidset within = { &range, 1, 1 };
+
+    *part_out = (struct uidset){ 0 };
+    uidset_intersect(uids, &within, part_out);
+    uidset_remove(uids, range.lo, range.hi);
+    return part_out->count > 0;
+}
+
+bool view_take(const struct view *view, struct uidset *uids, size_t max, struct uidset *part_out)
+{
+    return take(uids, (struct uid_range){ 1, end_of_part(view, uids, max) }, part_out);
+}
+
+/* The UID of the max-th message from the end of a set; the least there is if there are fewer. */
+static uint32_t start_of_part(const struct view *view, const struct uidset *uids, size_t max)
+{
+    for (size_t i = uids->count; i > 0; i--) {
+        size_t first = view_lower(view, uids->ranges[i - 1].lo);
+        size_t end = upper(view, uids->ranges[i - 1].hi);
+
+        if (end - first > max)
+            return view_uid(view, end - max);
+        max -= end - first;
+        if (max == 0)
+            return uids->ranges[i - 1].lo;
+    }
+    return 1;
+}
+
+bool view_take_last(const struct view *view, struct uidset *uids, size_t max,
+                    struct uidset *part_out)
+{
+    return take(uids, (struct uid_range){ start_of_part(view, uids, max), UINT32_MAX }, part_out);
 }
 
 void view_subtract(const struct view *view, struct uidset *uids)

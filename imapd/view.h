@@ -155,4 +155,15 @@ bool view_next_since(const struct view *view, const struct uidset *uids, uint64_
 bool view_previous(const struct view *view, const struct uidset *uids, struct view_walk *walk,
                    size_t *index_out);
 
+/* How many messages a set names. */
+size_t view_count(const struct view *view, const struct uidset *uids);
+
+/* For commands that change many messages a turn at a time: takes the first up to `max` messages
+ * out of a set, with the gaps between them and, when they are the last, all behind them. False:
+ * there are none. Free `part_out`. */
+bool view_take(const struct view *view, struct uidset *uids, size_t max, struct uidset *part_out);
+/* The same from the end. */
+bool view_take_last(const struct view *view, struct uidset *uids, size_t max,
+                    struct uidset *part_out);
+
 void view_free(struct view *view); /* becomes { 0 } */

@@ -3,6 +3,7 @@
 
 #include "imapd/condstore.h"
 #include "imapd/limit.h"
+#include "imapd/progress.h"
 #include "imapd/reply.h"
 #include "imapd/search_call.h"
 #include "message/decode.h"
@@ -103,6 +104,16 @@ static enum next finish(struct call *call, struct sort_run *run, const struct er
     return next;
 }
 
+/* Searching, reading keys and putting in order count for a third each. */
+static void tell_progress(struct client *client, const struct sort_run *run)
+{
+    const struct search_run *search = &run->search;
+    size_t count = search->where.view->count;
+    size_t read = search->n_found > 0 ? count * run->n_added / search->n_found : count;
+
+    progress_set(client, run->found ? count + read : search->next, 3 * count);
+}
+
 static enum next go_on(struct call *call)
 {
     struct client *client = client_of(call);
@@ -122,6 +133,8 @@ static enum next go_on(struct call *call)
     }
     if (next == NEXT_AGAIN)
         client->resume = go_on;
+    if (next == NEXT_AGAIN && !run->telling)
+        tell_progress(client, run);
     return next;
 }
 

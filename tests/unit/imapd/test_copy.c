@@ -113,13 +113,40 @@ static void test_gone(void **state)
     EXPECT(A, "b STATUS Trash (MESSAGES)\r\n", "* STATUS \"Trash\" (MESSAGES 0)\nb OK *\n");
 }
 
+/* Two messages a turn: the same in the end, and the client hears how far it has come. */
+static void test_turns(void **state)
+{
+    dialogue.settings.change_slice = 2;
+    dialogue.settings.progress = 0;
+    EXPECT(A, "a MOVE 1:5 Trash\r\n",
+           "* OK [INPROGRESS (\"a\" 2 5)] *\n* OK [INPROGRESS (\"a\" 4 5)] *\n"
+           "* OK [COPYUID *\n* 2 EXPUNGE\n* 1 EXPUNGE\n* 2 EXPUNGE\n* 1 EXPUNGE\n* 1 EXPUNGE\n"
+           "a OK MOVE completed\n");
+    assert_non_null(strstr(rig_text(A), " 1:5 1:5] "));
+    EXPECT(A, "b SELECT Trash\r\n", "...\n* 5 EXISTS\n...\nb OK *\n");
+    EXPECT(A, "c UID STORE 1:4 +FLAGS.SILENT (\\Deleted)\r\n",
+           "* OK [INPROGRESS (\"c\" 2 4)] *\nc OK *\n");
+    EXPECT(A, "d UID EXPUNGE 1:3,5:9\r\n",
+           "* 2 EXPUNGE\n* 1 EXPUNGE\n* OK [INPROGRESS (\"d\" 2 4)] *\n* 1 EXPUNGE\nd OK *\n");
+    EXPECT(A, "e STORE 2 +FLAGS.SILENT (\\Deleted)\r\n", "e OK *\n");
+    EXPECT(A, "f EXPUNGE\r\n", "* 2 EXPUNGE\n* 1 EXPUNGE\nf OK *\n");
+}
+
+static void test_close_in_turns(void **state)
+{
+    dialogue.settings.change_slice = 1;
+    EXPECT(A, "a STORE 1:4 +FLAGS.SILENT (\\Deleted)\r\n", "a OK *\n");
+    EXPECT(A, "b CLOSE\r\n", "b OK *\n");
+    EXPECT(B, "a NOOP\r\n", "* 4 EXPUNGE\n* 3 EXPUNGE\n* 2 EXPUNGE\n* 1 EXPUNGE\na OK *\n");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_copy),    TEST(test_copyuid), TEST(test_move),
-        TEST(test_qresync), TEST(test_expunge), TEST(test_gone),
+        TEST(test_copy),    TEST(test_copyuid), TEST(test_move),  TEST(test_qresync),
+        TEST(test_expunge), TEST(test_gone),    TEST(test_turns), TEST(test_close_in_turns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

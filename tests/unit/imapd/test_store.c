@@ -181,6 +181,28 @@ static void test_gone(void **state)
            "* 3 FETCH (UID 3 FLAGS ())\n* 2 EXPUNGE\nb OK *\n");
 }
 
+/* One message a turn: what is refused in all of them is told at the end, and what was told is no
+ * news any more. */
+static void test_turns(void **state)
+{
+    AUTO(buf_free) struct buf input = { 0 };
+    unsigned long long before;
+
+    dialogue.settings.change_slice = 1;
+    EXPECT(A, "a ENABLE CONDSTORE\r\n", "...\na OK *\n");
+    before = highest_modseq(A);
+    EXPECT(B, "b STORE 2,4 +FLAGS.SILENT (\\Flagged)\r\n", "b OK *\n");
+    buf_fmt(&input, "c STORE 1:4 (UNCHANGEDSINCE %llu) +FLAGS (\\Seen)\r\n", before);
+    EXPECT(A, buf_text(&input),
+           "* 1 FETCH (UID 1 FLAGS (\\Seen) MODSEQ (*\n* 3 FETCH (UID 3 FLAGS (\\Seen) MODSEQ (*\n"
+           "* 2 FETCH (UID 2 FLAGS (\\Flagged) MODSEQ (*\n"
+           "* 4 FETCH (UID 4 FLAGS (\\Flagged) MODSEQ (*\nc OK [MODIFIED 2,4] *\n");
+    EXPECT(A, "d STORE 1:4 FLAGS.SILENT ()\r\n",
+           "* 1 FETCH (UID 1 MODSEQ (*\n* 2 FETCH (UID 2 MODSEQ (*\n"
+           "* 3 FETCH (UID 3 MODSEQ (*\n* 4 FETCH (UID 4 MODSEQ (*\nd OK *\n");
+    EXPECT(A, "e NOOP\r\n", "e OK *\n");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -193,6 +215,7 @@ int main(void)
         TEST(test_condstore_enabled),
         TEST(test_held_expunge),
         TEST(test_gone),
+        TEST(test_turns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
