@@ -1,7 +1,8 @@
 /* mail_copy.c - COPY and MOVE within an account; between two: mail_import.c.
  *
  * All in one transaction: a COPY that fails must leave the target as it was (RFC 3501 section
- * 6.4.7). Copies share the msg; a move keeps its references, and only rows change place.
+ * 6.4.7). Within it, rows are read and written a slice at a time. Copies share the msg; a move
+ * keeps its references, and only rows change place.
  */
 #include "storage/sqlite/seen_private.h"
 
@@ -11,8 +12,8 @@ struct transfer {
     uint64_t flags;  /* those that are kept */
     uint64_t except; /* a reader whose \Seen is not; 0: none */
     bool move;
-    struct mail_list mails;
-    uint64_t target_modseq;
+    struct mail_list mails; /* of the slice in hand */
+    uint64_t modseq, target_modseq;
     uint32_t uidnext;
     struct mailbox_delta in, out;
 };
@@ -48,46 +49,57 @@ static bool insert_rows(struct transfer *transfer, struct copy_result *result, s
         uidset_add(&result->to, transfer->uidnext, transfer->uidnext);
         transfer->uidnext++;
     }
-    transfer->in.uidnext = transfer->uidnext;
-    transfer->in.modseq = transfer->target_modseq;
-    return seen_copy(transfer->account, &seen, err) &&
-           mailbox_apply(transfer->account, transfer->target, &transfer->in, err);
+    return seen_copy(transfer->account, &seen, err);
 }
 
-/* A move within one mailbox is one change of it: it has one modseq. */
-static bool remove_rows(struct transfer *transfer, const struct mailbox_row *source,
-                        struct copy_result *result, struct error *err)
+/* False, with an error, also where UIDs run out. */
+static bool transfer_slice(struct transfer *transfer, struct copy_result *result, struct error *err)
 {
-    bool same = transfer->mailbox == transfer->target;
-    uint64_t modseq = same ? transfer->target_modseq : source->modseq + 1;
-
-    if (!mail_remove(transfer->account, transfer->mailbox, transfer->mails.items,
-                     transfer->mails.count, true, modseq, &transfer->out, err))
-        return false;
-    transfer->out.modseq = modseq;
-    result->modseq = modseq;
-    return mailbox_apply(transfer->account, transfer->mailbox, &transfer->out, err);
-}
-
-static bool check_room(const struct transfer *transfer, const struct mailbox_row *target,
-                       struct error *err)
-{
-    if (transfer->mails.count >= UINT32_MAX - (uint64_t)target->uidnext)
+    if (transfer->mails.count >= UINT32_MAX - (uint64_t)transfer->uidnext)
         return error_set(err, ERROR_LIMIT, "out of UIDs");
+    return insert_rows(transfer, result, err) &&
+           (!transfer->move ||
+            mail_remove(transfer->account, transfer->mailbox, transfer->mails.items,
+                        transfer->mails.count, true, transfer->modseq, &transfer->out, err));
+}
+
+static bool transfer_rows(struct transfer *transfer, const struct uidset *which,
+                          struct copy_result *result, struct error *err)
+{
+    struct mail_scan scan = { .mailbox = transfer->mailbox, .which = which, .max = SLICE_ROWS };
+    uint32_t first_new = transfer->uidnext;
+    bool same = transfer->mailbox == transfer->target;
+
+    for (bool end = false; !end;) {
+        struct mail_list *mails = &transfer->mails;
+
+        mails->count = 0;
+        if (!mail_scan(transfer->account, &scan, mails, &end, err))
+            return false;
+        while (same && mails->count > 0 && mails->items[mails->count - 1].uid >= first_new) {
+            mails->count--; /* a copy that was just made */
+            end = true;
+        }
+        if (mails->count == 0)
+            break;
+        scan.after = mails->items[mails->count - 1].uid;
+        if (!transfer_slice(transfer, result, err))
+            return false;
+    }
     return true;
 }
 
-static bool transfer_rows(struct transfer *transfer, const struct mailbox_row *source,
-                          const struct mailbox_row *target, struct copy_result *result,
-                          struct error *err)
+static bool apply(struct transfer *transfer, struct error *err)
 {
-    transfer->uidnext = target->uidnext;
-    transfer->target_modseq = target->modseq + 1;
-    if (!check_room(transfer, target, err) || !insert_rows(transfer, result, err))
+    transfer->in.uidnext = transfer->uidnext;
+    transfer->in.modseq = transfer->target_modseq;
+    if (!mailbox_apply(transfer->account, transfer->target, &transfer->in, err))
         return false;
-    if (transfer->move)
-        return remove_rows(transfer, source, result, err);
-    return account_charge(transfer->account, transfer->in.bytes, transfer->in.total, false, err);
+    if (!transfer->move)
+        return account_charge(transfer->account, transfer->in.bytes, transfer->in.total, false,
+                              err);
+    transfer->out.modseq = transfer->modseq;
+    return mailbox_apply(transfer->account, transfer->mailbox, &transfer->out, err);
 }
 
 /* The owner's \Seen goes along, whoever copies: where a reader has one of his own, the right to
@@ -100,6 +112,22 @@ static void set_flags(struct transfer *transfer, uint64_t flags)
     transfer->except = (flags & MAIL_SEEN) == 0 ? reader : 0;
 }
 
+/* A move within one mailbox is one change of it: it has one modseq. */
+static bool start(struct transfer *transfer, struct copy_result *result, struct error *err)
+{
+    struct mailbox_row source, target;
+
+    if (!mailbox_row(transfer->account, transfer->mailbox, &source, err) ||
+        !mailbox_row(transfer->account, transfer->target, &target, err))
+        return false;
+    transfer->uidnext = target.uidnext;
+    transfer->target_modseq = target.modseq + 1;
+    transfer->modseq = source.modseq + 1;
+    result->uidvalidity = target.uidvalidity;
+    result->modseq = source.modseq;
+    return true;
+}
+
 bool mail_transfer(struct account *account, uint64_t mailbox, const struct uidset *which,
                    const struct copy_target *to, bool move, struct copy_result *result_out,
                    struct error *err)
@@ -107,20 +135,14 @@ bool mail_transfer(struct account *account, uint64_t mailbox, const struct uidse
     struct transfer transfer = {
         .account = account, .mailbox = mailbox, .target = to->mailbox, .move = move
     };
-    struct mail_scan scan = { .mailbox = mailbox, .which = which };
-    struct mailbox_row source, target;
 
     *result_out = (struct copy_result){ 0 };
     set_flags(&transfer, to->flags);
-    bool ok = mailbox_row(account, mailbox, &source, err) &&
-              mailbox_row(account, to->mailbox, &target, err) &&
-              mail_scan(account, &scan, &transfer.mails, NULL, err);
-    if (ok) {
-        result_out->uidvalidity = target.uidvalidity;
-        result_out->modseq = source.modseq;
-        ok = transfer.mails.count == 0 ||
-             transfer_rows(&transfer, &source, &target, result_out, err);
-    }
+    bool ok = start(&transfer, result_out, err) &&
+              transfer_rows(&transfer, which, result_out, err) &&
+              (result_out->from.count == 0 || apply(&transfer, err));
+    if (ok && move && result_out->from.count > 0)
+        result_out->modseq = transfer.modseq;
     mail_list_free(&transfer.mails);
     if (!ok)
         copy_result_free(result_out);

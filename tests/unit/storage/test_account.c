@@ -126,6 +126,30 @@ static void test_many_expunged(void **state)
     assert_int_equal(count_rows(f, "SELECT count(*) FROM msg WHERE refs = 0"), MANY);
 }
 
+/* Copies into the same mailbox are not copied again. */
+static void test_many_copied(void **state)
+{
+    struct fixture *f = *state;
+    AUTO(copy_result_free) struct copy_result result = { 0 };
+    uint64_t other;
+
+    add_many(f, f->inbox, MANY);
+    must(mailbox_copy(f->account, f->inbox, NULL, f->inbox, false, &result, &f->err));
+    assert_set(&result.from, "1:5000");
+    assert_set(&result.to, "5001:10000");
+    copy_result_free(&result);
+    must(mailbox_copy(f->account, f->inbox, NULL, f->inbox, true, &result, &f->err));
+    assert_set(&result.from, "1:10000");
+    assert_set(&result.to, "10001:20000");
+    copy_result_free(&result);
+    must(mailbox_create(f->account, SLICE("Other"), SPECIAL_NONE, &other, &f->err));
+    must(mailbox_copy(f->account, f->inbox, NULL, other, true, &result, &f->err));
+    assert_set(&result.to, "1:10000");
+    assert_int_equal(look(f, other).n_total, 2 * MANY);
+    assert_int_equal(look(f, f->inbox).n_total, 0);
+    assert_int_equal(count_rows(f, "SELECT count(*) FROM msg WHERE refs = 2"), MANY);
+}
+
 /* Sets a flag, and in the second slice dies. */
 static bool flag_then_die(struct bulk *bulk, const struct mail_list *mails, uint64_t modseq,
                           bool *changed, struct error *err)
@@ -309,6 +333,7 @@ int main(void)
         FIXTURE_TEST(test_two_processes_append),
         FIXTURE_TEST(test_many_flags),
         FIXTURE_TEST(test_many_expunged),
+        FIXTURE_TEST(test_many_copied),
         FIXTURE_TEST(test_crash_between_slices),
         FIXTURE_TEST(test_crash_at_once),
         FIXTURE_TEST(test_followers_miss_nothing),
