@@ -329,14 +329,10 @@ static void test_relaxed_flags(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(test_open),
-        FIXTURE_TEST(test_two_processes_append),
-        FIXTURE_TEST(test_many_flags),
-        FIXTURE_TEST(test_many_expunged),
-        FIXTURE_TEST(test_many_copied),
-        FIXTURE_TEST(test_crash_between_slices),
-        FIXTURE_TEST(test_crash_at_once),
-        FIXTURE_TEST(test_followers_miss_nothing),
+        FIXTURE_TEST(test_open),          FIXTURE_TEST(test_two_processes_append),
+        FIXTURE_TEST(test_many_flags),    FIXTURE_TEST(test_many_expunged),
+        FIXTURE_TEST(test_many_copied),   FIXTURE_TEST(test_crash_between_slices),
+        FIXTURE_TEST(test_crash_at_once), FIXTURE_TEST(test_followers_miss_nothing),
         FIXTURE_TEST(test_relaxed_flags),
     };
 
