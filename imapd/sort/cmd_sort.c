@@ -97,24 +97,41 @@ static void keep(struct call *call, struct sort *sort, const uint32_t *found)
     search_context_keep(call, &sort->context, search, order, NULL);
 }
 
+/* What was found, in order; to be freed. Of a million messages the values take most of a session's
+ * memory: they go before the answer is written, unless the order is kept up to date. */
+static uint32_t *in_order(struct sort *sort)
+{
+    const struct search_run *search = &sort->run.search;
+    bool keeps = sort->context != NULL;
+    uint32_t *order = sort->merge.order;
+    uint32_t *found = keeps ? mem_zero((search->n_found + 1) * sizeof(*found)) : order;
+
+    for (size_t i = 0; i < search->n_found; i++)
+        found[i] = search->found[order[i]];
+    if (keeps)
+        return found;
+    sort->merge.order = NULL;
+    merge_free(&sort->merge);
+    sort_table_free(&sort->table);
+    return found;
+}
+
 static enum next tell(struct call *call, struct sort_run *run)
 {
     struct sort *sort = sort_of(run);
     size_t n_found = run->search.n_found;
-    uint32_t *found = mem_zero((n_found + 1) * sizeof(*found));
     uint8_t *scores = run->search.scores != NULL ? mem_zero(n_found + 1) : NULL;
+    uint32_t *found;
     struct search_result result = { .name = "SORT",
                                     .view = run->search.where.view,
-                                    .found = found,
                                     .scores = scores,
                                     .n_found = n_found,
                                     .has_modseq = run->search.program.has_modseq,
                                     .uid = client_of(call)->uid };
 
-    for (size_t i = 0; i < n_found; i++)
-        found[i] = run->search.found[sort->merge.order[i]];
     for (size_t i = 0; scores != NULL && i < n_found; i++)
         scores[i] = run->search.scores[sort->merge.order[i]];
+    result.found = found = in_order(sort);
     save(client_of(call), sort, result);
     search_return_tell(call, &sort->ret, &result);
     keep(call, sort, found);
