@@ -8,5 +8,5 @@
 bool report_read(const char *data, const char *daemon, struct buf *out,
                  struct error *err) MUST_CHECK;
 
-/* Does it run and accept? Never waits. */
+/* Does it serve? Waits while it starts, for seconds at most. */
 bool report_answers(const char *data, const char *daemon);

@@ -77,7 +77,7 @@ class World:
 
     def __init__(self, server, user, password, seed, count=90):
         self.random = random.Random(seed)
-        self.server = server
+        self.server, self.user = server, user
         self.messages = [reference.Message(mails.message(self.random)) for _ in range(count)]
         self.messages += [reference.Message(data, name) for name, data in mails.samples(set(LEFT_OUT))]
         self.random.shuffle(self.messages)
@@ -129,7 +129,8 @@ class World:
 
     def save_earlier(self, first):
         """Messages that nobody has seen yet came into the mailbox on other days, as the store has it."""
-        path, = self.server.data.rglob("mail.db")
+        account = self.server.json("account", "show", self.user)["id"]
+        path, = (self.server.data / "accounts").rglob(f"{account}/mail.db")
         with contextlib.closing(sqlite3.connect(path, timeout=30)) as store, store:
             for message in self.messages[first:]:
                 when = self.random.choice([9000, 15000, 20400]) * reference.DAY + self.random.choice([0, 1, 86399])
