@@ -228,8 +228,8 @@ static void test_sort(void **state)
     EXPECT(&dialogue.a, "d SORT RETURN (SAVE) (SUBJECT) UTF-8 ALL\r\n",
            "d NO [MESSAGELIMIT 3] *\n");
     EXPECT(&dialogue.a, "e UID SEARCH $\r\n", "* SEARCH\ne OK *\n");
-    EXPECT(&dialogue.a, "f UID SORT (REVERSE ARRIVAL) UTF-8 UID 5:8\r\n",
-           "* SORT 8 6 5\nf OK SORT completed\n");
+    EXPECT(&dialogue.a, "f UID SORT (ARRIVAL) UTF-8 UID 5:8\r\n",
+           "* SORT 5 6 8\nf OK SORT completed\n");
     EXPECT(&dialogue.a, "g THREAD REFERENCES UTF-8 ALL\r\n", "g NO [MESSAGELIMIT 3] *\n");
     EXPECT(&dialogue.a, "h UID THREAD ORDEREDSUBJECT UTF-8 UID 5:8\r\n", "* THREAD *\nh OK *\n");
 }
