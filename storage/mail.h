@@ -148,8 +148,8 @@ bool mailbox_copy(struct account *account, uint64_t mailbox, const struct uidset
                   struct error *err) MUST_CHECK;
 /* The same to a mailbox of any account, with only those flags of the messages that are in
  * target->flags; room is asked for in the target's account. All copies, or none, are made in one
- * transaction. A move to another account is durable there before the messages go here: a crash in
- * between leaves them in both. */
+ * transaction. A move to another account is durable there before the messages go here; what a crash
+ * breaks off in between is ended when the account is opened again. */
 struct copy_target {
     struct account *account;
     uint64_t mailbox;

@@ -306,7 +306,7 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
         "   coalesce(max(uid), 0) AS top, coalesce(max(message.modseq), 1) AS m"
         "   FROM mailbox LEFT JOIN message ON mailbox = id GROUP BY id) ON i = id"
         " WHERE n_total <> t OR n_unseen <> u OR n_deleted <> d OR mailbox.bytes <> b"
-        "   OR top >= uidnext OR m > modseq + 1",
+        "   OR top >= uidnext OR m > modseq",
     [SQL_CHECK_COUNTERS_MEND] =
         "UPDATE mailbox SET"
         " n_total = (SELECT count(*) FROM message WHERE mailbox = id),"
@@ -336,7 +336,7 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
     [SQL_CHECK_TOMBSTONES] =
         "SELECT e.mailbox, e.modseq, e.uid_lo, e.uid_hi FROM expunged e JOIN mailbox b"
         " ON b.id = e.mailbox WHERE e.uid_lo > e.uid_hi OR e.uid_lo < 1 OR e.uid_hi >= b.uidnext"
-        "   OR e.modseq > b.modseq + 1 OR EXISTS(SELECT 1 FROM message m"
+        "   OR e.modseq > b.modseq OR EXISTS(SELECT 1 FROM message m"
         "   WHERE m.mailbox = e.mailbox AND m.uid BETWEEN e.uid_lo AND e.uid_hi)",
     [SQL_CHECK_TOMBSTONES_MEND] = "DELETE FROM expunged"
                                   " WHERE mailbox = ? AND modseq = ? AND uid_lo = ?",

@@ -3,8 +3,9 @@
  * A scan asks one range query for every stretch of the set, and passes over small gaps: stepping
  * to the next row costs far less than another query.
  *
- * A bulk change holds the lock for one slice at a time. Slices are committed without fsync, each
- * with a modseq of its own; one more transaction at the end syncs all and tells others to look.
+ * A bulk change holds the lock for one slice at a time. Each slice has a modseq of its own, which
+ * others may see at once, so it is as durable as the whole; one more transaction at the end tells
+ * them to look.
  */
 #include "storage/sqlite/account_private.h"
 
@@ -136,15 +137,8 @@ uint32_t mail_range_end(const struct uidset *which, uint32_t uid)
 
 /* Bulk changes. */
 
-static bool publish(struct bulk *bulk, uint64_t modseq, struct error *err)
-{
-    return mailbox_apply(bulk->account, bulk->mailbox, &(struct mailbox_delta){ .modseq = modseq },
-                         err);
-}
-
 /* One slice of at most `max` rows (0: all), within its transaction. */
-static bool run_slice(struct bulk *bulk, size_t max, uint32_t *after, uint64_t *modseq, bool *end,
-                      struct error *err)
+static bool run_slice(struct bulk *bulk, size_t max, uint32_t *after, bool *end, struct error *err)
 {
     AUTO(mail_list_free) struct mail_list list = { 0 };
     struct mail_scan scan = { bulk->mailbox, bulk->which, *after, 0, bulk->only_deleted, max };
@@ -165,36 +159,36 @@ static bool run_slice(struct bulk *bulk, size_t max, uint32_t *after, uint64_t *
     if (!changed)
         return true;
     bulk->n_steps++;
-    bulk->modseq_out = *modseq = row.modseq + 1;
-    return publish(bulk, *modseq, err);
+    bulk->modseq_out = row.modseq + 1;
+    return mailbox_apply(bulk->account, bulk->mailbox,
+                         &(struct mailbox_delta){ .modseq = bulk->modseq_out }, err);
 }
 
 /* All in one transaction: the usual case. */
 static bool run_at_once(struct bulk *bulk, enum sql_sync sync, struct error *err)
 {
     uint32_t after = 0;
-    uint64_t modseq = 0;
     bool end;
 
     if (!account_begin(bulk->account, sync, err))
         return false;
-    if (!run_slice(bulk, 0, &after, &modseq, &end, err))
+    if (!run_slice(bulk, 0, &after, &end, err))
         return account_rollback(bulk->account);
-    if (modseq == 0) {
+    if (bulk->n_steps == 0) {
         account_rollback(bulk->account);
         return true;
     }
     return account_commit(bulk->account, bulk->mailbox, err);
 }
 
-static bool run_slices(struct bulk *bulk, uint64_t *modseq, struct error *err)
+static bool run_slices(struct bulk *bulk, enum sql_sync sync, struct error *err)
 {
     uint32_t after = 0;
 
     for (bool end = false; !end;) {
-        if (!account_begin(bulk->account, SQL_NORMAL, err))
+        if (!account_begin(bulk->account, sync, err))
             return false;
-        if (!run_slice(bulk, SLICE_ROWS, &after, modseq, &end, err))
+        if (!run_slice(bulk, SLICE_ROWS, &after, &end, err))
             return account_rollback(bulk->account);
         if (!account_commit_quietly(bulk->account, err))
             return false;
@@ -202,16 +196,16 @@ static bool run_slices(struct bulk *bulk, uint64_t *modseq, struct error *err)
     return true;
 }
 
-/* Even when some slices failed: what the others did must be on disk, and is news. */
-static bool finish_slices(struct bulk *bulk, uint64_t modseq, enum sql_sync sync, struct error *err)
+/* Even when some slices failed: what the others did is news. */
+static bool finish_slices(struct bulk *bulk, struct error *err)
 {
     struct mailbox_row row;
 
-    if (modseq == 0)
+    if (bulk->n_steps == 0)
         return true;
-    if (!account_begin(bulk->account, sync, err))
+    if (!account_begin(bulk->account, SQL_NORMAL, err))
         return false;
-    if (!publish(bulk, modseq, err) || !mailbox_row(bulk->account, bulk->mailbox, &row, err))
+    if (!mailbox_row(bulk->account, bulk->mailbox, &row, err))
         return account_rollback(bulk->account);
     bulk->modseq_out = row.modseq;
     return account_commit(bulk->account, bulk->mailbox, err);
@@ -221,7 +215,6 @@ bool bulk_run(struct bulk *bulk, struct error *err)
 {
     enum sql_sync sync = bulk->durable ? SQL_FULL : SQL_NORMAL;
     struct mailbox_row row;
-    uint64_t modseq = 0;
     struct error later;
 
     if (!mailbox_row(bulk->account, bulk->mailbox, &row, err) ||
@@ -233,6 +226,6 @@ bool bulk_run(struct bulk *bulk, struct error *err)
     if (bulk->at_once || most < SLICE_ROWS)
         return run_at_once(bulk, sync, err);
 
-    bool ok = run_slices(bulk, &modseq, err);
-    return finish_slices(bulk, modseq, sync, ok ? err : &later) && ok;
+    bool ok = run_slices(bulk, sync, err);
+    return finish_slices(bulk, ok ? err : &later) && ok;
 }
