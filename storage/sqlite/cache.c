@@ -40,20 +40,6 @@ static const char *const statements[CACHE_SLOTS] = {
     [CACHE_CHECK] = "PRAGMA integrity_check(1)",
 };
 
-static bool one_number(struct sql_db *db, size_t slot, uint64_t *number_out, struct error *err)
-{
-    struct sql_row row;
-
-    *number_out = 0;
-    if (!sql_query(db, slot, &row, err, ""))
-        return false;
-    if (sql_next(&row, err)) {
-        *number_out = sql_u64(&row, 0);
-        sql_end(&row);
-    }
-    return !row.failed;
-}
-
 void cache_failed(struct account *account, const struct error *why)
 {
     log_warn(&account->store->options.log, "cache", F_NUM("account", (int64_t)account->id),
@@ -98,10 +84,10 @@ static bool delete_range(struct account *account, uint64_t first, uint64_t last,
 /* Rows of messages that mail.db will give other bytes. */
 static bool drop_unborn(struct account *account, struct error *err)
 {
-    uint64_t last, given;
+    uint64_t last = 0, given = 0;
 
-    if (!one_number(&account->cache, CACHE_LAST, &last, err) ||
-        !one_number(&account->db, SQL_MSG_LAST, &given, err))
+    if (!sql_number(&account->cache, CACHE_LAST, &last, err, "") ||
+        !sql_number(&account->db, SQL_MSG_LAST, &given, err, ""))
         return false;
     return last <= given || delete_range(account, given + 1, last, err);
 }
@@ -110,12 +96,12 @@ static bool open_file(struct account *account, struct error *err)
 {
     AUTO(buf_free) struct buf path = { 0 };
     AUTO(buf_free) struct buf script = { 0 };
-    uint64_t version;
+    uint64_t version = 0;
 
     store_account_path(account->store, account->id, "cache.db", &path);
     if (!sql_open(&account->cache, buf_text(&path), true, SQL_NORMAL, statements, CACHE_SLOTS,
                   err) ||
-        !one_number(&account->cache, CACHE_VERSION, &version, err))
+        !sql_number(&account->cache, CACHE_VERSION, &version, err, ""))
         return false;
     if (version != 0 && version != SUMMARY_VERSION)
         return error_set(err, ERROR_INTERNAL, "%s is of version %llu", buf_text(&path),

@@ -170,30 +170,17 @@ static bool collect_doomed(struct account *account, bool *more, struct error *er
 
 /* Tombstones. */
 
-static bool one_modseq(struct account *account, enum account_slot slot, uint64_t mailbox,
-                       int64_t argument, uint64_t *modseq_out, struct error *err)
-{
-    struct sql_row row;
-
-    *modseq_out = 0;
-    if (!sql_query(&account->db, slot, &row, err, "ui", mailbox, argument))
-        return false;
-    if (sql_next(&row, err)) {
-        *modseq_out = sql_u64(&row, 0);
-        sql_end(&row);
-    }
-    return !row.failed;
-}
-
 /* Below the floor a client that resyncs is told everything: see changes.c. */
 static bool trim_tombstones(struct account *account, uint64_t mailbox, int64_t now_ms,
                             struct error *err)
 {
-    uint64_t old, extra;
+    uint64_t old = 0, extra = 0;
     bool busy;
 
-    if (!one_modseq(account, SQL_TOMBSTONE_OLD, mailbox, now_ms - TOMBSTONE_AGE, &old, err) ||
-        !one_modseq(account, SQL_TOMBSTONE_EXTRA, mailbox, TOMBSTONES_MAX, &extra, err))
+    if (!sql_number(&account->db, SQL_TOMBSTONE_OLD, &old, err, "ui", mailbox,
+                    now_ms - TOMBSTONE_AGE) ||
+        !sql_number(&account->db, SQL_TOMBSTONE_EXTRA, &extra, err, "ui", mailbox,
+                    (int64_t)TOMBSTONES_MAX))
         return false;
     uint64_t floor = MAX(old, extra);
     if (floor == 0)

@@ -80,20 +80,6 @@ bool seen_changed(struct account *account, uint64_t mailbox, uint64_t since, str
     return !row.failed;
 }
 
-static bool one_number(struct account *account, enum account_slot slot, uint64_t mailbox,
-                       uint64_t reader, uint64_t *number, struct error *err)
-{
-    struct sql_row row;
-
-    if (!sql_query(&account->db, slot, &row, err, "uu", mailbox, reader))
-        return false;
-    if (sql_next(&row, err)) {
-        *number = sql_u64(&row, 0);
-        sql_end(&row);
-    }
-    return !row.failed;
-}
-
 bool mailbox_unseen(struct account *account, const struct mailbox_info *info, uint64_t *unseen_out,
                     struct error *err)
 {
@@ -102,7 +88,7 @@ bool mailbox_unseen(struct account *account, const struct mailbox_info *info, ui
     *unseen_out = info->n_unseen;
     if (reader == 0)
         return true;
-    if (!one_number(account, SQL_SEEN_COUNT, info->id, reader, &seen, err))
+    if (!sql_number(&account->db, SQL_SEEN_COUNT, &seen, err, "uu", info->id, reader))
         return false;
     *unseen_out = info->n_total - MIN(seen, info->n_total);
     return true;
@@ -205,7 +191,7 @@ bool seen_recent(struct account *account, uint64_t mailbox, const struct mailbox
     *first_out = row->recent_from;
     if (reader == 0)
         return true;
-    if (!one_number(account, SQL_READER_RECENT, mailbox, reader, &first, err))
+    if (!sql_number(&account->db, SQL_READER_RECENT, &first, err, "uu", mailbox, reader))
         return false;
     *first_out = (uint32_t)first;
     return true;
@@ -234,14 +220,12 @@ bool seen_drop(struct account *account, uint64_t mailbox, bool *more_out, struct
 
 bool seen_is_stale(struct account *account, uint64_t mailbox, bool *stale_out, struct error *err)
 {
-    struct sql_row row;
+    uint64_t stale = 0;
 
-    if (!sql_query(&account->db, SQL_SEEN_STALE, &row, err, "u", mailbox))
+    if (!sql_number(&account->db, SQL_SEEN_STALE, &stale, err, "u", mailbox))
         return false;
-    *stale_out = sql_next(&row, err);
-    if (*stale_out)
-        sql_end(&row);
-    return !row.failed;
+    *stale_out = stale != 0;
+    return true;
 }
 
 bool seen_trim(struct account *account, uint64_t mailbox, struct error *err)

@@ -270,6 +270,25 @@ struct slice sql_slice(const struct sql_row *row, int column)
     return slice_make(data, (size_t)sqlite3_column_bytes(row->statement, column));
 }
 
+bool sql_number(struct sql_db *db, size_t slot, uint64_t *number, struct error *err,
+                const char *types, ...)
+{
+    struct sql_row row;
+    va_list args;
+    bool ok;
+
+    va_start(args, types);
+    ok = start(db, slot, &row, err, types, args);
+    va_end(args);
+    if (!ok)
+        return false;
+    if (sql_next(&row, err)) {
+        *number = sql_u64(&row, 0);
+        sql_end(&row);
+    }
+    return !row.failed;
+}
+
 bool sql_run(struct sql_db *db, size_t slot, uint64_t *changes_out, struct error *err,
              const char *types, ...)
 {

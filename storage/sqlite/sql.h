@@ -53,6 +53,10 @@ uint64_t sql_u64(const struct sql_row *row, int column);
 bool sql_is_null(const struct sql_row *row, int column);
 struct slice sql_slice(const struct sql_row *row, int column); /* text or blob; until sql_next */
 
+/* The number in the first row; without a row *number stays as it is. */
+bool sql_number(struct sql_db *db, size_t slot, uint64_t *number, struct error *err,
+                const char *types, ...) MUST_CHECK;
+
 /* A statement without rows; *changes_out (may be NULL) is the number of rows changed. */
 bool sql_run(struct sql_db *db, size_t slot, uint64_t *changes_out, struct error *err,
              const char *types, ...) MUST_CHECK;
