@@ -198,18 +198,17 @@ static bool insert_mail(struct account *account, uint64_t mailbox, const struct 
 {
     int64_t now_ms = time_ms();
     int64_t received_ms = item->received_ms != 0 ? item->received_ms : now_ms;
-    bool apart = (item->flags & MAIL_SEEN) != 0 && account_reader(account) != 0;
-    uint64_t flags = apart ? item->flags & ~MAIL_SEEN : item->flags;
+    uint64_t flags = item->flags;
 
     if (delta->uidnext >= UINT32_MAX)
         return error_set(err, ERROR_LIMIT, "out of UIDs");
     item->uid_out = (uint32_t)delta->uidnext++;
+    if (!seen_put_new(account, mailbox, item->uid_out, &flags, delta->modseq, err))
+        return false;
     mailbox_delta_mail(delta, flags, (uint32_t)ready->size, 1);
     return sql_run(&account->db, SQL_MESSAGE_INSERT, NULL, err, "uuuuiuui", mailbox,
                    (uint64_t)item->uid_out, delta->modseq, flags, received_ms, ready->size,
-                   ready->msg, now_ms) &&
-           (!apart || seen_put(account, mailbox, (struct uid_range){ item->uid_out, item->uid_out },
-                               true, delta->modseq, err));
+                   ready->msg, now_ms);
 }
 
 static bool insert_all(const struct batch *batch, struct mailbox_delta *delta, struct error *err)

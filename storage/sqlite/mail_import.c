@@ -126,16 +126,12 @@ static bool copy_mail(struct import *import, const struct mail *mail, int64_t no
                       struct error *err)
 {
     uint64_t flags = mapped_flags(import, mail->flags);
-    bool apart = (flags & MAIL_SEEN) != 0 && account_reader(import->to) != 0;
     uint64_t uid = import->in.uidnext++;
 
-    if (apart)
-        flags &= ~MAIL_SEEN;
+    if (!seen_put_new(import->to, import->target, (uint32_t)uid, &flags, import->in.modseq, err))
+        return false;
     mailbox_delta_mail(&import->in, flags, mail->size, 1);
     return copy_msg(import, mail->msg, err) &&
-           (!apart ||
-            seen_put(import->to, import->target, (struct uid_range){ (uint32_t)uid, (uint32_t)uid },
-                     true, import->in.modseq, err)) &&
            sql_run(&import->to->db, SQL_MESSAGE_INSERT, NULL, err, "uuuuiuui", import->target, uid,
                    import->in.modseq, flags, mail->received_ms, (uint64_t)mail->size,
                    import->msgs[import->done], now_ms);

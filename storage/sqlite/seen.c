@@ -119,6 +119,15 @@ bool seen_put(struct account *account, uint64_t mailbox, struct uid_range range,
     return put(account, mailbox, account_reader(account), range, seen, modseq, err);
 }
 
+bool seen_put_new(struct account *account, uint64_t mailbox, uint32_t uid, uint64_t *flags,
+                  uint64_t modseq, struct error *err)
+{
+    if ((*flags & MAIL_SEEN) == 0 || account_reader(account) == 0)
+        return true;
+    *flags &= ~MAIL_SEEN;
+    return seen_put(account, mailbox, (struct uid_range){ uid, uid }, true, modseq, err);
+}
+
 /* `mails` as this reader sees them. */
 static bool copy_ranges(struct account *account, const struct seen_copy *copy, uint64_t reader,
                         const struct mail *mails, struct error *err)

@@ -28,6 +28,10 @@ bool seen_changed(struct account *account, uint64_t mailbox, uint64_t since, str
 bool seen_put(struct account *account, uint64_t mailbox, struct uid_range range, bool seen,
               uint64_t modseq, struct error *err) MUST_CHECK;
 
+/* Of a message that the reader puts into the mailbox: \Seen goes from its flags to the reader's. */
+bool seen_put_new(struct account *account, uint64_t mailbox, uint32_t uid, uint64_t *flags,
+                  uint64_t modseq, struct error *err) MUST_CHECK;
+
 /* Messages of one mailbox were copied to another one of the account, in this order and from a UID
  * on: everybody who has seen the message has seen the copy. `except` is a reader who has no right
  * to; 0: none. */
