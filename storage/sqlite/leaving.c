@@ -113,17 +113,15 @@ static bool has_arrived(struct account *account, const struct leaving_row *leavi
                         bool *arrived_out, struct error *err)
 {
     AUTO(account_handle_close) struct account *to = NULL;
-    struct sql_row row;
+    uint64_t found = 0;
 
     *arrived_out = false;
     if (!account_handle_open(account->desk, leaving->to, &to, err))
         return err->kind == ERROR_NOT_FOUND;
-    if (!sql_query(&to->db, SQL_ARRIVED, &row, err, "b", buf_slice(&leaving->token)))
+    if (!sql_number(&to->db, SQL_ARRIVED, &found, err, "b", buf_slice(&leaving->token)))
         return false;
-    *arrived_out = sql_next(&row, err);
-    if (*arrived_out)
-        sql_end(&row);
-    return !row.failed;
+    *arrived_out = found != 0;
+    return true;
 }
 
 static bool settle_row(struct account *account, const struct leaving_row *leaving,
@@ -149,7 +147,7 @@ static bool settle_row(struct account *account, const struct leaving_row *leavin
     return account_commit_quietly(account, err);
 }
 
-static bool settle_all(struct account *account, struct error *err)
+static bool settle_rows(struct account *account, struct error *err)
 {
     struct leaving_row row = { 0 };
     bool ok = true, any = true;
@@ -163,10 +161,20 @@ static bool settle_all(struct account *account, struct error *err)
     return ok;
 }
 
+/* Under the lock, which it gives back. */
+static void settle_all(struct account *account)
+{
+    struct error err;
+
+    if (!settle_rows(account, &err))
+        log_warn(&account->store->options.log, "broken move not settled",
+                 F_NUM("account", (int64_t)account->id), F_ERR(&err));
+    unlock_moves(account);
+}
+
 void leaving_break_off(struct account *from)
 {
-    unlock_moves(from);
-    leaving_settle(from);
+    settle_all(from);
 }
 
 void leaving_settle(struct account *account)
@@ -176,13 +184,7 @@ void leaving_settle(struct account *account)
     bool any = false, ok = first_row(account, &row, &any, &err);
 
     buf_free(&row.token);
-    if (ok && !any)
-        return;
-    if (ok && !lock_moves(account, false, &err))
-        return; /* somebody is at work on them */
-    ok = ok && settle_all(account, &err);
-    unlock_moves(account);
-    if (!ok)
-        log_warn(&account->store->options.log, "broken move not settled",
-                 F_NUM("account", (int64_t)account->id), F_ERR(&err));
+    /* One that cannot be read says why when it is settled; else somebody may be at work on them. */
+    if ((any || !ok) && lock_moves(account, false, &err))
+        settle_all(account);
 }
