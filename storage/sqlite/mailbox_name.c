@@ -55,20 +55,12 @@ static const char *wrong_name(struct slice name)
     return NULL;
 }
 
-static bool is_ascii(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.data[i] >= 0x80)
-            return false;
-    return true;
-}
-
 struct slice mailbox_name_nfc(struct arena *arena, struct slice name)
 {
     uint8_t *normal;
     size_t len;
 
-    if (is_ascii(name) || !utf8_valid(name))
+    if (slice_is_ascii(name) || !utf8_valid(name))
         return name;
     normal = u8_normalize(UNINORM_NFC, (const uint8_t *)name.data, name.len, NULL, &len);
     if (normal == NULL)
