@@ -81,15 +81,15 @@ static bool may_create(struct call *call, struct slice name, struct place_name *
            ((rights & RIGHT_CREATE) != 0 || error_set(err, ERROR_DENIED, "no right to create"));
 }
 
-/* How a name is spelt that the client wrote otherwise (RFC 9051 section 6.3.9.7). */
-static void tell_name(struct call *call, struct slice name, struct slice written)
+/* Has the client written the name otherwise than it is spelt? Then IMAP4rev2 tells how (RFC 9051
+ * section 6.3.9.7). */
+static bool is_spelt_otherwise(struct call *call, struct slice name, struct slice written,
+                               struct place *place_out)
 {
-    struct place place;
     struct error err;
 
-    if (client_of(call)->rev2 && place_find(call, name, 0, &place, &err) &&
-        !slice_equal(place.info.name, written))
-        list_reply_one(call, &place.info, written);
+    return client_of(call)->rev2 && place_find(call, name, 0, place_out, &err) &&
+           !slice_equal(place_out->info.name, written);
 }
 
 enum next imap_create(struct call *call, struct args *args)
@@ -97,6 +97,8 @@ enum next imap_create(struct call *call, struct args *args)
     struct place_name where;
     AUTO(buf_free) struct buf code = { 0 };
     struct create_args create;
+    struct slice written;
+    struct place place;
     struct error err;
     uint64_t id;
 
@@ -107,7 +109,9 @@ enum next imap_create(struct call *call, struct args *args)
     if (create.use_refused || (create.use != SPECIAL_NONE && where.before.len > 0))
         return reply_no(call, "USEATTR", "Mailbox cannot have this special use");
     if (mailbox_create(where.account, where.local, create.use, &id, &err)) {
-        tell_name(call, create.name, without_delimiter(args->written_name));
+        written = without_delimiter(args->written_name);
+        if (is_spelt_otherwise(call, create.name, written, &place))
+            list_reply_one(call, &place.info, written);
         buf_add_text(&code, "MAILBOXID (");
         objectid_mailbox(&code, where.account, id);
         buf_add_byte(&code, ')');
@@ -131,13 +135,9 @@ static enum next refuse_delete(struct call *call, struct slice name, const struc
     if (err->kind != ERROR_NOT_FOUND || !place_of(call, name, &where, &ignored) ||
         where.before.len > 0 || !mailbox_all(where.account, &call->arena, &all, &ignored))
         return reply_error(call, err);
-    for (size_t i = 0; i < all.count; i++) {
-        struct slice other = all.items[i].name;
-
-        if (other.len > name.len && other.data[name.len] == '/' &&
-            memcmp(other.data, name.data, name.len) == 0)
+    for (size_t i = 0; i < all.count; i++)
+        if (mailbox_is_below(all.items[i].name, name))
             return reply_no(call, "HASCHILDREN", "There are mailboxes below this name only");
-    }
     return reply_error(call, err);
 }
 
@@ -174,15 +174,6 @@ static bool find_source(struct call *call, struct slice name, struct place_name 
            (where->before.len == 0 || place_find(call, name, RIGHT_DELETE_MAILBOX, &place, err));
 }
 
-static bool is_spelt_otherwise(struct call *call, struct slice name, struct slice written)
-{
-    struct place place;
-    struct error err;
-
-    return client_of(call)->rev2 && place_find(call, name, 0, &place, &err) &&
-           !slice_equal(place.info.name, written);
-}
-
 /* Messages of INBOX are what moves when it is renamed, so another's is no mailbox to rename. */
 enum next imap_rename(struct call *call, struct args *args)
 {
@@ -204,7 +195,7 @@ enum next imap_rename(struct call *call, struct args *args)
         return reply_no(call, "CANNOT", "A mailbox cannot be renamed into another account");
     if (source.before.len > 0 && slice_is(source.local, "INBOX"))
         return reply_no(call, "NOPERM", "Another user's INBOX cannot be renamed");
-    other = is_spelt_otherwise(call, from, old);
+    other = is_spelt_otherwise(call, from, old, &place);
     if (!mailbox_rename(source.account, source.local, target.local, &err))
         return reply_error(call, &err);
     if (client_of(call)->rev2 && place_find(call, to, 0, &place, &err) &&

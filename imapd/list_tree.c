@@ -62,12 +62,6 @@ static void merge_doubles(struct list_tree *tree)
     tree->count = to;
 }
 
-static bool is_below(struct slice name, struct slice superior)
-{
-    return name.len > superior.len && name.data[superior.len] == '/' &&
-           memcmp(name.data, superior.data, superior.len) == 0;
-}
-
 /* How many of a name's levels are in the list when all before it are: those that it shares with the
  * name before it. */
 static size_t shared_levels(struct slice name, struct slice before)
@@ -123,7 +117,8 @@ static void find_superiors(struct list_tree *tree)
     for (size_t i = 0; i < tree->count; i++) {
         size_t above = i == 0 ? LIST_TOP : i - 1;
 
-        while (above != LIST_TOP && !is_below(tree->entries[i].name, tree->entries[above].name))
+        while (above != LIST_TOP &&
+               !mailbox_is_below(tree->entries[i].name, tree->entries[above].name))
             above = tree->entries[above].superior;
         tree->entries[i].superior = above;
     }

@@ -83,10 +83,7 @@ static bool add_name(struct mailbox_names *names, struct slice name, unsigned ne
 /* Everything is below "". */
 static bool is_below(struct slice name, struct slice top)
 {
-    if (top.len == 0)
-        return true;
-    return name.len > top.len && name.data[top.len] == '/' &&
-           slice_equal(slice_part(name, 0, top.len), top);
+    return top.len == 0 || mailbox_is_below(name, top);
 }
 
 static bool is_child(struct slice name, struct slice top)

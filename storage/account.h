@@ -75,6 +75,9 @@ struct name_list {
     size_t count;
 };
 
+/* Does a name lie below another one, at any depth? */
+bool mailbox_is_below(struct slice name, struct slice superior);
+
 /* NFC of a name or a pattern; what is no UTF-8 stays as it is. */
 struct slice mailbox_name_nfc(struct arena *arena, struct slice name);
 

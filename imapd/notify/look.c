@@ -21,17 +21,11 @@ struct look {
     struct notify_seen **sorted; /* by owner and id */
 };
 
-static bool is_below(struct slice name, struct slice superior)
-{
-    return name.len > superior.len && name.data[superior.len] == '/' &&
-           memcmp(name.data, superior.data, superior.len) == 0;
-}
-
 static bool names_match(const struct notify_group *group, struct slice name)
 {
     for (size_t i = 0; i < group->n_names; i++)
         if (slice_equal(name, group->names[i]) ||
-            (group->filter == NOTIFY_SUBTREE && is_below(name, group->names[i])))
+            (group->filter == NOTIFY_SUBTREE && mailbox_is_below(name, group->names[i])))
             return true;
     return false;
 }
@@ -143,7 +137,7 @@ static bool look_at_counts(struct call *call, struct notify_told *told,
 static bool has_children(const struct look *look, struct slice name)
 {
     for (size_t i = 0; i < look->all.count; i++)
-        if (is_below(look->all.items[i].info.name, name))
+        if (mailbox_is_below(look->all.items[i].info.name, name))
             return true;
     return false;
 }

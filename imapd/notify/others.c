@@ -53,8 +53,7 @@ static bool is_any_in(const struct slice *names, size_t count, struct slice pref
 static bool is_any_above(const struct slice *names, size_t count, struct slice prefix)
 {
     for (size_t i = 0; i < count; i++)
-        if (names[i].len < prefix.len && prefix.data[names[i].len] == '/' &&
-            begins(prefix, names[i]))
+        if (mailbox_is_below(prefix, names[i]))
             return true;
     return false;
 }

@@ -303,12 +303,6 @@ bool mailbox_delete(struct account *account, struct slice name, struct error *er
 
 /* Renaming. */
 
-static bool is_inferior(struct slice name, struct slice superior)
-{
-    return name.len > superior.len && name.data[superior.len] == '/' &&
-           slice_equal(slice_part(name, 0, superior.len), superior);
-}
-
 /* Does the tree exist, and will its longest and deepest names still be allowed? */
 static bool check_tree(struct account *account, struct slice from, struct slice to,
                        struct error *err)
@@ -357,7 +351,7 @@ static bool check_clash(struct account *account, struct slice from, struct slice
 static bool rename_tree(struct account *account, struct slice from, struct slice to,
                         struct error *err)
 {
-    if (is_inferior(to, from))
+    if (mailbox_is_below(to, from))
         return error_set(err, ERROR_INVALID, "a mailbox cannot go into itself");
     return check_tree(account, from, to, err) && check_clash(account, from, to, err) &&
            sql_run(&account->db, SQL_TREE_RENAME, NULL, err, "tt", from, to) &&

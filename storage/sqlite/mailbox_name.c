@@ -55,6 +55,12 @@ static const char *wrong_name(struct slice name)
     return NULL;
 }
 
+bool mailbox_is_below(struct slice name, struct slice superior)
+{
+    return name.len > superior.len && name.data[superior.len] == '/' &&
+           slice_equal(slice_part(name, 0, superior.len), superior);
+}
+
 struct slice mailbox_name_nfc(struct arena *arena, struct slice name)
 {
     uint8_t *normal;
