@@ -172,12 +172,6 @@ static enum next end_move(struct call *call, const struct uidset *asked)
     return next;
 }
 
-static void add_all(struct uidset *to, const struct uidset *from)
-{
-    for (size_t i = 0; i < from->count; i++)
-        uidset_add(to, from->ranges[i].lo, from->ranges[i].hi);
-}
-
 /* The target is looked up in each turn: handles are lent for a turn, and it may be gone. */
 static bool move_part(struct call *call, const struct uidset *part, struct error *err)
 {
@@ -191,8 +185,8 @@ static bool move_part(struct call *call, const struct uidset *part, struct error
         return error_set(err, ERROR_NOT_FOUND, "the target was replaced meanwhile");
     if (!copy(client_of(call), part, &target, true, &result, err))
         return false;
-    add_all(&work->moved.from, &result.from);
-    add_all(&work->moved.to, &result.to);
+    uidset_add_all(&work->moved.from, &result.from);
+    uidset_add_all(&work->moved.to, &result.to);
     work->done += uidset_size(&result.from);
     if (result.from.count > 0) {
         work->moved.uidvalidity = result.uidvalidity;

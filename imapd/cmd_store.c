@@ -181,8 +181,7 @@ static bool store_part(struct call *call, const struct uidset *part, struct erro
     tell_result(call, &result, &work->args);
     if (result.since == client->view.modseq)
         client->view.modseq = result.modseq; /* there is no other news up to here */
-    for (size_t i = 0; i < result.refused.count; i++)
-        uidset_add(&work->refused, result.refused.ranges[i].lo, result.refused.ranges[i].hi);
+    uidset_add_all(&work->refused, &result.refused);
     work->done += result.count + uidset_size(&result.refused);
     return true;
 }

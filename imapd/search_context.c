@@ -421,8 +421,7 @@ void search_contexts_changed(struct call *call)
         return;
     }
     for (struct search_context *c = client->contexts; c != NULL; c = c->next) {
-        for (size_t i = 0; i < view->touched.count; i++)
-            uidset_add(&c->pending, view->touched.ranges[i].lo, view->touched.ranges[i].hi);
+        uidset_add_all(&c->pending, &view->touched);
         if (c->pending.count > 0 && left > 0)
             look_again(call, c, &left);
     }

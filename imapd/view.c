@@ -100,8 +100,8 @@ void view_remove(struct view *view, const struct uidset *uids, struct view_news 
     AUTO(uidset_free) struct uidset all = { 0 };
 
     uidset_copy(&all, &view->gone);
-    for (size_t i = 0; uids != NULL && i < uids->count; i++)
-        uidset_add(&all, uids->ranges[i].lo, uids->ranges[i].hi);
+    if (uids != NULL)
+        uidset_add_all(&all, uids);
     remove_rows(view, &all, news);
     reverse(news->expunged_seqs, news->n_expunged);
     uidset_free(&view->gone);

@@ -91,6 +91,12 @@ void uidset_remove(struct uidset *set, uint32_t lo, uint32_t hi)
     replace(set, at, end - at, left, n_left);
 }
 
+void uidset_add_all(struct uidset *set, const struct uidset *others)
+{
+    for (size_t i = 0; i < others->count; i++)
+        uidset_add(set, others->ranges[i].lo, others->ranges[i].hi);
+}
+
 void uidset_subtract(struct uidset *set, const struct uidset *others)
 {
     struct uidset left = { 0 };

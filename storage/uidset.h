@@ -17,7 +17,8 @@ struct uidset {
 
 void uidset_add(struct uidset *set, uint32_t lo, uint32_t hi); /* fast when at or past the end */
 void uidset_remove(struct uidset *set, uint32_t lo, uint32_t hi);
-/* All of another set, in one pass. */
+/* All of another set. Subtracting is one pass. */
+void uidset_add_all(struct uidset *set, const struct uidset *others);
 void uidset_subtract(struct uidset *set, const struct uidset *others);
 /* What belongs to both; `both` starts as { 0 }. */
 void uidset_intersect(const struct uidset *a, const struct uidset *b, struct uidset *both);
