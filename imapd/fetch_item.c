@@ -530,3 +530,16 @@ void fetch_free(struct fetch *fetch)
     buf_free(&fetch->bytes);
     arena_free(&fetch->tree_arena);
 }
+
+bool fetch_items_text(struct call *call, struct args *args, struct slice *items_out)
+{
+    struct fetch *fetch = ARENA_NEW(&call->arena, struct fetch);
+
+    *items_out = args->rest;
+    fetch->call = call;
+    fetch->client = client_of(call);
+    if (!fetch_take_items(fetch, args))
+        return false;
+    items_out->len -= args->rest.len;
+    return true;
+}

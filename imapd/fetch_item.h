@@ -100,6 +100,8 @@ struct fetch {
 
 /* fetch-att, or ALL, FAST, FULL, or a list of items. Adds FETCH's own needs. */
 bool fetch_take_items(struct fetch *fetch, struct args *args);
+/* The same for items that are to be fetched later (fetch_tell()): as they came, where they lie. */
+bool fetch_items_text(struct call *call, struct args *args, struct slice *items_out);
 /* Adds an item by its name, unless it is there. */
 void fetch_add_item(struct fetch *fetch, const char *name);
 

@@ -1,7 +1,7 @@
 /* search_return.c - see search_return.h. */
 #include "imapd/search_return.h"
 
-#include "imapd/notify/notify.h"
+#include "imapd/fetch_item.h"
 #include "imapd/reply.h"
 
 #define ENOUGH_MAX 1000 /* results that are put in order again with each that is found */
@@ -23,7 +23,7 @@ static bool take_update(struct call *call, struct args *args, struct search_retu
 
     if (!space && args_peek(args) != '(')
         return true;
-    return (!space || args_space(args)) && notify_take_items(call, args, &ret->items);
+    return (!space || args_space(args)) && fetch_items_text(call, args, &ret->items);
 }
 
 static bool take_option(struct call *call, struct args *args, struct search_return *ret)

@@ -27,19 +27,6 @@ static bool is_selected(enum notify_filter filter)
     return filter == NOTIFY_SELECTED || filter == NOTIFY_SELECTED_DELAYED;
 }
 
-bool notify_take_items(struct call *call, struct args *args, struct slice *items_out)
-{
-    struct fetch *fetch = ARENA_NEW(&call->arena, struct fetch);
-
-    *items_out = args->rest;
-    fetch->call = call;
-    fetch->client = client_of(call);
-    if (!fetch_take_items(fetch, args))
-        return false;
-    items_out->len -= args->rest.len;
-    return true;
-}
-
 /* SP "(" fetch-att *(SP fetch-att) ")", for the selected mailbox only. */
 static bool take_fetch_items(struct call *call, struct args *args, struct notify *notify,
                              enum notify_filter filter)
@@ -50,7 +37,7 @@ static bool take_fetch_items(struct call *call, struct args *args, struct notify
         return true;
     if (!is_selected(filter))
         return args_fail(args, "items are for the selected mailbox only");
-    if (!args_space(args) || !notify_take_items(call, args, &items))
+    if (!args_space(args) || !fetch_items_text(call, args, &items))
         return false;
     notify->items = slice_copy(&notify->arena, items);
     return true;

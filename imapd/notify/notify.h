@@ -97,8 +97,6 @@ struct notify {
 
 /* What stands behind "NOTIFY SET": [STATUS] and groups. False: args->error says why. */
 bool notify_take(struct call *call, struct args *args, struct notify *notify);
-/* "(" fetch-att *(SP fetch-att) ")", which begins here: as it came, where it lies. */
-bool notify_take_items(struct call *call, struct args *args, struct slice *items_out);
 /* "MessageNew MessageExpunge ..." for BADEVENT. */
 void notify_print_events(struct buf *out);
 void notify_free(struct notify **notify);
