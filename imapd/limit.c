@@ -89,57 +89,57 @@ bool limit_search(struct client *client, const struct search_program *program,
 uint64_t limit_count(const struct search_program *program, const struct view *view)
 {
     AUTO(uidset_free) struct uidset among = { 0 };
-    uint64_t count = 0;
 
     search_among(program, &among);
-    for (size_t i = 0; i < among.count; i++) {
-        size_t end, first = range_rows(view, among.ranges[i], &end);
+    return view_count(view, &among);
+}
 
-        count += end - first;
-    }
-    return count;
+/* `lowest` 0: there are no UIDs that could be told. */
+static void print_code(struct buf *code, uint64_t max, uint32_t lowest)
+{
+    buf_fmt(code, "MESSAGELIMIT %llu", (unsigned long long)max);
+    if (lowest > 0)
+        buf_fmt(code, " %u", lowest);
+}
+
+static enum next refuse(struct call *call, uint64_t max, uint32_t lowest, const char *text)
+{
+    AUTO(buf_free) struct buf code = { 0 };
+
+    print_code(&code, max, lowest);
+    return reply_no(call, buf_text(&code), text);
 }
 
 enum next limit_refuse(struct call *call, const char *text)
 {
-    AUTO(buf_free) struct buf code = { 0 };
-
-    buf_fmt(&code, "MESSAGELIMIT %llu", (unsigned long long)limit_max(client_of(call)));
-    return reply_no(call, buf_text(&code), text);
+    return refuse(call, limit_max(client_of(call)), 0, text);
 }
 
 bool limit_refuses_copy(struct call *call, const struct uidset *uids)
 {
-    AUTO(buf_free) struct buf code = { 0 };
     const struct client *client = client_of(call);
     uint64_t max = save_max(client->imap->settings);
     uint32_t lowest = lowest_of(&client->view, uids, max);
 
     if (lowest == 0)
         return false;
-    buf_fmt(&code, "MESSAGELIMIT %llu %u", (unsigned long long)max, lowest);
-    reply_no(call, buf_text(&code), "Too many messages to copy, try a smaller subset");
+    refuse(call, max, lowest, "Too many messages to copy, try a smaller subset");
     return true;
 }
 
-/* There are no UIDs yet that could be told. */
 bool limit_refuses_append(struct call *call, uint64_t messages, uint64_t max)
 {
-    AUTO(buf_free) struct buf code = { 0 };
-
     max = MIN(max, save_max(client_of(call)->imap->settings));
     if (messages <= max)
         return false;
-    buf_fmt(&code, "MESSAGELIMIT %llu", (unsigned long long)max);
-    reply_no(call, buf_text(&code), "Too many messages at once");
+    refuse(call, max, 0, "Too many messages at once");
     return true;
 }
 
 void limit_print(const struct client *client, struct buf *code)
 {
     if (client->limited_to > 0)
-        buf_fmt(code, "MESSAGELIMIT %llu %u", (unsigned long long)limit_max(client),
-                client->limited_to);
+        print_code(code, limit_max(client), client->limited_to);
 }
 
 /* A SAVELIMIT that is not lower than the limit of all commands would say nothing. */
