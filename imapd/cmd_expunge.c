@@ -16,8 +16,7 @@ struct expunge_work {
     struct uidset uids; /* still to be looked at */
     size_t turn;        /* messages */
     bool closes;        /* CLOSE tells nothing */
-    bool any;
-    uint64_t modseq; /* of the mailbox, after the last turn that removed some */
+    uint64_t modseq;    /* of the mailbox, after the last turn that removed some; 0: none has */
     uint64_t done, goal;
 };
 
@@ -55,7 +54,7 @@ static enum next finish(struct call *call, const struct error *err)
     if (err != NULL && !(work->closes && err->kind == ERROR_NOT_FOUND))
         return reply_error(call, err);
     if (!work->closes)
-        return expunge_reply_ok(call, work->any ? work->modseq : 0, "EXPUNGE completed");
+        return expunge_reply_ok(call, work->modseq, "EXPUNGE completed");
     client_unselect(client_of(call));
     return reply_ok(call, "CLOSE completed");
 }
@@ -71,10 +70,8 @@ static bool expunge_part(struct call *call, const struct uidset *part, struct er
                          err))
         return false;
     work->done += uidset_size(&expunged);
-    if (expunged.count > 0) {
-        work->any = true;
+    if (expunged.count > 0)
         work->modseq = modseq;
-    }
     if (!work->closes)
         expunge_tell(call, &expunged);
     return true;

@@ -120,7 +120,7 @@ enum next imap_resetkey(struct call *call, struct args *args);
 enum next imap_append(struct call *call, struct args *args);
 enum next imap_replace(struct call *call, struct args *args); /* append/replace.c */
 extern const struct literal_sink append_sink;                 /* append/sink.c */
-/* fetch.c, search.c, cmd_store.c, cmd_copy.c, expunge.c: client->uid tells the UID form. */
+/* fetch.c, cmd_search.c, cmd_store.c, cmd_copy.c, cmd_expunge.c: client->uid tells the UID form. */
 enum next imap_fetch(struct call *call, struct args *args);
 enum next imap_search(struct call *call, struct args *args);
 enum next imap_cancelupdate(struct call *call, struct args *args);

@@ -33,8 +33,6 @@ bool flag_list_add(struct flag_list *list, struct arena *arena, struct slice nam
 bool keywords_learn(struct keywords *keywords, struct account *account, uint64_t flags,
                     struct error *err) MUST_CHECK;
 /* Reads the whole table again, or that of another account (SELECT). */
-/* There is no room for another one in the account. */
-bool keywords_full(const struct keywords *keywords);
 bool keywords_load(struct keywords *keywords, struct account *account,
                    struct error *err) MUST_CHECK;
 /* The account can have no more of them. */

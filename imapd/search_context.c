@@ -5,9 +5,10 @@
 
 #include <stdlib.h>
 
-#define LOOK_MESSAGES 500 /* looked at in one go */
-#define LOOK_BYTES                                                                                 \
-    (8 * 1024 * 1024) /* of them in all contexts, once for each key; one message may have more */
+/* Looked at in one go: messages of one context, and bytes of those of all contexts, counted once
+ * for each key; one message may have more. */
+#define LOOK_MESSAGES 500
+#define LOOK_BYTES    (8 * 1024 * 1024)
 
 static struct search_context *find(const struct client *client, struct slice tag)
 {
@@ -325,7 +326,7 @@ static void take_pending(struct client *client, struct search_context *context, 
     struct view_walk walk = { 0 };
     size_t index, n = 0;
 
-    while (n<LOOK_MESSAGES && * left> 0 &&
+    while (*left > 0 && n < LOOK_MESSAGES &&
            view_next(&client->view, &context->pending, &walk, &index)) {
         uint32_t uid = view_uid(&client->view, index);
 

@@ -262,7 +262,7 @@ static const struct config_key keys[] = {
     NUMBER("imap", "search_slice", search_slice, "2000", 1, 1000000,
            "Messages a SEARCH looks at before others get their turn."),
     NUMBER("imap", "change_slice", change_slice, "8192", 1, 1000000,
-           "Messages that STORE, COPY, MOVE and EXPUNGE change before others have their turn."),
+           "Messages that STORE, MOVE and EXPUNGE change before others have their turn."),
     BOOL("imap", "literal_minus", literal_minus, "no",
          "Announce LITERAL- instead of LITERAL+: what clients send unasked ends at 4096 bytes."),
     BOOL("imap", "search_index", search_index, "yes",
