@@ -32,6 +32,15 @@ bool slice_equal_case(struct slice a, struct slice b)
     return a.len == b.len && same_letters(a.data, b.data, a.len);
 }
 
+int slice_compare_case(struct slice a, struct slice b)
+{
+    int order = a.len < b.len ? -1 : a.len > b.len;
+
+    for (size_t i = 0; order == 0 && i < a.len; i++)
+        order = lower(a.data[i]) - lower(b.data[i]);
+    return order;
+}
+
 bool slice_is(struct slice a, const char *word)
 {
     for (size_t i = 0; i < a.len; i++)

@@ -31,10 +31,11 @@ static inline struct slice slice_make(const void *data, size_t len)
 }
 
 bool slice_equal(struct slice a, struct slice b);
-bool slice_is(struct slice a, const char *word);       /* ASCII case does not matter */
-bool slice_equal_case(struct slice a, struct slice b); /* ASCII case does not matter */
-bool slice_starts(struct slice a, const char *prefix); /* ASCII case does not matter */
-int slice_compare(struct slice a, struct slice b);     /* by bytes, like memcmp */
+bool slice_is(struct slice a, const char *word);        /* ASCII case does not matter */
+bool slice_equal_case(struct slice a, struct slice b);  /* ASCII case does not matter */
+bool slice_starts(struct slice a, const char *prefix);  /* ASCII case does not matter */
+int slice_compare(struct slice a, struct slice b);      /* by bytes, like memcmp */
+int slice_compare_case(struct slice a, struct slice b); /* 0 where slice_equal_case(): some order */
 
 /* How many bytes at its start are ASCII. */
 size_t slice_ascii_length(struct slice a);

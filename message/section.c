@@ -155,20 +155,9 @@ bool section_find(const struct section *section, const struct mime_part *root, s
     return true;
 }
 
-static int lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : (unsigned char)c;
-}
-
-/* Names by length, then whatever the case: any order will do. */
 static int compare_names(const void *a, const void *b)
 {
-    const struct slice *x = a, *y = b;
-    int order = x->len < y->len ? -1 : x->len > y->len;
-
-    for (size_t i = 0; order == 0 && i < x->len; i++)
-        order = lower(x->data[i]) - lower(y->data[i]);
-    return order;
+    return slice_compare_case(*(const struct slice *)a, *(const struct slice *)b);
 }
 
 static bool is_named(const struct slice *names, size_t count, struct slice name)

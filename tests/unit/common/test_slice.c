@@ -28,6 +28,8 @@ static void comparing(void **state)
 
         assert_int_equal(slice_equal(a, b), cases[i].equal);
         assert_int_equal(slice_equal_case(a, b), cases[i].equal_case);
+        assert_int_equal(slice_compare_case(a, b) == 0, cases[i].equal_case);
+        assert_int_equal(slice_compare_case(b, a) == 0, cases[i].equal_case);
         assert_int_equal(slice_is(a, cases[i].b), cases[i].equal_case);
         assert_int_equal((order > 0) - (order < 0), cases[i].order);
         assert_int_equal(slice_compare(b, a) > 0, order < 0);
