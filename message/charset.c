@@ -134,7 +134,6 @@ static void charset_close(const struct charset *charset, iconv_t handle)
         iconv_close(handle);
 }
 
-/* Copies what is valid; each byte that is not becomes U+FFFD. */
 /* How many bytes at the front are none of ASCII. */
 static size_t other_length(struct slice bytes)
 {
@@ -145,7 +144,8 @@ static size_t other_length(struct slice bytes)
     return len;
 }
 
-/* ASCII is gone over quickly, and no character reaches into it. */
+/* Copies what is valid; each byte that is not becomes U+FFFD. ASCII is gone over quickly, and no
+ * character reaches into it. */
 static void add_utf8(struct slice bytes, struct buf *out)
 {
     buf_reserve(out, bytes.len);

@@ -18,15 +18,6 @@ static int count_of(uint64_t texts)
     return __builtin_popcountll(texts);
 }
 
-/* The numbers of texts. */
-static unsigned take_number(uint64_t *texts)
-{
-    unsigned number = (unsigned)__builtin_ctzll(*texts);
-
-    *texts &= *texts - 1;
-    return number;
-}
-
 /* Reading. */
 
 static bool take_bytes(struct slice *rest, void *to, size_t len)
@@ -76,7 +67,7 @@ static bool take_head(struct slice *rest, struct trigram_block *block)
         !take_bytes(rest, &block->no_bytes, sizeof(block->no_bytes)))
         return false;
     for (uint64_t texts = block->listed | block->is_signed; texts != 0;)
-        if (!take_bytes(rest, &block->sizes[take_number(&texts)], sizeof(block->sizes[0])))
+        if (!take_bytes(rest, &block->sizes[block_take_number(&texts)], sizeof(block->sizes[0])))
             return false;
     return true;
 }
@@ -94,7 +85,7 @@ static bool read_all(struct slice rest, struct trigram_block *block)
     if (!take_sections(&rest, block))
         return false;
     for (texts = block->is_signed; texts != 0;) {
-        struct slice *signature = &block->signatures[take_number(&texts)];
+        struct slice *signature = &block->signatures[block_take_number(&texts)];
 
         if (!take_bytes(&lengths, &words, sizeof(words)) || words == 0 || rest.len < words * 8u)
             return false;
@@ -244,7 +235,7 @@ static uint64_t signed_without(const struct trigram_block *block, const struct p
     uint64_t without = 0;
 
     for (uint64_t texts = block->is_signed; texts != 0;) {
-        unsigned number = take_number(&texts);
+        unsigned number = block_take_number(&texts);
 
         if (!signature_may_have(block->signatures[number], probe))
             without |= 1ull << number;
@@ -320,7 +311,7 @@ static size_t put_numbers(unsigned char *to, unsigned tag, uint64_t texts)
     size_t len = 0;
 
     for (to[len++] = (unsigned char)(tag + (unsigned)count_of(texts)); texts != 0;)
-        to[len++] = (unsigned char)take_number(&texts);
+        to[len++] = (unsigned char)block_take_number(&texts);
     return len;
 }
 
@@ -338,7 +329,7 @@ static void add_entry(struct writer *writer, uint32_t trigram, uint64_t texts)
     to = (unsigned char *)buf_reserve(&writer->sections, ENTRY_MAX);
     to[0] = (unsigned char)trigram;
     if (count == 1) {
-        to[len++] = (unsigned char)take_number(&texts);
+        to[len++] = (unsigned char)block_take_number(&texts);
     } else if (n_missing <= NUMBERS_MAX && n_missing < count) {
         len += put_numbers(to + len, TAG_MISSING, missing);
     } else if (count <= NUMBERS_MAX) {
@@ -437,7 +428,7 @@ static void add_sizes(const struct trigram_block *old, const struct block_change
     uint64_t changed = change->listed | change->is_signed;
 
     while (texts != 0) {
-        unsigned number = take_number(&texts);
+        unsigned number = block_take_number(&texts);
         const uint16_t *sizes = (changed >> number & 1) != 0 ? change->sizes : old->sizes;
 
         buf_add(out, &sizes[number], sizeof(sizes[number]));
@@ -467,12 +458,12 @@ void block_write(const struct trigram_block *old, const struct block_change *cha
     buf_add(out, &no_bytes, sizeof(no_bytes));
     add_sizes(old, change, listed | is_signed, out);
     for (uint64_t texts = is_signed; texts != 0;) {
-        uint16_t words = (uint16_t)(signature_of(old, change, take_number(&texts)).len / 8);
+        uint16_t words = (uint16_t)(signature_of(old, change, block_take_number(&texts)).len / 8);
 
         buf_add(out, &words, sizeof(words));
     }
     add_sections(&writer, out);
     for (uint64_t texts = is_signed; texts != 0;)
-        buf_add_slice(out, signature_of(old, change, take_number(&texts)));
+        buf_add_slice(out, signature_of(old, change, block_take_number(&texts)));
     buf_free(&writer.sections);
 }

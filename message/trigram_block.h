@@ -31,6 +31,15 @@
 
 #define BLOCK_TEXTS 64 /* 1 << TRIGRAM_KEY_BITS */
 
+/* Takes the number of a text, the least, out of a bit for each; there is one. */
+static inline unsigned block_take_number(uint64_t *texts)
+{
+    unsigned number = (unsigned)__builtin_ctzll(*texts);
+
+    *texts &= *texts - 1;
+    return number;
+}
+
 struct trigram_block {
     uint64_t listed, is_signed;
     uint64_t no_pairs, no_bytes; /* among the signed ones, not both */

@@ -12,14 +12,6 @@ enum detail {
     DETAIL_NONE,
 };
 
-static unsigned take_number(uint64_t *texts)
-{
-    unsigned number = (unsigned)__builtin_ctzll(*texts);
-
-    *texts &= *texts - 1;
-    return number;
-}
-
 uint64_t block_text_bytes(struct slice block)
 {
     struct trigram_block read;
@@ -55,9 +47,9 @@ static void make_room(const struct trigram_block *block, struct signing *signing
 
     while (block_next(&cursor))
         for (uint64_t texts = cursor.texts & block->listed; texts != 0;)
-            counts[take_number(&texts)]++;
+            counts[block_take_number(&texts)]++;
     for (uint64_t texts = block->listed; texts != 0;) {
-        unsigned number = take_number(&texts);
+        unsigned number = block_take_number(&texts);
 
         signing->starts[number] = n_words;
         signing->lens[number] =
@@ -74,7 +66,7 @@ static void sign_listed(const struct trigram_block *block, struct signing *signi
     make_room(block, signing);
     while (block_next(&cursor))
         for (uint64_t texts = cursor.texts & block->listed; texts != 0;) {
-            unsigned number = take_number(&texts);
+            unsigned number = block_take_number(&texts);
 
             signature_add(signing->words + signing->starts[number], signing->lens[number],
                           cursor.trigram);
@@ -86,7 +78,7 @@ static void add_mark(struct trigram_keys *marks, uint32_t mark, uint64_t texts)
     marks->keys =
         mem_grow(marks->keys, &marks->room, marks->count + BLOCK_TEXTS, sizeof(*marks->keys));
     while (texts != 0)
-        marks->keys[marks->count++] = mark << TRIGRAM_KEY_BITS | take_number(&texts);
+        marks->keys[marks->count++] = mark << TRIGRAM_KEY_BITS | block_take_number(&texts);
 }
 
 /* A mark is the pair, or byte, that trigrams begin with; TRIGRAM_PAIR_END stands for the rest. */
@@ -133,7 +125,7 @@ static void reduce(const struct trigram_block *block, uint64_t texts, enum detai
     memcpy(change.signatures, block->signatures, sizeof(change.signatures));
     sign_listed(block, &signing);
     for (uint64_t listed = block->listed; listed != 0;) {
-        unsigned number = take_number(&listed);
+        unsigned number = block_take_number(&listed);
 
         change.signatures[number] =
             slice_make((const char *)(signing.words + signing.starts[number]),
