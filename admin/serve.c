@@ -4,33 +4,10 @@
  */
 #include "admin/commands.h"
 #include "admin/supervisor.h"
+#include "common/systemd.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-/* Tells systemd, where it started us (sd_notify(3)). */
-static void notify(const char *state)
-{
-    const char *path = getenv("NOTIFY_SOCKET");
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    size_t len = path != NULL ? strlen(path) : 0;
-    int fd;
-
-    if (len == 0 || len >= sizeof(address.sun_path))
-        return;
-    memcpy(address.sun_path, path, len);
-    if (path[0] == '@')
-        address.sun_path[0] = '\0'; /* the abstract namespace */
-    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&address,
-           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
-    close(fd);
-}
 
 static void on_ready(void *context)
 {
@@ -41,7 +18,7 @@ static void on_ready(void *context)
         printf("%s %s %s", i > 0 ? "," : "", sockets->items[i].name, sockets->items[i].address);
     printf("\n");
     fflush(stdout);
-    notify("READY=1");
+    systemd_tell("READY=1");
 }
 
 /* Better one clear message now than one from each daemon. The handles are closed again: they must

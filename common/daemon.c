@@ -9,6 +9,7 @@
 #include "common/daemon_private.h"
 
 #include "common/mem.h"
+#include "common/systemd.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -122,7 +123,7 @@ static void stop(struct daemon *daemon)
     if (daemon->state->phase != DAEMON_SERVING)
         return;
     daemon->state->phase = DAEMON_STOPPING;
-    daemon_tell_systemd("STOPPING=1");
+    systemd_tell("STOPPING=1");
     log_info(&daemon->log, "stop", F_NUM("sessions", (int64_t)server_sessions(daemon->server)));
     close_sockets(daemon);
     if (daemon->on_stop != NULL)
@@ -234,7 +235,7 @@ static int serve(struct daemon *daemon)
     log_info(&daemon->log, "start", F_STR("version", POSTANE_VERSION),
              F_NUM("sockets", (int64_t)state->n_sockets));
     daemon_feed_watchdog(daemon);
-    daemon_tell_systemd("READY=1");
+    systemd_tell("READY=1");
     while (state->phase != DAEMON_ENDED)
         uv_run(&state->loop, UV_RUN_DEFAULT);
     if (daemon->on_end != NULL)

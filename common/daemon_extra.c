@@ -6,6 +6,7 @@
 #include "common/daemon_private.h"
 
 #include "common/mem.h"
+#include "common/systemd.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -183,7 +184,7 @@ void daemon_extras_end(struct daemon *daemon)
 
 static void on_watchdog(struct daemon *daemon)
 {
-    daemon_tell_systemd("WATCHDOG=1");
+    systemd_tell("WATCHDOG=1");
 }
 
 /* sd_watchdog_enabled(3). Twice as often as it must be; a loop that hangs feeds nothing. */
@@ -196,23 +197,4 @@ void daemon_feed_watchdog(struct daemon *daemon)
         return;
     if (slice_number(limit, UINT64_MAX, &usec) && usec >= 2000)
         daemon_every(daemon, usec / 2000, on_watchdog);
-}
-
-/* sd_notify(3): one datagram to the socket named in the environment; '@' means abstract. */
-void daemon_tell_systemd(const char *message)
-{
-    const char *path = getenv("NOTIFY_SOCKET");
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-    if (path == NULL || strlen(path) >= sizeof(address.sun_path))
-        return;
-    memcpy(address.sun_path, path, strlen(path));
-    if (path[0] == '@')
-        address.sun_path[0] = '\0';
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
-    (void)!sendto(fd, message, strlen(message), MSG_NOSIGNAL, (struct sockaddr *)&address, len);
-    close(fd);
 }
