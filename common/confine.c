@@ -1,7 +1,7 @@
 /* confine.c - see confine.h: the list of system calls, and the rules for files.
  *
- * The list holds what libc, libuv, SQLite, GnuTLS and libunbound ask for while they serve, on any
- * architecture: libseccomp leaves out what an architecture has not.
+ * The list holds what libc, libuv, SQLite, GnuTLS and libunbound ask for while they serve, on
+ * processors of 64 bits: libseccomp leaves out what an architecture has not.
  */
 #include "common/confine.h"
 
@@ -27,163 +27,44 @@
 
 #define CALL(name) SCMP_SYS(name)
 
+/* clang-format off */
 static const int calls[] = {
     /* memory */
-    CALL(brk),
-    CALL(madvise),
-    CALL(membarrier),
-    CALL(mincore),
-    CALL(mmap),
-    CALL(mmap2),
-    CALL(mprotect),
-    CALL(mremap),
-    CALL(msync),
-    CALL(munmap),
+    CALL(brk), CALL(madvise), CALL(membarrier), CALL(mincore), CALL(mmap), CALL(mmap2),
+    CALL(mprotect), CALL(mremap), CALL(msync), CALL(munmap),
     /* files */
-    CALL(access),
-    CALL(chmod),
-    CALL(close),
-    CALL(close_range),
-    CALL(copy_file_range),
-    CALL(dup),
-    CALL(dup2),
-    CALL(dup3),
-    CALL(faccessat),
-    CALL(faccessat2),
-    CALL(fadvise64),
-    CALL(fallocate),
-    CALL(fchmod),
-    CALL(fchmodat),
-    CALL(fchown),
-    CALL(fcntl),
-    CALL(fcntl64),
-    CALL(fdatasync),
-    CALL(flock),
-    CALL(fstat),
-    CALL(fstat64),
-    CALL(fstatfs),
-    CALL(fsync),
-    CALL(ftruncate),
-    CALL(ftruncate64),
-    CALL(getcwd),
-    CALL(getdents),
-    CALL(getdents64),
-    CALL(link),
-    CALL(linkat),
-    CALL(lseek),
-    CALL(_llseek),
-    CALL(lstat),
-    CALL(mkdir),
-    CALL(mkdirat),
-    CALL(newfstatat),
-    CALL(open),
-    CALL(openat),
-    CALL(openat2),
-    CALL(pread64),
-    CALL(preadv),
-    CALL(preadv2),
-    CALL(pwrite64),
-    CALL(pwritev),
-    CALL(pwritev2),
-    CALL(read),
-    CALL(readlink),
-    CALL(readlinkat),
-    CALL(readv),
-    CALL(rename),
-    CALL(renameat),
-    CALL(renameat2),
-    CALL(rmdir),
-    CALL(sendfile),
-    CALL(stat),
-    CALL(statfs),
-    CALL(statx),
-    CALL(sync_file_range),
-    CALL(umask),
-    CALL(unlink),
-    CALL(unlinkat),
-    CALL(utimensat),
-    CALL(write),
-    CALL(writev),
+    CALL(access), CALL(chmod), CALL(close), CALL(close_range), CALL(copy_file_range), CALL(dup),
+    CALL(dup2), CALL(dup3), CALL(faccessat), CALL(faccessat2), CALL(fadvise64), CALL(fallocate),
+    CALL(fchmod), CALL(fchmodat), CALL(fchown), CALL(fcntl), CALL(fcntl64), CALL(fdatasync),
+    CALL(flock), CALL(fstat), CALL(fstat64), CALL(fstatfs), CALL(fsync), CALL(ftruncate),
+    CALL(ftruncate64), CALL(getcwd), CALL(getdents), CALL(getdents64), CALL(link), CALL(linkat),
+    CALL(lseek), CALL(_llseek), CALL(lstat), CALL(mkdir), CALL(mkdirat), CALL(newfstatat),
+    CALL(open), CALL(openat), CALL(openat2), CALL(pread64), CALL(preadv), CALL(preadv2),
+    CALL(pwrite64), CALL(pwritev), CALL(pwritev2), CALL(read), CALL(readlink), CALL(readlinkat),
+    CALL(readv), CALL(rename), CALL(renameat), CALL(renameat2), CALL(rmdir), CALL(sendfile),
+    CALL(stat), CALL(statfs), CALL(statx), CALL(sync_file_range), CALL(umask), CALL(unlink),
+    CALL(unlinkat), CALL(utimensat), CALL(write), CALL(writev),
     /* sockets; socket() itself has rules of its own */
-    CALL(accept),
-    CALL(accept4),
-    CALL(bind),
-    CALL(connect),
-    CALL(getpeername),
-    CALL(getsockname),
-    CALL(getsockopt),
-    CALL(listen),
-    CALL(recvfrom),
-    CALL(recvmmsg),
-    CALL(recvmsg),
-    CALL(sendmmsg),
-    CALL(sendmsg),
-    CALL(sendto),
-    CALL(setsockopt),
-    CALL(shutdown),
-    CALL(socketpair),
+    CALL(accept), CALL(accept4), CALL(bind), CALL(connect), CALL(getpeername), CALL(getsockname),
+    CALL(getsockopt), CALL(listen), CALL(recvfrom), CALL(recvmmsg), CALL(recvmsg), CALL(sendmmsg),
+    CALL(sendmsg), CALL(sendto), CALL(setsockopt), CALL(shutdown), CALL(socketpair),
     /* waiting */
-    CALL(epoll_create),
-    CALL(epoll_create1),
-    CALL(epoll_ctl),
-    CALL(epoll_pwait),
-    CALL(epoll_pwait2),
-    CALL(epoll_wait),
-    CALL(eventfd),
-    CALL(eventfd2),
-    CALL(pipe),
-    CALL(pipe2),
-    CALL(poll),
-    CALL(ppoll),
-    CALL(pselect6),
-    CALL(select),
-    CALL(_newselect),
+    CALL(epoll_create), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_pwait), CALL(epoll_pwait2),
+    CALL(epoll_wait), CALL(eventfd), CALL(eventfd2), CALL(pipe), CALL(pipe2), CALL(poll),
+    CALL(ppoll), CALL(pselect6), CALL(select), CALL(_newselect),
     /* time */
-    CALL(clock_getres),
-    CALL(clock_gettime),
-    CALL(clock_nanosleep),
-    CALL(getrusage),
-    CALL(gettimeofday),
-    CALL(nanosleep),
-    CALL(time),
-    CALL(times),
+    CALL(clock_getres), CALL(clock_gettime), CALL(clock_nanosleep), CALL(getrusage),
+    CALL(gettimeofday), CALL(nanosleep), CALL(time), CALL(times),
     /* threads, signals, and the process itself; clone() has a rule of its own */
-    CALL(exit),
-    CALL(exit_group),
-    CALL(futex),
-    CALL(get_robust_list),
-    CALL(getegid),
-    CALL(geteuid),
-    CALL(getgid),
-    CALL(getpid),
-    CALL(getppid),
-    CALL(getpriority),
-    CALL(getrandom),
-    CALL(getrlimit),
-    CALL(gettid),
-    CALL(getuid),
-    CALL(prctl),
-    CALL(prlimit64),
-    CALL(restart_syscall),
-    CALL(rseq),
-    CALL(rt_sigaction),
-    CALL(rt_sigpending),
-    CALL(rt_sigprocmask),
-    CALL(rt_sigreturn),
-    CALL(rt_sigtimedwait),
-    CALL(sched_getaffinity),
-    CALL(sched_getparam),
-    CALL(sched_getscheduler),
-    CALL(sched_setscheduler),
-    CALL(sched_yield),
-    CALL(set_robust_list),
-    CALL(set_tid_address),
-    CALL(setpriority),
-    CALL(sigaltstack),
-    CALL(sysinfo),
-    CALL(tgkill),
-    CALL(uname),
+    CALL(exit), CALL(exit_group), CALL(futex), CALL(get_robust_list), CALL(getegid), CALL(geteuid),
+    CALL(getgid), CALL(getpid), CALL(getppid), CALL(getpriority), CALL(getrandom), CALL(getrlimit),
+    CALL(gettid), CALL(getuid), CALL(prctl), CALL(prlimit64), CALL(restart_syscall), CALL(rseq),
+    CALL(rt_sigaction), CALL(rt_sigpending), CALL(rt_sigprocmask), CALL(rt_sigreturn),
+    CALL(rt_sigtimedwait), CALL(sched_getaffinity), CALL(sched_getparam), CALL(sched_getscheduler),
+    CALL(sched_setscheduler), CALL(sched_yield), CALL(set_robust_list), CALL(set_tid_address),
+    CALL(setpriority), CALL(sigaltstack), CALL(sysinfo), CALL(tgkill), CALL(uname),
 };
+/* clang-format on */
 
 /* What AddressSanitizer and LeakSanitizer ask for beyond the list. */
 static const int tracing_calls[] = {
@@ -263,16 +144,15 @@ static bool confine_calls(const struct confinement *confinement, struct error *e
     return error_errno(err, "limiting system calls (seccomp)");
 }
 
+/* The first version forbids all links and renames between folders, which the store needs. */
+#define LANDLOCK_VERSION_MIN 2
+
 /* All rights that a kernel with this version of Landlock can take away. */
 static uint64_t rights_of(long version)
 {
-    uint64_t rights = LANDLOCK_ACCESS_FS_REFER - 1; /* the first 13 */
+    uint64_t rights = (LANDLOCK_ACCESS_FS_REFER << 1) - 1; /* the first 14 */
 
-    if (version >= 2)
-        rights |= LANDLOCK_ACCESS_FS_REFER;
-    if (version >= 3)
-        rights |= LANDLOCK_ACCESS_FS_TRUNCATE;
-    return rights;
+    return version >= 3 ? rights | LANDLOCK_ACCESS_FS_TRUNCATE : rights;
 }
 
 #define READING (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
@@ -322,8 +202,8 @@ static bool confine_files(const struct confinement *confinement, bool *done_out,
     bool ok;
     int rules;
 
-    *done_out = version >= 1;
-    if (version < 1)
+    *done_out = version >= LANDLOCK_VERSION_MIN;
+    if (!*done_out)
         return true;
     rules = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0);
     if (rules < 0)

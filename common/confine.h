@@ -6,8 +6,8 @@
  * System calls: seccomp(2). Not among them are execve, ptrace, mount, fork (clone without
  * CLONE_THREAD), bpf, and who does not connect gets no sockets but unix ones. A call that is not on
  * the list fails with EPERM.
- * Files: Landlock (landlock(7)), where the kernel has it. A rule stands for a folder as it is, so
- * what is replaced by rename must be named by its folder.
+ * Files: Landlock (landlock(7)), where the kernel has it (Linux 5.19). A rule stands for a folder
+ * as it is, so what is replaced by rename must be named by its folder.
  *
  * Threads: before any other thread is made, which would stay free. There is no way back.
  */

@@ -18,9 +18,6 @@
 #define TRACEABLE false
 #endif
 
-/* Of postane.conf's `confine`, in its order. */
-enum confine_choice { CONFINE_YES, CONFINE_FATAL, CONFINE_NO };
-
 /* What libc, GnuTLS, libunbound and libcurl read while they serve: converters of charsets, time
  * zones, authorities, where DNS is, what the kernel says of memory and processors. */
 static const char *const system_files[] = {

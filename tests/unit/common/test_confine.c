@@ -97,6 +97,21 @@ static int write_readable(void)
     return try_open(readable, O_RDWR);
 }
 
+/* Into another folder: bodies go from tmp/ to their account. */
+static int link_inside(void)
+{
+    char folder_path[sizeof(own) + 8], path[sizeof(own) + 16];
+    int result;
+
+    snprintf(folder_path, sizeof(folder_path), "%s/other", own);
+    snprintf(path, sizeof(path), "%s/link", folder_path);
+    mkdir(folder_path, 0700);
+    result = result_of(link(inside, path) == 0);
+    unlink(path);
+    rmdir(folder_path);
+    return result;
+}
+
 static int rename_out(void)
 {
     return result_of(rename(inside, outside) == 0);
@@ -222,6 +237,7 @@ static void test_files(void **state)
     assert_int_equal(attempt(write_readable, false, false), REFUSED);
     assert_int_equal(attempt(open_readable, false, false), WORKED);
     assert_int_equal(attempt(open_own, false, false), WORKED);
+    assert_int_equal(attempt(link_inside, false, false), WORKED);
     assert_int_equal(attempt(rename_out, false, false), REFUSED);
 }
 
