@@ -21,6 +21,8 @@ void dialogue_open(struct dialogue *dialogue)
 
 void dialogue_close(struct dialogue *dialogue)
 {
+    rig_stop(&dialogue->a);
+    rig_stop(&dialogue->b);
     settings_free(&dialogue->settings);
     buf_free(&dialogue->b.answer);
     rig_close(&dialogue->a);

@@ -19,7 +19,7 @@ struct dialogue {
 };
 
 void dialogue_open(struct dialogue *dialogue);
-void dialogue_close(struct dialogue *dialogue);
+void dialogue_close(struct dialogue *dialogue); /* stops the sessions, too */
 
 /* Starts the session, logged in as bob. */
 void dialogue_login(struct dialogue *dialogue, struct rig *rig);

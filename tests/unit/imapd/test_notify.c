@@ -17,7 +17,6 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    rig_stop(&dialogue.a);
     dialogue_close(&dialogue);
     return 0;
 }

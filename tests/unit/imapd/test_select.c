@@ -22,8 +22,6 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    rig_stop(&dialogue.a);
-    rig_stop(&dialogue.b);
     dialogue_close(&dialogue);
     return 0;
 }

@@ -217,7 +217,10 @@ const char *rig_text(struct rig *rig)
 
 void rig_stop(struct rig *rig)
 {
+    if (rig->call.state == NULL)
+        return;
     rig->protocol.close(&rig->call);
+    rig->call.state = NULL;
     arena_free(&rig->call.arena);
     call_watch(&rig->call, NULL, 0);
     buf_free(&rig->call.in);
