@@ -40,5 +40,5 @@ struct daemon_state {
 };
 
 /* daemon_extra.c */
-void daemon_extras_end(struct daemon *daemon); /* watches, tickers, reports */
+void daemon_extras_end(struct daemon *daemon);    /* watches, tickers, reports */
 void daemon_feed_watchdog(struct daemon *daemon); /* from now on, if systemd asked for it */
