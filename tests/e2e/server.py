@@ -85,6 +85,7 @@ class Server:
         self.ports = dict(zip(NAMES, free_ports(len(NAMES))))
         self.process = None
         self.environment = {}  # of the daemons
+        self.wrap = []  # a program that runs them, with its arguments
         if certificate and not (self.folder / "key.pem").exists():
             make_certificate(self.folder)
         self.settings = self.default_settings(certificate)
@@ -145,7 +146,7 @@ class Server:
         self.log_path = self.folder / "log"
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [BUILD / "admin/postane", "-c", self.config, "serve"], stdout=subprocess.PIPE,
+                [*self.wrap, BUILD / "admin/postane", "-c", self.config, "serve"], stdout=subprocess.PIPE,
                 stderr=log, start_new_session=True, env=os.environ | SANITIZER_OPTIONS | self.environment)
         ready = self.process.stdout.readline()
         assert ready.startswith(b"ready:"), f"did not start: {self.log()[-2000:]}"
