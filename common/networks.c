@@ -36,6 +36,45 @@ bool network_parse(struct slice text, struct network *network_out)
     return true;
 }
 
+void network_trim(struct network *network)
+{
+    unsigned whole = network->bits / 8, rest = network->bits % 8;
+
+    if (whole >= sizeof(network->bytes))
+        return;
+    network->bytes[whole] &= (unsigned char)(0xff00u >> rest);
+    memset(network->bytes + whole + 1, 0, sizeof(network->bytes) - whole - 1);
+}
+
+bool network_of(const char *address, unsigned v4_bits, unsigned v6_bits,
+                struct network *network_out)
+{
+    static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+    bool is_v4;
+
+    if (!address_parse(slice_of(address), network_out->bytes, &is_v4))
+        return false;
+    is_v4 = memcmp(network_out->bytes, mapped, sizeof(mapped)) == 0;
+    network_out->bits = is_v4 ? v4_bits + MAPPED_BITS : v6_bits;
+    network_trim(network_out);
+    return true;
+}
+
+void network_print(const struct network *network, char text[NETWORK_TEXT])
+{
+    static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+    bool is_v4 =
+        network->bits >= MAPPED_BITS && memcmp(network->bytes, mapped, sizeof(mapped)) == 0;
+    char address[INET6_ADDRSTRLEN] = "";
+
+    inet_ntop(is_v4 ? AF_INET : AF_INET6, network->bytes + (is_v4 ? sizeof(mapped) : 0), address,
+              sizeof(address));
+    if (network->bits >= 128)
+        snprintf(text, NETWORK_TEXT, "%s", address);
+    else
+        snprintf(text, NETWORK_TEXT, "%s/%u", address, network->bits - (is_v4 ? MAPPED_BITS : 0));
+}
+
 bool network_contains(const struct network *network, const char *address)
 {
     unsigned char bytes[16];

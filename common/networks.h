@@ -16,6 +16,18 @@ struct network {
 /* One of them; without a length it is one address. */
 bool network_parse(struct slice text, struct network *network_out);
 
+/* The network of an address: so many bits of IPv4, so many of IPv6; the rest is zeroed. False for
+ * what is no address ("unix"). */
+bool network_of(const char *address, unsigned v4_bits, unsigned v6_bits,
+                struct network *network_out);
+
+/* "192.0.2.0/24", "2001:db8::/32"; without a length when it is one address. */
+#define NETWORK_TEXT 64
+void network_print(const struct network *network, char text_out[NETWORK_TEXT]);
+
+/* Zeroes the bits past the length, so that equal networks have equal bytes. */
+void network_trim(struct network *network);
+
 /* `address` is numeric; anything else ("unix") is in no network. */
 bool network_contains(const struct network *network, const char *address);
 

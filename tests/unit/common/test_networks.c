@@ -57,11 +57,50 @@ static void test_refused(void **state)
     }
 }
 
+static const struct {
+    const char *address;
+    unsigned v4, v6;
+    const char *want; /* NULL: no address */
+} around[] = {
+    { "192.0.2.77", 32, 64, "192.0.2.77" },
+    { "192.0.2.77", 24, 48, "192.0.2.0/24" },
+    { "192.0.2.77", 25, 48, "192.0.2.0/25" },
+    { "192.0.2.177", 25, 48, "192.0.2.128/25" },
+    { "192.0.2.77", 0, 0, "0.0.0.0/0" },
+    { "::ffff:192.0.2.77", 24, 48, "192.0.2.0/24" },
+    { "2001:db8:1:2:3:4:5:6", 32, 64, "2001:db8:1:2::/64" },
+    { "2001:db8:1:2:3:4:5:6", 24, 48, "2001:db8:1::/48" },
+    { "2001:db8:1:2:3:4:5:6", 24, 128, "2001:db8:1:2:3:4:5:6" },
+    { "2001:db8:1:2:3:4:5:6", 24, 0, "::/0" },
+    { "unix", 24, 48, NULL },
+    { "", 24, 48, NULL },
+    { "192.0.2.1/24", 24, 48, NULL },
+};
+
+static void test_around(void **state)
+{
+    for (size_t i = 0; i < COUNT_OF(around); i++) {
+        struct network network, again;
+        char text[NETWORK_TEXT];
+        bool ok = network_of(around[i].address, around[i].v4, around[i].v6, &network);
+
+        assert_int_equal(ok, around[i].want != NULL);
+        if (!ok)
+            continue;
+        network_print(&network, text);
+        assert_string_equal(text, around[i].want);
+        assert_true(network_parse(slice_of(text), &again));
+        assert_memory_equal(&network, &again, sizeof(network));
+        assert_true(network_contains(&network, around[i].address));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_contains),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_around),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
