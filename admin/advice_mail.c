@@ -165,7 +165,9 @@ static struct slice uri_domain(struct slice uri)
     uri = slice_from(uri, strlen("mailto:"));
     slice_split(&uri, '!', &address);
     at = slice_find_last(address, '@');
-    return at < 0 ? (struct slice){ 0 } : slice_trim(slice_from(address, (size_t)at + 1));
+    if (at < 0)
+        return (struct slice){ 0 };
+    return slice_trim(slice_from(address, (size_t)at + 1));
 }
 
 /* Whether every place that wants reports has said so (RFC 7489 section 7.1). */

@@ -45,20 +45,21 @@ void new_keys_free(struct new_keys *keys)
 }
 
 /* Tries the letters of the day until one is free. */
-static bool store_key(struct desk *desk, struct signing_key *key, char kind, int64_t now_ms,
+static bool store_key(struct desk *desk, const struct signing_key *key, char kind, int64_t now_ms,
                       struct error *err)
 {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
     time_t now = (time_t)(now_ms / 1000);
+    struct signing_key named = *key;
+    char selector[48];
     struct tm day;
 
     gmtime_r(&now, &day);
-    for (char letter = 'a'; letter <= 'z'; letter++) {
-        char selector[48];
-
+    for (const char *letter = letters; *letter != '\0'; letter++) {
         snprintf(selector, sizeof(selector), "%c%04d%02d%02d%.*s", kind, day.tm_year + 1900,
-                 day.tm_mon + 1, day.tm_mday, letter > 'a', &letter);
-        key->selector = slice_of(selector);
-        if (keys_add(desk, key, err))
+                 day.tm_mon + 1, day.tm_mday, letter > letters, letter);
+        named.selector = slice_of(selector);
+        if (keys_add(desk, &named, err))
             return true;
         if (err->kind != ERROR_EXISTS)
             return false;

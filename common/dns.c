@@ -223,6 +223,7 @@ bool dns_reverse_name(struct arena *arena, const char *address, const char *zone
     size_t digits_len, zone_len;
     char *name;
 
+    /* One form of address, in two notations. NOLINTNEXTLINE(bugprone-branch-clone) */
     if (inet_pton(AF_INET, address, bytes.s6_addr + 12) == 1) {
         digits_len = reverse_ipv4(bytes.s6_addr + 12, digits, sizeof(digits));
         zone = zone != NULL ? zone : "in-addr.arpa";

@@ -90,15 +90,17 @@ bool sasl_authzid_allowed(const struct sasl *sasl)
 static enum sasl_result plain_step(struct sasl *sasl, struct slice answer)
 {
     ptrdiff_t first = slice_find(answer, '\0');
-    struct slice behind = first < 0 ? (struct slice){ 0 } : slice_from(answer, (size_t)first + 1);
-    ptrdiff_t second = slice_find(behind, '\0');
-    struct slice password;
+    struct slice behind = { 0 }, password;
+    ptrdiff_t second;
 
     if (answer.len == 0 && sasl->phase == PHASE_FIRST) {
         sasl->phase = PHASE_SECOND;
         return SASL_CHALLENGE;
     }
     sasl->phase = PHASE_OVER;
+    if (first >= 0)
+        behind = slice_from(answer, (size_t)first + 1);
+    second = slice_find(behind, '\0');
     if (second < 0)
         return sasl_malformed(sasl);
     password = slice_from(behind, (size_t)second + 1);

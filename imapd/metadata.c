@@ -57,6 +57,13 @@ bool metadata_take_names(struct args *args, struct metadata_names *names_out)
     return !list || args_close(args);
 }
 
+static struct slice special_use_value(enum special_use use)
+{
+    if (use == SPECIAL_NONE)
+        return (struct slice){ 0 };
+    return slice_of(special_use_name(use));
+}
+
 bool metadata_computed(const struct client *client, const struct metadata_where *where,
                        struct slice name, struct slice *value_out)
 {
@@ -68,9 +75,7 @@ bool metadata_computed(const struct client *client, const struct metadata_where 
     else if (where->mailbox == 0 && slice_is(name, "/shared/comment"))
         *value_out = slice_of(settings->comment);
     else if (where->info != NULL && slice_is(name, "/private/specialuse"))
-        *value_out = where->info->special_use == SPECIAL_NONE
-                         ? (struct slice){ 0 }
-                         : slice_of(special_use_name(where->info->special_use));
+        *value_out = special_use_value(where->info->special_use);
     else
         return false;
     return true;

@@ -361,6 +361,7 @@ static enum search_step finish(struct search_run *run)
     if (run->score_at != NULL)
         run->scores = mem_zero(run->n_found + 1);
     for (size_t i = 0; run->scores != NULL && i < run->n_found; i++)
+        /* scores is null where score_at is. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
         run->scores[i] = run->score_at[run->found[i]];
     return SEARCH_STEP_DONE;
 }

@@ -23,6 +23,7 @@ static bool take_fields(struct args *args, struct section *section)
                 memcpy(more, fields, section->n_fields * sizeof(*fields));
             fields = more;
         }
+        /* fields has room for one more. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
         fields[section->n_fields++] = name;
     } while (args_try_byte(args, ' '));
     section->fields = fields;

@@ -19,6 +19,7 @@ static const struct mime_part *part_after(const struct mime_part *part,
 {
     if (part->children != NULL)
         return part->children;
+    /* The root is above all of them. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     while (part != root && part->next == NULL)
         part = part->parent;
     return part == root ? NULL : part->next;

@@ -141,6 +141,7 @@ void allowance_return(struct smtp *smtp)
     pthread_mutex_lock(&allowance->lock);
     place = place_of(allowance, smtp->account);
     taker = *place;
+    /* n_taken was added to it. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     taker->count -= smtp->mail.n_taken;
     if (taker->count == 0) {
         *place = taker->next;

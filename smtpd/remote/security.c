@@ -33,11 +33,7 @@ static struct tls_query query_of(const struct security_question *question)
     bool is_relay = question->way->kind == WAY_RELAY;
     struct slice host = slice_of(question->host->name);
     struct slice domain = is_relay ? host : slice_of(shipment->domain);
-    bool is_literal = question->is_address || slice_starts(host, "[");
-
-    return (struct tls_query){
-        .domain = is_literal ? (struct slice){ 0 } : domain,
-        .host = is_literal ? (struct slice){ 0 } : host,
+    struct tls_query query = {
         .by_mx = !slice_equal_case(host, domain),
         .mx_secure = question->mx_secure,
         .port = is_relay ? question->way->port : (uint16_t)settings->remote_port,
@@ -48,6 +44,12 @@ static struct tls_query query_of(const struct security_question *question)
         .tls_optional = message->tls_optional && !message->require_tls,
         .null_sender = shipment_sender(shipment).len == 0,
     };
+
+    if (!question->is_address && !slice_starts(host, "[")) {
+        query.domain = domain;
+        query.host = host;
+    }
+    return query;
 }
 
 static void count_fault(const struct security_question *question, const struct sts_answer *answer)
