@@ -8,8 +8,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Asks for a password and makes of it what is stored. */
-static bool ask_and_hash(struct tool *tool, bool from_stdin, struct buf *argon, struct buf *scram)
+/* Asks for a password and makes of it what is stored. `like`: the account's SCRAM keys, whose salt
+ * and iterations stay because its app passwords are made with them; empty: new ones. */
+static bool ask_and_hash(struct tool *tool, bool from_stdin, struct slice like, struct buf *argon,
+                         struct buf *scram)
 {
     AUTO(buf_free) struct buf password = { 0 };
     struct login_options login = settings_login(&tool->settings, NULL);
@@ -18,6 +20,10 @@ static bool ask_and_hash(struct tool *tool, bool from_stdin, struct buf *argon, 
     if (!password_ask(tool, from_stdin, &password))
         return false;
     ok = password_hash(buf_slice(&password), &login.cost, argon, scram, &tool->err);
+    if (ok && like.len > 0) {
+        buf_clear(scram);
+        ok = scram_hash_like(buf_slice(&password), like, scram, &tool->err);
+    }
     mem_wipe(password.data, password.len);
     return ok;
 }
@@ -85,7 +91,7 @@ static bool add(struct tool *tool, const struct new_account *new)
     AUTO(buf_free) struct buf scram = { 0 };
     struct account_info account = { 0 };
 
-    if (!new->shared && !ask_and_hash(tool, new->from_stdin, &argon, &scram))
+    if (!new->shared && !ask_and_hash(tool, new->from_stdin, SLICE(""), &argon, &scram))
         return false;
     if (!account_add(tool->desk, new->address, slice_of(new->name), buf_slice(&argon),
                      buf_slice(&scram), &account.id, &tool->err) ||
@@ -207,18 +213,30 @@ enum outcome account_show_command(struct tool *tool)
     return OUTCOME_DONE;
 }
 
+static bool salt_to_keep(struct tool *tool, const struct account_info *account,
+                         struct slice *like_out)
+{
+    struct app_password_list apps;
+
+    if (!app_password_all(tool->desk, account->id, &tool->arena, &apps, &tool->err))
+        return false;
+    *like_out = apps.count > 0 ? account->scram : (struct slice){ 0 };
+    return true;
+}
+
 enum outcome account_passwd_command(struct tool *tool)
 {
     AUTO(buf_free) struct buf argon = { 0 };
     AUTO(buf_free) struct buf scram = { 0 };
     bool from_stdin = tool_flag(tool, "--stdin");
     struct account_info account;
-    struct slice address;
+    struct slice address, like;
 
     if (!tool_argument(tool, "ADDRESS", &address) || !tool_end(tool))
         return OUTCOME_USAGE;
     if (!tool_open(tool) || !tool_account(tool, address, &account) ||
-        !ask_and_hash(tool, from_stdin, &argon, &scram) ||
+        !salt_to_keep(tool, &account, &like) ||
+        !ask_and_hash(tool, from_stdin, like, &argon, &scram) ||
         !account_set_password(tool->desk, account.id, buf_slice(&argon), buf_slice(&scram),
                               &tool->err))
         return OUTCOME_FAILED;

@@ -73,6 +73,17 @@ static const struct command commands[] = {
     { "account", "remove", account_remove_command, "ADDRESS [--yes]",
       "remove an account and all its mail", NULL },
 
+    { "app-password", "add", app_password_add_command,
+      "ADDRESS NAME [--for PROTOCOLS] [--days N] [--json]",
+      "make a password for one device or program",
+      "Prints it, this once. NAME tells you which device it is: \"Alice's phone\".\n"
+      "  --for PROTOCOLS   what it opens: of imap, pop3, smtp, with commas between (all)\n"
+      "  --days N          it expires in N days" },
+    { "app-password", "list", app_password_list_command, "ADDRESS [--json]",
+      "list them, with their last use", "The last use is noted once an hour." },
+    { "app-password", "revoke", app_password_revoke_command, "ADDRESS NAME",
+      "take one back; its sessions end", NULL },
+
     { "alias", "add", alias_add_command, "ADDRESS TARGET...", "send mail for an address on",
       "Targets may be here or elsewhere. *@DOMAIN is the catch-all of a domain. Targets of an\n"
       "alias that is there already are added to it." },
@@ -167,7 +178,7 @@ static void print_overview(const char *group)
             continue;
         snprintf(name, sizeof(name), "%s %s", command->group,
                  command->verb != NULL ? command->verb : "");
-        printf("  %-17s %s\n", name, command->summary);
+        printf("  %-20s %s\n", name, command->summary);
     }
     printf("\n`postane COMMAND --help` tells more. -c FILE or $POSTANE_CONFIG names the "
            "configuration,\n/etc/postane/postane.conf without.\n");

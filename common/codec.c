@@ -79,6 +79,20 @@ bool base64_decode(struct slice text, struct buf *out)
     return text.len % 4 == 0;
 }
 
+void base32_encode(struct slice bytes, struct buf *out)
+{
+    static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
+    unsigned held = 0, n_held = 0;
+
+    for (size_t i = 0; i < bytes.len; i++) {
+        held = held << 8 | (unsigned char)bytes.data[i];
+        for (n_held += 8; n_held >= 5; n_held -= 5)
+            buf_add_byte(out, digits[held >> (n_held - 5) & 31]);
+    }
+    if (n_held > 0)
+        buf_add_byte(out, digits[held << (5 - n_held) & 31]);
+}
+
 void hex_encode(struct slice bytes, struct buf *out)
 {
     static const char digits[] = "0123456789abcdef";

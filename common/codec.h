@@ -10,6 +10,9 @@
 void base64_encode(struct slice bytes, struct buf *out);           /* with padding, no line ends */
 bool base64_decode(struct slice text, struct buf *out) MUST_CHECK; /* strict: padded, no blanks */
 
+/* RFC 4648 section 6, in lower case, without padding. */
+void base32_encode(struct slice bytes, struct buf *out);
+
 void hex_encode(struct slice bytes, struct buf *out); /* lower case */
 bool hex_decode(struct slice text, struct buf *out) MUST_CHECK;
 

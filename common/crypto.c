@@ -107,13 +107,13 @@ static struct slice digest(const unsigned char bytes[SHA256_SIZE])
 }
 
 /* RFC 5802 section 3: ClientKey, StoredKey and ServerKey. */
-static void scram_keys(struct slice password, uint64_t iterations, struct buf *out)
+static void scram_keys(struct slice password, uint64_t iterations, struct slice salt,
+                       struct buf *out)
 {
-    unsigned char salt[SALT_SIZE], salted[SHA256_SIZE], client_key[SHA256_SIZE];
+    unsigned char salted[SHA256_SIZE], client_key[SHA256_SIZE];
     unsigned char stored_key[SHA256_SIZE], server_key[SHA256_SIZE];
 
-    random_bytes(salt, sizeof(salt));
-    pbkdf2_sha256(password, slice_make(salt, sizeof(salt)), (unsigned)iterations, salted);
+    pbkdf2_sha256(password, salt, (unsigned)iterations, salted);
     hmac_sha256(digest(salted), SLICE("Client Key"), client_key);
     sha256(digest(client_key), stored_key);
     hmac_sha256(digest(salted), SLICE("Server Key"), server_key);
@@ -121,7 +121,7 @@ static void scram_keys(struct slice password, uint64_t iterations, struct buf *o
     buf_add_text(out, "SCRAM-SHA-256$");
     buf_add_number(out, iterations);
     buf_add_byte(out, ':');
-    base64_encode(slice_make(salt, sizeof(salt)), out);
+    base64_encode(salt, out);
     buf_add_byte(out, '$');
     base64_encode(digest(stored_key), out);
     buf_add_byte(out, ':');
@@ -131,10 +131,25 @@ static void scram_keys(struct slice password, uint64_t iterations, struct buf *o
     mem_wipe(server_key, sizeof(server_key));
 }
 
+bool scram_hash_like(struct slice password, struct slice like, struct buf *out, struct error *err)
+{
+    AUTO(buf_free) struct buf salt = { 0 };
+    struct slice scheme, iterations, grain;
+    uint64_t count;
+
+    if (!slice_split(&like, '$', &scheme) || !slice_split(&like, ':', &iterations) ||
+        !slice_number(iterations, UINT32_MAX, &count) || count == 0 ||
+        !slice_split(&like, '$', &grain) || !base64_decode(grain, &salt))
+        return error_set(err, ERROR_INVALID, "the account has no SCRAM keys");
+    scram_keys(password, count, buf_slice(&salt), out);
+    return true;
+}
+
 bool password_hash(struct slice password, const struct password_cost *cost, struct buf *argon_out,
                    struct buf *scram_out, struct error *err)
 {
     char argon[crypto_pwhash_STRBYTES];
+    unsigned char salt[SALT_SIZE];
 
     if (password.len == 0)
         return error_set(err, ERROR_INVALID, "the password is empty");
@@ -145,7 +160,8 @@ bool password_hash(struct slice password, const struct password_cost *cost, stru
         return error_errno(err, "hashing a password with %zu bytes of memory",
                            (size_t)cost->memory_bytes);
     buf_add_text(argon_out, argon);
-    scram_keys(password, cost->scram_iterations, scram_out);
+    random_bytes(salt, sizeof(salt));
+    scram_keys(password, cost->scram_iterations, slice_make(salt, sizeof(salt)), scram_out);
     return true;
 }
 

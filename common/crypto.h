@@ -39,6 +39,10 @@ struct password_cost {
 };
 bool password_hash(struct slice password, const struct password_cost *cost, struct buf *argon_out,
                    struct buf *scram_out, struct error *err) MUST_CHECK;
+/* SCRAM keys of another password with the salt and the iterations of `like`, which are the same for
+ * all passwords of an account: a server tells them before it knows which one the client has. */
+bool scram_hash_like(struct slice password, struct slice like, struct buf *out,
+                     struct error *err) MUST_CHECK;
 bool password_matches(struct slice password, const char *argon);
 
 /* Spends the time of one password_matches(), so that unknown users cannot be told by the clock. */

@@ -164,6 +164,7 @@ bool sasl_initial(struct slice text, struct buf *out)
 void sasl_free(struct sasl *sasl)
 {
     mem_wipe(sasl->password.data, sasl->password.len);
+    scram_free(sasl);
     buf_free(&sasl->user);
     buf_free(&sasl->authzid);
     buf_free(&sasl->password);

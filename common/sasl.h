@@ -6,8 +6,9 @@
  *
  *     SASL_CHALLENGE  send `out`, give the client's answer to sasl_step()
  *     SASL_PASSWORD   check user and password yourself; that is the outcome
- *     SASL_KEYS       look up the SCRAM keys of user, call sasl_keys() (with "" if there are none:
- *                     the exchange then goes on and fails at its end, as for a wrong password)
+ *     SASL_KEYS       look up the SCRAM keys of user, call sasl_keys() (with none if there are
+ *                     none: the exchange then goes on and fails at its end, as for a wrong
+ *                     password)
  *     SASL_DONE       `user` has proved the password; `out` is the final server data (send it as
  *                     a last challenge where the protocol has no place for it)
  *     SASL_FAILED     wrong, or not the mechanism's language (sasl->malformed)
@@ -24,6 +25,8 @@ struct sasl_binding {
     struct slice exporter, end_point; /* empty where there is none; copied by sasl_start() */
 };
 
+struct scram_key; /* sasl_scram.c's */
+
 struct sasl {
     enum sasl_mechanism mechanism;
     int phase;
@@ -33,8 +36,10 @@ struct sasl {
     struct buf password; /* PLAIN and LOGIN */
     struct buf exporter, end_point;
     struct buf first_bare, server_first, nonce, gs2; /* SCRAM */
-    unsigned char stored_key[32], server_key[32];
-    bool has_keys, tls_offered_plus;
+    struct scram_key *keys;
+    size_t n_keys;
+    size_t matched; /* after SASL_DONE: which of the keys given proved it */
+    bool tls_offered_plus;
     uint64_t fake_iterations; /* told for unknown users; set it to what known ones have */
 };
 
@@ -48,10 +53,12 @@ void sasl_start(struct sasl *sasl, enum sasl_mechanism mechanism,
                 const struct sasl_binding *binding);
 enum sasl_result sasl_step(struct sasl *sasl, struct slice answer, struct buf *out);
 
-/* After SASL_KEYS: `keys` in the form of crypto.h's password_hash(), or empty. `fake_key` makes
- * salts for unknown users, so that they look like known ones. */
-enum sasl_result sasl_keys(struct sasl *sasl, struct slice keys, const unsigned char fake_key[32],
-                           struct buf *out);
+/* After SASL_KEYS: `keys` in the form of crypto.h's password_hash(), one for each password that the
+ * user may have. The client is told one salt and one number of iterations, before it proves
+ * anything: those of the first. Keys made with others match nothing. `fake_key` makes salts for
+ * unknown users, so that they look like known ones. */
+enum sasl_result sasl_keys(struct sasl *sasl, const struct slice *keys, size_t n_keys,
+                           const unsigned char fake_key[32], struct buf *out);
 /* The initial response as SMTP, IMAP and POP3 write it: base64, or "=" for an empty one, which is
  * not the same as none: out->data is not NULL then. */
 bool sasl_initial(struct slice text, struct buf *out) MUST_CHECK;

@@ -18,6 +18,7 @@ bool sasl_take_authzid(struct sasl *sasl, struct slice authzid) MUST_CHECK;
 bool sasl_authzid_allowed(const struct sasl *sasl);
 
 void scram_start(struct sasl *sasl);
+void scram_free(struct sasl *sasl); /* wipes the keys */
 
 /* sasl->nonce holds the server's half until the client's first message is in, then both: a test
  * may set it in between. */

@@ -3,12 +3,15 @@
  *     FIRST --client-first--> (SASL_KEYS) --sasl_keys()--> FINAL --client-final--> OVER
  *
  * A user without keys goes the same way with a made-up salt, which is the same each time, and fails
- * where a wrong password fails.
+ * where a wrong password fails. A user may have several passwords, made with the same salt: the
+ * proof is compared with the keys of each, and the one that matches signs the answer.
  */
 #include "common/codec.h"
 #include "common/crypto.h"
 #include "common/mem.h"
 #include "common/sasl_private.h"
+
+#include <stdlib.h>
 
 #define FAKE_ITERATIONS   10000
 #define CLIENT_NONCE_MAX  256
@@ -151,17 +154,60 @@ static bool decode_key(struct slice text, unsigned char key[SHA256_SIZE])
     return true;
 }
 
-/* SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey */
-static bool read_keys(struct sasl *sasl, struct slice keys, struct slice *salt_out,
-                      uint64_t *iterations_out)
-{
-    struct slice scheme, iterations, stored;
+/* What one password leaves behind (RFC 5802 section 3). */
+struct scram_key {
+    unsigned char stored[SHA256_SIZE], server[SHA256_SIZE];
+    bool usable; /* made with the salt and the iterations that the client is told */
+};
 
-    return slice_split(&keys, '$', &scheme) && slice_is(scheme, "SCRAM-SHA-256") &&
-           slice_split(&keys, ':', &iterations) &&
-           slice_number(iterations, UINT32_MAX, iterations_out) &&
-           slice_split(&keys, '$', salt_out) && slice_split(&keys, ':', &stored) &&
-           decode_key(stored, sasl->stored_key) && decode_key(keys, sasl->server_key);
+/* SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey; `grain` is what stands before the keys */
+static bool read_key(struct slice text, struct scram_key *key, struct slice *grain_out)
+{
+    struct slice scheme, stored;
+
+    return slice_split(&text, '$', &scheme) && slice_is(scheme, "SCRAM-SHA-256") &&
+           slice_split(&text, '$', grain_out) && slice_split(&text, ':', &stored) &&
+           decode_key(stored, key->stored) && decode_key(text, key->server);
+}
+
+static bool read_grain(struct slice grain, struct slice *salt_out, uint64_t *iterations_out)
+{
+    struct slice iterations;
+
+    *salt_out = grain;
+    return slice_split(salt_out, ':', &iterations) &&
+           slice_number(iterations, UINT32_MAX, iterations_out) && *iterations_out > 0;
+}
+
+/* At least one, which may be unusable: a proof is compared for unknown users too. */
+static bool read_keys(struct sasl *sasl, const struct slice *keys, size_t n_keys,
+                      struct slice *salt_out, uint64_t *iterations_out)
+{
+    struct slice first = { 0 }, grain, salt;
+    uint64_t iterations;
+
+    sasl->n_keys = MAX(n_keys, (size_t)1);
+    sasl->keys = mem_zero(sasl->n_keys * sizeof(sasl->keys[0]));
+    for (size_t i = 0; i < n_keys; i++) {
+        struct scram_key *key = &sasl->keys[i];
+
+        if (!read_key(keys[i], key, &grain) || !read_grain(grain, &salt, &iterations))
+            continue;
+        if (first.len == 0) {
+            first = grain;
+            *salt_out = salt;
+            *iterations_out = iterations;
+        }
+        key->usable = slice_equal(grain, first);
+    }
+    return first.len > 0;
+}
+
+void scram_free(struct sasl *sasl)
+{
+    if (sasl->keys != NULL)
+        mem_wipe(sasl->keys, sasl->n_keys * sizeof(sasl->keys[0]));
+    free(TAKE(sasl->keys));
 }
 
 static void fake_salt(const struct sasl *sasl, const unsigned char fake_key[32], struct buf *out)
@@ -173,8 +219,8 @@ static void fake_salt(const struct sasl *sasl, const unsigned char fake_key[32],
 }
 
 /* server-first-message = nonce "," salt "," iteration-count */
-enum sasl_result sasl_keys(struct sasl *sasl, struct slice keys, const unsigned char fake_key[32],
-                           struct buf *out)
+enum sasl_result sasl_keys(struct sasl *sasl, const struct slice *keys, size_t n_keys,
+                           const unsigned char fake_key[32], struct buf *out)
 {
     AUTO(buf_free) struct buf fake = { 0 };
     struct slice salt;
@@ -183,8 +229,7 @@ enum sasl_result sasl_keys(struct sasl *sasl, struct slice keys, const unsigned 
     if (sasl->phase != PHASE_KEYS)
         return SASL_FAILED;
     fake_salt(sasl, fake_key, &fake); /* for known users too: the time is the same */
-    sasl->has_keys = read_keys(sasl, keys, &salt, &iterations);
-    if (!sasl->has_keys) {
+    if (!read_keys(sasl, keys, n_keys, &salt, &iterations)) {
         salt = buf_slice(&fake);
         iterations = sasl->fake_iterations;
     }
@@ -215,19 +260,34 @@ static bool binding_matches(const struct sasl *sasl, struct slice encoded, bool 
 
 /* RFC 5802 section 3: ClientKey = ClientProof XOR HMAC(StoredKey, AuthMessage), and its hash must
  * be StoredKey. */
-static bool proof_matches(const struct sasl *sasl, struct slice auth_message,
+static bool proof_matches(const struct scram_key *key, struct slice auth_message,
                           const unsigned char proof[SHA256_SIZE])
 {
-    unsigned char key[SHA256_SIZE], hash[SHA256_SIZE];
+    unsigned char client_key[SHA256_SIZE], hash[SHA256_SIZE];
     bool equal;
 
-    hmac_sha256(slice_make(sasl->stored_key, SHA256_SIZE), auth_message, key);
+    hmac_sha256(slice_make(key->stored, SHA256_SIZE), auth_message, client_key);
     for (size_t i = 0; i < SHA256_SIZE; i++)
-        key[i] ^= proof[i];
-    sha256(slice_make(key, SHA256_SIZE), hash);
-    mem_wipe(key, sizeof(key));
-    equal = bytes_equal_constant_time(hash, sasl->stored_key, SHA256_SIZE);
-    return equal && sasl->has_keys;
+        client_key[i] ^= proof[i];
+    sha256(slice_make(client_key, SHA256_SIZE), hash);
+    mem_wipe(client_key, sizeof(client_key));
+    equal = bytes_equal_constant_time(hash, key->stored, SHA256_SIZE);
+    return equal && key->usable;
+}
+
+/* Which of the passwords was proved. All are compared: the time does not tell which. */
+static bool find_key(struct sasl *sasl, struct slice auth_message,
+                     const unsigned char proof[SHA256_SIZE])
+{
+    bool found = false;
+
+    for (size_t i = 0; i < sasl->n_keys; i++) {
+        if (proof_matches(&sasl->keys[i], auth_message, proof)) {
+            sasl->matched = i;
+            found = true;
+        }
+    }
+    return found;
 }
 
 /* server-final-message: "v=" base64(HMAC(ServerKey, AuthMessage)) */
@@ -235,7 +295,7 @@ static void server_final(const struct sasl *sasl, struct slice auth_message, str
 {
     unsigned char signature[SHA256_SIZE];
 
-    hmac_sha256(slice_make(sasl->server_key, SHA256_SIZE), auth_message, signature);
+    hmac_sha256(slice_make(sasl->keys[sasl->matched].server, SHA256_SIZE), auth_message, signature);
     buf_add_text(out, "v=");
     base64_encode(slice_make(signature, SHA256_SIZE), out);
 }
@@ -279,7 +339,7 @@ static enum sasl_result client_final(struct sasl *sasl, struct slice answer, str
     buf_add_slice(&auth_message, buf_slice(&sasl->server_first));
     buf_add_byte(&auth_message, ',');
     buf_add_slice(&auth_message, final.without_proof);
-    if (!proof_matches(sasl, buf_slice(&auth_message), final.proof) || !binding ||
+    if (!find_key(sasl, buf_slice(&auth_message), final.proof) || !binding ||
         !slice_equal(final.nonce, buf_slice(&sasl->nonce)))
         return SASL_FAILED;
     server_final(sasl, buf_slice(&auth_message), out);

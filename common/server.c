@@ -162,6 +162,39 @@ void server_file_keys(struct session *session)
     file(&session->own);
 }
 
+static bool is_revoked(const struct server *server, uint64_t credential)
+{
+    for (size_t i = 0; i < REVOKED_KEPT; i++)
+        if (server->revoked[i] == credential)
+            return true;
+    return false;
+}
+
+static void cut_revoked(struct session *session)
+{
+    if (session->conn != NULL)
+        conn_abort(session->conn, "the app password was revoked");
+}
+
+void server_note_credential(struct session *session)
+{
+    if (session->credential == session->call.credential)
+        return;
+    session->credential = session->call.credential;
+    if (session->credential != 0 && is_revoked(session->server, session->credential))
+        cut_revoked(session);
+}
+
+void server_revoke(struct server *server, uint64_t credential)
+{
+    if (credential == 0)
+        return;
+    server->revoked[server->n_revoked++ % REVOKED_KEPT] = credential;
+    for (struct session *s = server->sessions; s != NULL; s = s->next_session)
+        if (s->credential == credential)
+            cut_revoked(s);
+}
+
 static bool is_watched(const struct watch_list *list, uint64_t key)
 {
     for (size_t i = 0; i < list->count; i++)

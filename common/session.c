@@ -246,6 +246,7 @@ static bool wait_for_input(struct session *s, enum wait wait)
 static bool reply(struct session *s)
 {
     server_file_keys(s);
+    server_note_credential(s);
     conn_send(s->conn, &s->call.out);
     if (s->last_run && s->next != NEXT_WAIT)
         return end(s, goodbye_reason(s));

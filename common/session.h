@@ -79,10 +79,12 @@ struct call {
     void *desk;         /* the worker's desk; NULL in the slow lane */
     struct arena arena; /* reset when run() returns NEXT_COMMAND */
     enum why why;
-    size_t need;  /* see NEXT_INPUT; at most the server's input_max; 0 before every run */
-    uint64_t key; /* which worker; set it to the account's id after login. Before that it is
-                     a number of the session's own: an account may have the same by chance,
-                     which only means that they share a worker */
+    size_t need;         /* see NEXT_INPUT; at most the server's input_max; 0 before every run */
+    uint64_t key;        /* which worker; set it to the account's id after login. Before that it is
+                            a number of the session's own: an account may have the same by chance,
+                            which only means that they share a worker */
+    uint64_t credential; /* what it logged in with, for server_revoke(); 0: the session is not
+                            ended that way */
     struct notice_topic notice; /* with WHY_NOTICE */
     bool hears;                 /* a notice wakes it after NEXT_COMMAND, too */
     uint64_t delay_ms;          /* hold this reply back so long, once (wrong passwords) */
@@ -171,6 +173,10 @@ void server_connect_soon(struct server *server, struct outgoing *outgoing);
 /* Wakes every session that has set its call->key to this, or watches it, and waits for a notice. A
  * notice that comes while the session does something else is kept until it waits. Loop thread. */
 void server_notify(struct server *server, uint64_t key, uint64_t detail);
+
+/* Cuts the sessions that have this call->credential, and those that will have it soon: a login may
+ * be on its way. Credentials are never used again. Loop thread. */
+void server_revoke(struct server *server, uint64_t credential);
 
 size_t server_sessions(const struct server *server);
 

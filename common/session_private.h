@@ -8,7 +8,8 @@
 #include <pthread.h>
 #include <uv.h>
 
-#define KEY_BUCKETS 1024
+#define KEY_BUCKETS  1024
+#define REVOKED_KEPT 64
 
 /* What a session waits for. */
 enum wait {
@@ -62,6 +63,7 @@ struct session {
 
     uint64_t id, started_ms;
     const char *lost_reason; /* why the connection is gone, once it is */
+    uint64_t credential;     /* call->credential, as of the last run */
     size_t held;             /* bytes left in call.in by the last run */
     struct conn_peer peer, local;
     struct deflater *deflater; /* for what goes out; NULL when it is not compressed */
@@ -84,6 +86,8 @@ struct server {
     uint64_t last_id;
     bool stopping;
     struct keyed *by_key[KEY_BUCKETS];
+    uint64_t revoked[REVOKED_KEPT]; /* the last ones */
+    size_t n_revoked;
 
     uv_async_t resume; /* from any thread */
     pthread_mutex_t resume_lock;
@@ -97,5 +101,7 @@ void session_on_conn(struct conn *conn, enum conn_event event, void *owner);
 
 /* server.c */
 void server_file_keys(struct session *session); /* call->key or call->watch may have changed */
-bool server_count(struct session *session);     /* for its address; false: over the limit */
-void server_forget(struct session *session);    /* the session is about to be freed */
+/* So may call->credential; cuts the connection when it was revoked meanwhile. */
+void server_note_credential(struct session *session);
+bool server_count(struct session *session);  /* for its address; false: over the limit */
+void server_forget(struct session *session); /* the session is about to be freed */

@@ -35,7 +35,7 @@ static enum next accept(struct call *call)
 {
     struct client *client = client_of(call);
 
-    login_log(&client->login, call);
+    login_admit(&client->login, call);
     client->account_id = client->login.account;
     call->key = client->account_id;
     login_free(&client->login);

@@ -95,6 +95,7 @@ void client_forget_user(struct call *call)
                                .input = client->input,
                                .failures = client->failures };
     call->key = client->own_key;
+    call->credential = 0;
     call->hears = false;
     call_watch(call, NULL, 0);
 }

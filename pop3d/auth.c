@@ -39,7 +39,7 @@ static enum next accept(struct call *call)
 {
     struct pop3 *pop = call->state;
 
-    login_log(&pop->login, call);
+    login_admit(&pop->login, call);
     call->key = pop->login.account;
     login_free(&pop->login);
     buf_free(&pop->user);

@@ -61,7 +61,7 @@ static enum next finish(struct smtp *smtp)
     smtp->account = smtp->auth.account;
     smtp->login_method = smtp->auth.method;
     buf_add_slice(&smtp->login, buf_slice(&smtp->auth.address));
-    login_log(&smtp->auth, smtp->call);
+    login_admit(&smtp->auth, smtp->call);
     login_free(&smtp->auth);
     return reply(smtp, "235 2.7.0 Welcome");
 }

@@ -139,6 +139,7 @@ static void on_notice(struct service *service, const struct notice *notice)
         keywatch_tick(me->keywatch);
         return;
     case NOTICE_ACCOUNT:
+    case NOTICE_REVOKED:
         return;
     }
 }

@@ -8,8 +8,12 @@
  */
 #include "storage/login.h"
 
+#include "common/clock.h"
 #include "common/session.h"
 #include "storage/login_cache.h"
+#include "storage/login_use.h"
+
+#include <stdio.h>
 
 static enum login_result refuse(struct login *login, const char *reason)
 {
@@ -68,6 +72,37 @@ static bool acts_for_other(const struct login *login)
            !slice_equal_case(authzid, buf_slice(&login->address));
 }
 
+/* It is the account's. Its scope and its end are looked at when it is known that the client has it,
+ * so that the log can tell; the client hears the same in all cases. */
+static enum login_result accept_app(struct login *login, const struct app_password *app,
+                                    const struct account_info *info)
+{
+    if ((app->scope & login->options->scope) == 0)
+        return refuse(login, "app password is not for this protocol");
+    if (app_password_expired(app))
+        return refuse(login, "app password has expired");
+    login->app = (struct app_password){ .id = app->id, .used_ms = app->used_ms };
+    buf_clear(&login->app_name);
+    buf_add_slice(&login->app_name, app->name);
+    return accept(login, info);
+}
+
+/* LOGIN_SLOW: it is none, but may still be the main password. */
+static enum login_result try_app(struct login *login, struct desk *desk, struct arena *arena,
+                                 const struct account_info *info, struct error *err)
+{
+    struct slice password = buf_slice(&login->sasl.password);
+    unsigned char verifier[HASH_SIZE];
+    struct app_password app;
+
+    if (!login->known || !app_password_has_form(password))
+        return LOGIN_SLOW;
+    app_password_verify(password, verifier);
+    if (app_password_find(desk, info->id, verifier, arena, &app, err))
+        return accept_app(login, &app, info);
+    return err->kind == ERROR_NOT_FOUND ? LOGIN_SLOW : LOGIN_LATER;
+}
+
 static enum login_result check_password(struct login *login, struct desk *desk, struct error *err)
 {
     AUTO(arena_free) struct arena arena = { 0 };
@@ -80,11 +115,32 @@ static enum login_result check_password(struct login *login, struct desk *desk, 
     if (login->known && login_cache_has(login->options->cache, info.id, info.argon,
                                         buf_slice(&login->sasl.password)))
         return accept(login, &info);
-    return LOGIN_SLOW;
+    return try_app(login, desk, &arena, &info, err);
 }
 
 static enum login_result go_on(struct login *login, struct desk *desk, enum sasl_result result,
                                struct buf *out, struct error *err);
+
+/* The main password's keys, then those of the app passwords: all have one salt. */
+static bool gather_keys(struct login *login, struct desk *desk, struct arena *arena,
+                        const struct account_info *info, struct slice **keys_out, size_t *count_out,
+                        struct error *err)
+{
+    struct app_password_list apps;
+
+    *count_out = 0;
+    if (!login->known)
+        return true;
+    if (!app_password_all(desk, info->id, arena, &apps, err))
+        return false;
+    *keys_out = ARENA_ARRAY(arena, struct slice, apps.count + 1);
+    (*keys_out)[(*count_out)++] = info->scram;
+    for (size_t i = 0; i < apps.count; i++) {
+        (*keys_out)[(*count_out)++] = apps.items[i].scram;
+        buf_add(&login->app_ids, &apps.items[i].id, sizeof(apps.items[i].id));
+    }
+    return true;
+}
 
 static enum login_result give_keys(struct login *login, struct desk *desk, struct buf *out,
                                    struct error *err)
@@ -92,14 +148,27 @@ static enum login_result give_keys(struct login *login, struct desk *desk, struc
     AUTO(arena_free) struct arena arena = { 0 };
     unsigned char fake_key[32];
     struct account_info info;
-    struct slice keys;
+    struct slice *keys = NULL;
+    size_t n_keys;
 
-    if (!look_up(login, desk, &arena, &info, err) || !directory_secret(desk, fake_key, err))
+    if (!look_up(login, desk, &arena, &info, err) || !directory_secret(desk, fake_key, err) ||
+        !gather_keys(login, desk, &arena, &info, &keys, &n_keys, err))
         return LOGIN_LATER;
     if (acts_for_other(login))
         return refuse(login, "authorisation identity of another user");
-    keys = login->known ? info.scram : (struct slice){ 0 };
-    return go_on(login, desk, sasl_keys(&login->sasl, keys, fake_key, out), out, err);
+    return go_on(login, desk, sasl_keys(&login->sasl, keys, n_keys, fake_key, out), out, err);
+}
+
+static enum login_result accept_scram_app(struct login *login, struct desk *desk,
+                                          struct arena *arena, const struct account_info *info,
+                                          struct error *err)
+{
+    const uint64_t *ids = (const uint64_t *)(const void *)login->app_ids.data;
+    struct app_password app;
+
+    if (app_password_by_id(desk, info->id, ids[login->sasl.matched - 1], arena, &app, err))
+        return accept_app(login, &app, info);
+    return err->kind == ERROR_NOT_FOUND ? refuse(login, "app password was revoked") : LOGIN_LATER;
 }
 
 /* The account once more, as it is now: it may have changed while the password was being hashed or
@@ -113,9 +182,22 @@ static enum login_result accept_current(struct login *login, struct desk *desk, 
         return err->kind == ERROR_NOT_FOUND ? refuse(login, "unknown user") : LOGIN_LATER;
     if (info.disabled)
         return refuse(login, "disabled");
+    if (login->sasl.matched > 0)
+        return accept_scram_app(login, desk, &arena, &info, err);
     if (!slice_equal(info.argon, buf_slice(&login->argon)))
         return refuse(login, "wrong password");
     return accept(login, &info);
+}
+
+static enum login_result accept_proof(struct login *login, struct desk *desk, struct buf *out,
+                                      struct error *err)
+{
+    enum login_result result =
+        login->known ? accept_current(login, desk, err) : refuse(login, login->reason);
+
+    if (result != LOGIN_OK)
+        buf_clear(out); /* the server's proof is for those who get in */
+    return result;
 }
 
 static enum login_result go_on(struct login *login, struct desk *desk, enum sasl_result result,
@@ -129,7 +211,7 @@ static enum login_result go_on(struct login *login, struct desk *desk, enum sasl
     case SASL_KEYS:
         return give_keys(login, desk, out, err);
     case SASL_DONE:
-        return login->known ? accept_current(login, desk, err) : refuse(login, login->reason);
+        return accept_proof(login, desk, out, err);
     case SASL_FAILED:
         break;
     }
@@ -203,6 +285,26 @@ enum login_result login_finish(struct login *login, struct desk *desk, struct bu
     return result;
 }
 
+static void note_use(const struct login *login, const struct call *call)
+{
+    struct app_password_use use = { .id = login->app.id,
+                                    .scope = login->options->scope,
+                                    .at_ms = time_ms() };
+
+    if (login->options->uses == NULL || use.at_ms - login->app.used_ms < APP_PASSWORD_USE_EVERY_MS)
+        return;
+    snprintf(use.address, sizeof(use.address), "%s", call->peer->address);
+    login_uses_note(login->options->uses, &use);
+}
+
+void login_admit(const struct login *login, struct call *call)
+{
+    login_log(login, call);
+    call->credential = login->app.id;
+    if (login->app.id != 0)
+        note_use(login, call);
+}
+
 void login_log(const struct login *login, const struct call *call)
 {
     const struct log_field user = F_TEXT("user", buf_slice(&login->address));
@@ -210,7 +312,10 @@ void login_log(const struct login *login, const struct call *call)
     const struct log_field peer = F_STR("peer", call->peer->address);
     const struct log_field tls = F_STR("tls", call->tls_name);
 
-    if (login->account != 0)
+    if (login->app.id != 0)
+        log_info(&call->log, "login", user, method, peer, tls,
+                 F_TEXT("app_password", buf_slice(&login->app_name)));
+    else if (login->account != 0)
         log_info(&call->log, "login", user, method, peer, tls);
     else
         log_info(&call->log, "login failed", user, method, F_STR("reason", login->reason), peer,
@@ -224,5 +329,7 @@ void login_free(struct login *login)
         mem_wipe(login->argon.data, login->argon.len);
     buf_free(&login->argon);
     buf_free(&login->address);
+    buf_free(&login->app_name);
+    buf_free(&login->app_ids);
     *login = (struct login){ 0 };
 }

@@ -15,6 +15,9 @@
  * or disabling the account takes effect at once all the same: the cache is checked against the
  * stored hash.
  *
+ * App passwords (app_password.h) are tried where the password has their form, and beside the main
+ * one with SCRAM. They are in no cache: the row is read at each login.
+ *
  * Threads: login_start, login_step, login_finish on a worker with its desk; the cache may be
  * shared.
  */
@@ -22,6 +25,7 @@
 
 #include "common/crypto.h"
 #include "common/sasl.h"
+#include "storage/app_password.h"
 #include "storage/directory.h"
 
 enum login_result {
@@ -34,6 +38,7 @@ enum login_result {
 };
 
 struct call;
+struct login_uses;
 struct login_cache;
 struct login_cache *login_cache_new(size_t entries);
 void login_cache_free(struct login_cache **cache);
@@ -42,6 +47,8 @@ struct login_options {
     struct login_cache *cache;
     struct password_cost cost;
     const char *default_domain; /* for a bare local part; may be "" */
+    unsigned scope;             /* the protocol: what app passwords must be for (login_scope) */
+    struct login_uses *uses;    /* NULL: what is used is not noted */
 };
 
 struct login {
@@ -52,6 +59,10 @@ struct login {
     struct buf address; /* of the account, after LOGIN_OK; else the user as claimed, for the log */
     struct buf argon;
     bool known, matched;
+    struct app_password app; /* the app password that was right; its id is 0 when it is the main
+                                one. The texts are not kept, but for the name */
+    struct buf app_name;
+    struct buf app_ids; /* SCRAM: whose keys were given behind the main ones; uint64_t each */
     const char *reason; /* for the log: "unknown user", "wrong password", "disabled" */
     const char *method; /* "PLAIN" */
 };
@@ -72,6 +83,10 @@ enum login_result login_password(struct login *login, const struct login_options
 void login_slow(struct login *login);
 enum login_result login_finish(struct login *login, struct desk *desk, struct buf *out,
                                struct error *err);
+
+/* After LOGIN_OK: logs it, notes that an app password was used, and ties the session to it, so that
+ * it ends when the app password is revoked. */
+void login_admit(const struct login *login, struct call *call);
 
 /* How it ended: event "login" when there is an account, else "login failed". */
 void login_log(const struct login *login, const struct call *call);

@@ -25,6 +25,7 @@
 
 #define LIST_MS 1000
 #define LOST    ".lost"
+#define CALM    "calm-" /* before the names of listeners that do not hear of mail */
 
 /* What goes over the wire; both ends are programs of one version on one machine. */
 struct packet {
@@ -35,7 +36,10 @@ struct notice_sender {
     char *folder;
     pthread_mutex_t lock; /* for all below: desks of several threads share the sender */
     int fd;
-    struct sockaddr_un *listeners;
+    struct listener {
+        struct sockaddr_un address;
+        bool calm;
+    } * listeners;
     size_t n_listeners, room;
     struct timespec changed; /* the folder's mtime when it was listed */
     uint64_t listed_ms;      /* 0: never, or no longer right */
@@ -125,7 +129,8 @@ static void list_listeners(struct notice_sender *sender)
             continue;
         sender->listeners = mem_grow(sender->listeners, &sender->room, sender->n_listeners + 1,
                                      sizeof(sender->listeners[0]));
-        sender->listeners[sender->n_listeners++] = address;
+        sender->listeners[sender->n_listeners++] =
+            (struct listener){ address, strncmp(entry->d_name, CALM, strlen(CALM)) == 0 };
     }
     closedir(folder);
 }
@@ -148,10 +153,14 @@ static void refresh(struct notice_sender *sender)
 
 static void send_to_all(struct notice_sender *sender, const struct packet *packet)
 {
+    bool of_mail = packet->kind == NOTICE_ACCOUNT || packet->kind == NOTICE_QUEUE;
+
     refresh(sender);
     for (size_t i = 0; i < sender->n_listeners; i++) {
-        const struct sockaddr_un *to = &sender->listeners[i];
+        const struct sockaddr_un *to = &sender->listeners[i].address;
 
+        if (of_mail && sender->listeners[i].calm)
+            continue;
         if (sendto(sender->fd, packet, sizeof(*packet), MSG_NOSIGNAL, (const struct sockaddr *)to,
                    sizeof(*to)) >= 0)
             continue;
@@ -182,7 +191,7 @@ static void remove_dead(struct notice_sender *sender)
     sender->listed_ms = 0;
     for (size_t i = 0; i < sender->n_listeners; i++) {
         int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        const struct sockaddr_un *to = &sender->listeners[i];
+        const struct sockaddr_un *to = &sender->listeners[i].address;
 
         if (fd >= 0 && connect(fd, (const struct sockaddr *)to, sizeof(*to)) != 0 &&
             errno == ECONNREFUSED)
@@ -206,7 +215,7 @@ static bool bind_new(const struct sockaddr_un *address, int *fd_out, struct erro
     return true;
 }
 
-bool notice_listen(struct store *store, const char *name, int *fd_out, struct error *err)
+bool notice_listen(struct store *store, const char *name, bool calm, int *fd_out, struct error *err)
 {
     struct notice_sender *sender = store->notices;
     struct sockaddr_un address;
@@ -216,7 +225,7 @@ bool notice_listen(struct store *store, const char *name, int *fd_out, struct er
     remove_dead(sender);
     pthread_mutex_unlock(&sender->lock);
 
-    snprintf(file, sizeof(file), "%.30s.%016" PRIx64, name, random_u64());
+    snprintf(file, sizeof(file), "%s%.30s.%016" PRIx64, calm ? CALM : "", name, random_u64());
     if (!socket_address(sender->folder, file, &address))
         return error_set(err, ERROR_INVALID,
                          "the data directory's path is too long for a socket: %s/%s",
@@ -233,8 +242,7 @@ bool notice_read(int fd, struct notice *notice_out)
         len = recv(fd, &packet, sizeof(packet), MSG_DONTWAIT | MSG_TRUNC);
         if (len < 0 && errno != EINTR)
             return false;
-    } while (len != sizeof(packet) || packet.kind < NOTICE_ACCOUNT ||
-             packet.kind > NOTICE_DIRECTORY);
+    } while (len != sizeof(packet) || packet.kind < NOTICE_ACCOUNT || packet.kind > NOTICE_REVOKED);
 
     *notice_out = (struct notice){ (enum notice_kind)packet.kind, packet.id, packet.mailbox };
     return true;

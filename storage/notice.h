@@ -14,6 +14,7 @@ enum notice_kind {
     NOTICE_ACCOUNT = 1, /* mail of `id` changed: `mailbox` tells which, 0 several */
     NOTICE_QUEUE,       /* the queue was changed by somebody else (operator) */
     NOTICE_DIRECTORY,   /* accounts, aliases or domains changed */
+    NOTICE_REVOKED,     /* sessions that logged in with app password `id` have to end */
 };
 
 struct notice {
@@ -21,8 +22,9 @@ struct notice {
     uint64_t id, mailbox;
 };
 
-/* Opens the listening socket; `name` is the daemon's. Removes sockets of dead processes. */
-bool notice_listen(struct store *store, const char *name, int *fd_out,
+/* Opens the listening socket; `name` is the daemon's. Removes sockets of dead processes. `calm`: it
+ * does not want to hear of mail, which comes all the time: no NOTICE_ACCOUNT, no NOTICE_QUEUE. */
+bool notice_listen(struct store *store, const char *name, bool calm, int *fd_out,
                    struct error *err) MUST_CHECK;
 bool notice_read(int fd, struct notice *notice_out); /* false when there is none now */
 /* Was any notice lost since this was asked last? Costs one look at the file system. */

@@ -2,6 +2,7 @@
 #include "storage/service.h"
 
 #include "storage/confinement.h"
+#include "storage/login_use.h"
 
 #include <getopt.h>
 #include <malloc.h>
@@ -93,8 +94,17 @@ static void fill_daemon(struct service *service, const char *name)
 static void free_parts(struct service *service)
 {
     login_cache_free(&service->cache);
+    login_uses_free(&service->uses);
     store_close(&service->store);
     settings_free(&service->settings);
+}
+
+/* What an app password must be for, to be taken by this daemon. */
+static unsigned scope_of(const char *daemon)
+{
+    if (strcmp(daemon, "imapd") == 0)
+        return LOGIN_IMAP;
+    return strcmp(daemon, "pop3d") == 0 ? LOGIN_POP3 : LOGIN_SMTP;
 }
 
 bool service_init(struct service *service, const char *name, const char *help, int argc,
@@ -122,7 +132,10 @@ bool service_init(struct service *service, const char *name, const char *help, i
         return false;
     }
     service->cache = login_cache_new(service->settings.cache);
+    service->uses = login_uses_new();
     service->login = settings_login(&service->settings, service->cache);
+    service->login.scope = scope_of(name);
+    service->login.uses = service->uses;
     fill_daemon(service, name);
     return true;
 }
@@ -141,8 +154,12 @@ static void read_notices(struct daemon *daemon, int fd)
     struct notice notice;
     size_t count = 0;
 
-    for (; notice_read(fd, &notice); count++)
-        service->on_notice(service, &notice);
+    for (; notice_read(fd, &notice); count++) {
+        if (notice.kind == NOTICE_REVOKED)
+            server_revoke(daemon->server, notice.id);
+        else if (service->on_notice != NULL)
+            service->on_notice(service, &notice);
+    }
     if (count >= FULL)
         look_for_lost(daemon);
 }
@@ -164,13 +181,13 @@ static bool start(struct daemon *daemon, struct error *err)
     struct service *service = daemon->context;
     AUTO(buf_free) struct buf path = { 0 };
 
-    if (service->on_notice != NULL) {
-        if (!notice_listen(service->store, daemon->name, &service->notices, err))
-            return false;
-        daemon_watch(daemon, service->notices, read_notices);
-        if (service->on_lost != NULL)
-            daemon_every(daemon, LOST_MS, look_for_lost);
-    }
+    if (!notice_listen(service->store, daemon->name, service->on_notice == NULL, &service->notices,
+                       err))
+        return false;
+    daemon_watch(daemon, service->notices, read_notices);
+    if (service->on_lost != NULL)
+        daemon_every(daemon, LOST_MS, look_for_lost);
+    login_uses_start(service->uses, daemon->pool);
     buf_fmt(&path, "%s/run/%s.status", store_path(service->store), daemon->name);
     if (!daemon_report(daemon, buf_text(&path), report, err))
         return false;

@@ -22,8 +22,9 @@ struct service {
     struct store *store;
     struct login_cache *cache;
     struct login_options login; /* for the protocol's logins */
-    bool connects;              /* it opens connections to other machines */
-    struct daemon daemon;       /* filled from the settings; add listeners, idle_ms, hooks */
+    struct login_uses *uses;
+    bool connects;        /* it opens connections to other machines */
+    struct daemon daemon; /* filled from the settings; add listeners, idle_ms, hooks */
 
     /* All optional, on the loop thread. */
     void (*on_notice)(struct service *service, const struct notice *notice);

@@ -21,6 +21,16 @@ static const char sharing[] =
     "  who INTEGER NOT NULL, owner INTEGER NOT NULL, PRIMARY KEY(who, owner)) WITHOUT ROWID;"
     "CREATE INDEX share_owner ON share(owner);";
 
+/* Ids are never given again: sessions are known by them. */
+static const char app_passwords[] =
+    "CREATE TABLE app_password("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  account INTEGER NOT NULL REFERENCES account(id) ON DELETE CASCADE, name TEXT NOT NULL,"
+    "  scope INTEGER NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL,"
+    "  used INTEGER NOT NULL DEFAULT 0, used_scope INTEGER NOT NULL DEFAULT 0,"
+    "  used_address TEXT NOT NULL DEFAULT '', verifier BLOB NOT NULL, scram TEXT NOT NULL,"
+    "  UNIQUE(account, name), UNIQUE(account, verifier));";
+
 static const char *const migrations[] = {
     "PRAGMA application_id = 0x506f7374;" /* "Post" */
     "CREATE TABLE domain("
@@ -52,11 +62,15 @@ static const char *const migrations[] = {
     "  fetched INTEGER NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;",
     more_limits,
     sharing,
+    app_passwords,
 };
 
 #define ACCOUNT_COLUMNS                                                                            \
     "id, local, domain, name, disabled, created, argon, scram, quota_bytes, quota_messages,"       \
     " quota_mailboxes, quota_annotations, shared"
+
+#define APP_PASSWORD_COLUMNS                                                                       \
+    "id, name, scope, created, expires, used, used_scope, used_address, verifier, scram"
 
 static const char *const statements[DIRECTORY_STATEMENTS] = {
     [DOMAIN_INSERT] = "INSERT INTO domain(name, created) VALUES(?, ?)",
@@ -120,6 +134,19 @@ static const char *const statements[DIRECTORY_STATEMENTS] = {
     [SHARE_OWNERS] = "SELECT " ACCOUNT_COLUMNS " FROM account WHERE id IN"
                      "  (SELECT owner FROM share WHERE who IN (0, ?1)) AND id <> ?1"
                      "  ORDER BY domain, local",
+    [APP_PASSWORD_COUNT] = "SELECT count(*) FROM app_password WHERE account = ?",
+    [APP_PASSWORD_INSERT] = "INSERT INTO app_password(account, name, scope, created, expires,"
+                            "  verifier, scram) VALUES(?, ?, ?, ?, ?, ?, ?)",
+    [APP_PASSWORD_LIST] = "SELECT " APP_PASSWORD_COLUMNS " FROM app_password WHERE account = ?"
+                          "  ORDER BY id LIMIT ?",
+    [APP_PASSWORD_BY_ID] = "SELECT " APP_PASSWORD_COLUMNS " FROM app_password"
+                           "  WHERE account = ? AND id = ?",
+    [APP_PASSWORD_FIND] = "SELECT " APP_PASSWORD_COLUMNS " FROM app_password"
+                          "  WHERE account = ? AND verifier = ?",
+    [APP_PASSWORD_ID] = "SELECT id FROM app_password WHERE account = ? AND name = ?",
+    [APP_PASSWORD_DELETE] = "DELETE FROM app_password WHERE id = ?",
+    [APP_PASSWORD_USED] = "UPDATE app_password SET used = ?2, used_scope = ?3, used_address = ?4"
+                          "  WHERE id = ?1 AND used < ?2",
     [SHARE_OF_OWNER] = "SELECT who FROM share WHERE owner = ? ORDER BY who",
 };
 

@@ -69,6 +69,27 @@ static void hex(void **state)
     check_refused(hex_decode, " 0");
 }
 
+/* RFC 4648 section 10, in lower case and without padding. */
+static void base32(void **state)
+{
+    static const struct {
+        const char *plain, *text;
+    } cases[] = { { "", "" },
+                  { "f", "my" },
+                  { "fo", "mzxq" },
+                  { "foo", "mzxw6" },
+                  { "foob", "mzxw6yq" },
+                  { "fooba", "mzxw6ytb" },
+                  { "foobar", "mzxw6ytboi" } };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(buf_free) struct buf text = { 0 };
+
+        base32_encode(slice_of(cases[i].plain), &text);
+        assert_string_equal(buf_text(&text), cases[i].text);
+    }
+}
+
 static void utf8(void **state)
 {
     static const struct {
@@ -185,9 +206,13 @@ static void quoting(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(base64),  cmocka_unit_test(hex),
-        cmocka_unit_test(utf8),    cmocka_unit_test(utf8_of_every_character),
-        cmocka_unit_test(utf7),    cmocka_unit_test(bad_utf8_becomes_the_replacement_character),
+        cmocka_unit_test(base64),
+        cmocka_unit_test(hex),
+        cmocka_unit_test(base32),
+        cmocka_unit_test(utf8),
+        cmocka_unit_test(utf8_of_every_character),
+        cmocka_unit_test(utf7),
+        cmocka_unit_test(bad_utf8_becomes_the_replacement_character),
         cmocka_unit_test(quoting),
     };
 

@@ -132,6 +132,8 @@ static void login_refuses_nothing(void **state)
 #define RFC_CLIENT_NONCE "rOprNGfwEbeRWgbNEkqO"
 #define RFC_SERVER_NONCE "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"
 #define RFC_NONCE        RFC_CLIENT_NONCE RFC_SERVER_NONCE
+#define RFC_FINAL        "c=biws,r=" RFC_NONCE ",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
+#define RFC_SIGNATURE    "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
 
 static void add_keys(const char *password, struct buf *out)
 {
@@ -187,13 +189,15 @@ static void scram_example_of_rfc_7677(void **state)
     AUTO(sasl_free) struct sasl sasl;
     AUTO(buf_free) struct buf out = { 0 };
     AUTO(buf_free) struct buf keys = { 0 };
+    struct slice known;
 
     add_keys("pencil", &keys);
     start_scram(&sasl, SASL_SCRAM_SHA_256, NULL);
     assert_int_equal(step(&sasl, SLICE(""), &out), SASL_CHALLENGE);
     assert_int_equal(step(&sasl, SLICE("n,,n=user,r=" RFC_CLIENT_NONCE), &out), SASL_KEYS);
     assert_true(buf_is(&sasl.user, "user"));
-    assert_int_equal(sasl_keys(&sasl, buf_slice(&keys), fake_key, &out), SASL_CHALLENGE);
+    known = buf_slice(&keys);
+    assert_int_equal(sasl_keys(&sasl, &known, 1, fake_key, &out), SASL_CHALLENGE);
     assert_string_equal(buf_text(&out), "r=" RFC_NONCE ",s=" RFC_SALT ",i=4096");
     assert_int_equal(
         step(&sasl, SLICE("c=biws,r=" RFC_NONCE ",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="),
@@ -225,11 +229,13 @@ static void scram_final_messages_that_fail(void **state)
         AUTO(sasl_free) struct sasl sasl;
         AUTO(buf_free) struct buf out = { 0 };
         AUTO(buf_free) struct buf keys = { 0 };
+        struct slice known;
 
         add_keys("pencil", &keys);
         start_scram(&sasl, SASL_SCRAM_SHA_256, NULL);
         assert_int_equal(step(&sasl, SLICE("n,,n=user,r=" RFC_CLIENT_NONCE), &out), SASL_KEYS);
-        assert_int_equal(sasl_keys(&sasl, buf_slice(&keys), fake_key, &out), SASL_CHALLENGE);
+        known = buf_slice(&keys);
+        assert_int_equal(sasl_keys(&sasl, &known, 1, fake_key, &out), SASL_CHALLENGE);
         assert_int_equal(step(&sasl, slice_of(cases[i].final), &out), SASL_FAILED);
         assert_int_equal(sasl.malformed, cases[i].malformed);
         assert_int_equal(out.len, 0);
@@ -312,6 +318,7 @@ static void scram_plus_binds_to_the_connection(void **state)
         AUTO(buf_free) struct buf out = { 0 };
         AUTO(buf_free) struct buf first = { 0 };
         AUTO(buf_free) struct buf keys = { 0 };
+        struct slice known;
         AUTO(buf_free) struct buf input = { 0 };
         AUTO(buf_free) struct buf final = { 0 };
 
@@ -321,10 +328,67 @@ static void scram_plus_binds_to_the_connection(void **state)
         buf_add_slice(&input, cases[i].data);
         start_scram(&sasl, SASL_SCRAM_SHA_256_PLUS, &tls);
         assert_int_equal(step(&sasl, buf_slice(&first), &out), SASL_KEYS);
-        assert_int_equal(sasl_keys(&sasl, buf_slice(&keys), fake_key, &out), SASL_CHALLENGE);
+        known = buf_slice(&keys);
+        assert_int_equal(sasl_keys(&sasl, &known, 1, fake_key, &out), SASL_CHALLENGE);
         add_final("pencil", "n=user,r=abc", buf_text(&out), buf_slice(&input), &final);
         assert_int_equal(step(&sasl, buf_slice(&final), &out), cases[i].want);
     }
+}
+
+/* A user with several passwords: the one that was proved signs the answer. */
+static void scram_finds_the_password(void **state)
+{
+    static const struct {
+        const char *passwords[3];
+        enum sasl_result want;
+        size_t matched;
+    } cases[] = {
+        { { "pencil", "pen", "chalk" }, SASL_DONE, 0 },
+        { { "pen", "pencil", "chalk" }, SASL_DONE, 1 },
+        { { "pen", "chalk", "pencil" }, SASL_DONE, 2 },
+        { { "pen", "chalk", "brush" }, SASL_FAILED, 0 },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(sasl_free) struct sasl sasl;
+        AUTO(buf_free) struct buf out = { 0 };
+        struct buf keys[3] = { 0 };
+        struct slice all[3];
+
+        for (size_t k = 0; k < COUNT_OF(all); k++) {
+            add_keys(cases[i].passwords[k], &keys[k]);
+            all[k] = buf_slice(&keys[k]);
+        }
+        start_scram(&sasl, SASL_SCRAM_SHA_256, NULL);
+        assert_int_equal(step(&sasl, SLICE("n,,n=user,r=" RFC_CLIENT_NONCE), &out), SASL_KEYS);
+        assert_int_equal(sasl_keys(&sasl, all, 3, fake_key, &out), SASL_CHALLENGE);
+        assert_int_equal(step(&sasl, SLICE(RFC_FINAL), &out), cases[i].want);
+        assert_string_equal(buf_text(&out), cases[i].want == SASL_DONE ? RFC_SIGNATURE : "");
+        assert_int_equal(sasl.matched, cases[i].matched);
+        for (size_t k = 0; k < COUNT_OF(all); k++)
+            buf_free(&keys[k]);
+    }
+}
+
+/* One salt is told, the first's: what was made with another matches nothing, nor does what is
+ * damaged. */
+static void scram_keys_share_a_salt(void **state)
+{
+    AUTO(sasl_free) struct sasl sasl;
+    AUTO(buf_free) struct buf out = { 0 };
+    AUTO(buf_free) struct buf keys = { 0 };
+    struct slice all[4] = { SLICE("SCRAM-SHA-256$4096:"), SLICE("SCRAM-SHA-256$0:AAAA$AAAA:AAAA") };
+
+    add_keys("pencil", &keys);
+    all[2] = SLICE("SCRAM-SHA-256$4096:QUFBQUFBQUFBQUFBQUFBQQ==$"
+                   "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=:"
+                   "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=");
+    all[3] = buf_slice(&keys);
+    start_scram(&sasl, SASL_SCRAM_SHA_256, NULL);
+    assert_int_equal(step(&sasl, SLICE("n,,n=user,r=" RFC_CLIENT_NONCE), &out), SASL_KEYS);
+    assert_int_equal(sasl_keys(&sasl, all, 4, fake_key, &out), SASL_CHALLENGE);
+    assert_string_equal(buf_text(&out), "r=" RFC_NONCE ",s=QUFBQUFBQUFBQUFBQUFBQQ==,i=4096");
+    assert_int_equal(step(&sasl, SLICE(RFC_FINAL), &out), SASL_FAILED);
 }
 
 static void server_first_for(const char *user, struct slice keys, struct buf *out)
@@ -335,7 +399,7 @@ static void server_first_for(const char *user, struct slice keys, struct buf *ou
     buf_fmt(&first, "n,,n=%s,r=abc", user);
     start_scram(&sasl, SASL_SCRAM_SHA_256, NULL);
     assert_int_equal(sasl_step(&sasl, buf_slice(&first), out), SASL_KEYS);
-    assert_int_equal(sasl_keys(&sasl, keys, fake_key, out), SASL_CHALLENGE);
+    assert_int_equal(sasl_keys(&sasl, &keys, 1, fake_key, out), SASL_CHALLENGE);
 }
 
 static void unknown_users_look_like_known_ones(void **state)
@@ -364,7 +428,7 @@ static void unknown_users_never_get_in(void **state)
 
     start_scram(&sasl, SASL_SCRAM_SHA_256, NULL);
     assert_int_equal(step(&sasl, SLICE("n,,n=user,r=abc"), &out), SASL_KEYS);
-    assert_int_equal(sasl_keys(&sasl, SLICE(""), fake_key, &out), SASL_CHALLENGE);
+    assert_int_equal(sasl_keys(&sasl, NULL, 0, fake_key, &out), SASL_CHALLENGE);
     add_final("", "n=user,r=abc", buf_text(&out), SLICE("n,,"), &final);
     assert_int_equal(step(&sasl, buf_slice(&final), &out), SASL_FAILED);
     assert_false(sasl.malformed);
@@ -376,7 +440,7 @@ static void calls_out_of_turn_fail(void **state)
     AUTO(buf_free) struct buf out = { 0 };
 
     start_scram(&sasl, SASL_SCRAM_SHA_256, NULL);
-    assert_int_equal(sasl_keys(&sasl, SLICE(""), fake_key, &out), SASL_FAILED);
+    assert_int_equal(sasl_keys(&sasl, NULL, 0, fake_key, &out), SASL_FAILED);
     assert_int_equal(step(&sasl, SLICE("n,,n=user,r=abc"), &out), SASL_KEYS);
     assert_int_equal(step(&sasl, SLICE("c=biws,r=abc,p=AAAA"), &out), SASL_FAILED);
 }
@@ -416,6 +480,8 @@ int main(void)
         cmocka_unit_test(scram_example_of_rfc_7677),
         cmocka_unit_test(scram_final_messages_that_fail),
         cmocka_unit_test(scram_first_messages),
+        cmocka_unit_test(scram_finds_the_password),
+        cmocka_unit_test(scram_keys_share_a_salt),
         cmocka_unit_test(scram_plus_binds_to_the_connection),
         cmocka_unit_test(unknown_users_look_like_known_ones),
         cmocka_unit_test(unknown_users_never_get_in),

@@ -476,7 +476,7 @@ static void changes_are_announced(void **state)
     struct notice notice;
     int fd;
 
-    check_ok(notice_listen(place->store, "smtpd", &fd, &err), &err);
+    check_ok(notice_listen(place->store, "smtpd", false, &fd, &err), &err);
     add_domain(place, "example.org");
     assert_true(notice_read(fd, &notice));
     assert_int_equal(notice.kind, NOTICE_DIRECTORY);

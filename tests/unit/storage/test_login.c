@@ -46,7 +46,8 @@ static int set_up(void **state)
     struct error err = { 0 };
 
     place_open((void **)&users->place);
-    users->options = (struct login_options){ login_cache_new(64), cheap, "example.org" };
+    users->options =
+        (struct login_options){ login_cache_new(64), cheap, "example.org", LOGIN_IMAP, NULL };
     check_ok(domain_add(users->place->desk, SLICE("example.org"), &err), &err);
     users->bob = add_user(users->place, "bob@example.org", "secret");
     users->eve = add_user(users->place, "eve@example.org", "other");
@@ -340,6 +341,180 @@ static void unknown_users_have_steady_salts(void **state)
     assert_true(slice_equal(attribute(buf_slice(&one), 's'), attribute(buf_slice(&two), 's')));
 }
 
+static struct app_password add_app(struct users *users, uint64_t account, const char *name,
+                                   unsigned scope, int64_t expires_ms, struct buf *password)
+{
+    AUTO(arena_free) struct arena arena = { 0 };
+    AUTO(buf_free) struct buf scram = { 0 };
+    unsigned char verifier[HASH_SIZE];
+    struct app_password app = { .name = slice_of(name), .scope = scope, .expires_ms = expires_ms };
+    struct account_info info;
+    struct error err = { 0 };
+
+    buf_clear(password);
+    app_password_make(password);
+    check_ok(account_by_id(users->place->desk, &arena, account, &info, &err), &err);
+    check_ok(scram_hash_like(buf_slice(password), info.scram, &scram, &err), &err);
+    app_password_verify(buf_slice(password), verifier);
+    app.verifier = slice_make(verifier, sizeof(verifier));
+    app.scram = buf_slice(&scram);
+    check_ok(app_password_add(users->place->desk, account, &app, &err), &err);
+    app.verifier = app.scram = (struct slice){ 0 };
+    return app;
+}
+
+/* With a password and with SCRAM, which must agree, and without Argon2 where it gets in. */
+static void check_app(struct users *users, const char *user, struct buf *password,
+                      const char *reason)
+{
+    AUTO(buf_free) struct buf server = { 0 };
+    struct outcome plain = try_password(users, user, buf_text(password));
+    struct outcome scram = try_scram(users, user, buf_text(password), &server);
+
+    assert_string_equal(plain.reason, reason);
+    assert_string_equal(scram.reason, reason);
+    assert_int_equal(plain.result, *reason == '\0' ? LOGIN_OK : LOGIN_REFUSED);
+    assert_int_equal(scram.result, plain.result);
+    assert_int_equal(plain.account, *reason == '\0' ? users->bob : 0);
+    assert_int_equal(scram.account, plain.account);
+}
+
+static void app_passwords(void **state)
+{
+    struct users *users = *state;
+    struct desk *desk = users->place->desk;
+    AUTO(buf_free) struct buf phone = { 0 };
+    AUTO(buf_free) struct buf tablet = { 0 };
+    AUTO(buf_free) struct buf old = { 0 };
+    AUTO(buf_free) struct buf eves = { 0 };
+    struct error err = { 0 };
+
+    add_app(users, users->bob, "phone", LOGIN_IMAP | LOGIN_SMTP, 0, &phone);
+    add_app(users, users->bob, "tablet", LOGIN_POP3, 0, &tablet);
+    add_app(users, users->bob, "old", LOGIN_ANY, 1, &old);
+    add_app(users, users->eve, "phone", LOGIN_ANY, 0, &eves);
+    check_app(users, "bob", &phone, "");
+    assert_false(try_password(users, "bob", buf_text(&phone)).slow);
+    check_app(users, "bob", &tablet, "app password is not for this protocol");
+    check_app(users, "bob", &old, "app password has expired");
+    check_app(users, "bob", &eves, "wrong password"); /* it is another account's */
+    check_app(users, "eve", &eves, "disabled");
+    assert_int_equal(try_password(users, "bob", "secret").result, LOGIN_OK);
+
+    check_ok(app_password_revoke(desk, users->bob, SLICE("phone"), &err), &err);
+    check_app(users, "bob", &phone, "wrong password");
+    assert_false(app_password_revoke(desk, users->bob, SLICE("phone"), &err));
+    assert_int_equal(err.kind, ERROR_NOT_FOUND);
+}
+
+/* It is taken back between the client's two messages. */
+static void app_passwords_revoked_meanwhile(void **state)
+{
+    struct users *users = *state;
+    AUTO(buf_free) struct buf phone = { 0 };
+    AUTO(buf_free) struct buf server = { 0 };
+    AUTO(buf_free) struct buf out = { 0 };
+    struct scram_client client = { 0 };
+    struct error err = { 0 };
+    struct login login;
+
+    add_app(users, users->bob, "phone", LOGIN_ANY, 0, &phone);
+    assert_int_equal(login_start(&login, &users->options, users->place->desk, SASL_SCRAM_SHA_256,
+                                 &no_binding, SLICE("n,,n=bob,r=abc"), &server, &err),
+                     LOGIN_CHALLENGE);
+    client_proof(&client, SLICE("n=bob,r=abc"), buf_slice(&server), buf_text(&phone));
+    check_ok(app_password_revoke(users->place->desk, users->bob, SLICE("phone"), &err), &err);
+    assert_int_equal(login_step(&login, users->place->desk, buf_slice(&client.final), &out, &err),
+                     LOGIN_REFUSED);
+    assert_int_equal(out.len, 0);
+    assert_string_equal(login.reason, "app password was revoked");
+    login_free(&login);
+    buf_free(&client.final);
+    buf_free(&client.auth_message);
+}
+
+static void app_passwords_have_limits(void **state)
+{
+    static const struct {
+        const char *name;
+        unsigned scope;
+        enum error_kind want;
+    } cases[] = {
+        { "", LOGIN_ANY, ERROR_INVALID },
+        { "a\nb", LOGIN_ANY, ERROR_INVALID },
+        { "\xC2\x9B[31m", LOGIN_ANY, ERROR_INVALID },
+        { "\xFF", LOGIN_ANY, ERROR_INVALID },
+        { "phone", 0, ERROR_INVALID },
+        { "phone", 8, ERROR_INVALID },
+        { "twice", LOGIN_ANY, ERROR_EXISTS },
+    };
+    struct users *users = *state;
+    AUTO(arena_free) struct arena arena = { 0 };
+    AUTO(buf_free) struct buf password = { 0 };
+    struct app_password_list list;
+    struct error err = { 0 };
+
+    add_app(users, users->bob, "twice", LOGIN_ANY, 0, &password);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct app_password app = { .name = slice_of(cases[i].name), .scope = cases[i].scope };
+
+        assert_false(app_password_add(users->place->desk, users->bob, &app, &err));
+        assert_int_equal(err.kind, cases[i].want);
+    }
+    for (int i = 1; i < APP_PASSWORDS_MAX; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "Ger\xC3\xA4t %d", i);
+        add_app(users, users->bob, name, LOGIN_ANY, 0, &password);
+    }
+    check_app(users, "bob", &password, "");
+    struct app_password more = { .name = SLICE("one more"), .scope = LOGIN_ANY };
+    assert_false(app_password_add(users->place->desk, users->bob, &more, &err));
+    assert_int_equal(err.kind, ERROR_DENIED);
+    check_ok(app_password_all(users->place->desk, users->bob, &arena, &list, &err), &err);
+    assert_int_equal(list.count, APP_PASSWORDS_MAX);
+    check_ok(account_remove(users->place->desk, users->bob, &err), &err);
+    check_ok(app_password_all(users->place->desk, users->bob, &arena, &list, &err), &err);
+    assert_int_equal(list.count, 0);
+}
+
+static void app_passwords_are_random(void **state)
+{
+    AUTO(buf_free) struct buf one = { 0 };
+    AUTO(buf_free) struct buf two = { 0 };
+
+    app_password_make(&one);
+    app_password_make(&two);
+    assert_true(app_password_has_form(buf_slice(&one)));
+    assert_true(app_password_has_form(buf_slice(&two)));
+    assert_false(slice_equal(buf_slice(&one), buf_slice(&two)));
+    assert_false(app_password_has_form(slice_from(buf_slice(&one), 1)));
+    assert_false(app_password_has_form(SLICE("correct horse")));
+}
+
+static void app_passwords_tell_their_use(void **state)
+{
+    struct users *users = *state;
+    AUTO(arena_free) struct arena arena = { 0 };
+    AUTO(buf_free) struct buf password = { 0 };
+    struct app_password_list list;
+    struct error err = { 0 };
+
+    add_app(users, users->bob, "phone", LOGIN_ANY, 0, &password);
+    check_ok(app_password_all(users->place->desk, users->bob, &arena, &list, &err), &err);
+    assert_int_equal(list.items[0].used_ms, 0);
+    struct app_password_use uses[] = {
+        { list.items[0].id, LOGIN_SMTP, 2000, "192.0.2.1" },
+        { list.items[0].id, LOGIN_IMAP, 1000, "192.0.2.2" }, /* another process's, late */
+        { 99, LOGIN_IMAP, 1000, "192.0.2.2" },               /* revoked meanwhile */
+    };
+    check_ok(app_password_used(users->place->desk, uses, COUNT_OF(uses), &err), &err);
+    check_ok(app_password_all(users->place->desk, users->bob, &arena, &list, &err), &err);
+    assert_int_equal(list.items[0].used_ms, 2000);
+    assert_int_equal(list.items[0].used_scope, LOGIN_SMTP);
+    assert_true(slice_is(list.items[0].used_address, "192.0.2.1"));
+}
+
 static void the_cache_is_exact(void **state)
 {
     struct login_cache *cache = login_cache_new(8);
@@ -373,6 +548,11 @@ int main(void)
         WITH_USERS(plain_and_login),
         WITH_USERS(scram),
         WITH_USERS(unknown_users_have_steady_salts),
+        WITH_USERS(app_passwords),
+        WITH_USERS(app_passwords_revoked_meanwhile),
+        WITH_USERS(app_passwords_have_limits),
+        WITH_USERS(app_passwords_tell_their_use),
+        cmocka_unit_test(app_passwords_are_random),
     };
 
     return cmocka_run_group_tests_name("login", tests, NULL, NULL);

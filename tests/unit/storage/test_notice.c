@@ -29,7 +29,7 @@ static int listen_at(struct place *place, const char *name)
     struct error err = { 0 };
     int fd = -1;
 
-    check_ok(notice_listen(place->store, name, &fd, &err), &err);
+    check_ok(notice_listen(place->store, name, false, &fd, &err), &err);
     usleep(10000); /* more than a tick of the file system's clock */
     return fd;
 }
@@ -67,6 +67,26 @@ static void all_listeners_hear(void **state)
     notice_unlisten(place->store, one);
     assert_int_equal(count_sockets(place), 0);
     notice_send(place->store, &mail); /* to nobody */
+}
+
+/* Mail comes all the time; who has no use for it is left in peace. */
+static void calm_listeners_hear_what_is_rare(void **state)
+{
+    struct place *place = *state;
+    struct notice mail = { NOTICE_ACCOUNT, 1, 3 };
+    struct notice queue = { .kind = NOTICE_QUEUE };
+    struct notice revoked = { NOTICE_REVOKED, 5, 0 };
+    struct error err = { 0 };
+    struct notice got;
+    int fd = -1;
+
+    check_ok(notice_listen(place->store, "pop3d", true, &fd, &err), &err);
+    notice_send(place->store, &mail);
+    notice_send(place->store, &queue);
+    notice_send(place->store, &revoked);
+    check_read(fd, revoked);
+    assert_false(notice_read(fd, &got));
+    notice_unlisten(place->store, fd);
 }
 
 static void late_listeners_are_found(void **state)
@@ -164,6 +184,7 @@ static void lost_ones_leave_a_mark(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        IN_PLACE(all_listeners_hear),       IN_PLACE(calm_listeners_hear_what_is_rare),
         IN_PLACE(all_listeners_hear),       IN_PLACE(late_listeners_are_found),
         IN_PLACE(dead_sockets_are_removed), IN_PLACE(one_that_never_reads_blocks_nobody),
         IN_PLACE(nonsense_is_skipped),      IN_PLACE(lost_ones_leave_a_mark),

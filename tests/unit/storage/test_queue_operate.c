@@ -159,7 +159,7 @@ static void removing_tells_the_daemon(void **state)
     struct notice notice;
     int fd;
 
-    check_ok(notice_listen(place->store, "smtpd", &fd, &err), &err);
+    check_ok(notice_listen(place->store, "smtpd", false, &fd, &err), &err);
     assert_int_equal(
         operate(place, ORDER_REMOVE, (struct queue_filter){ .destination = SLICE("far.example") }),
         2);
