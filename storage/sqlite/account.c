@@ -43,22 +43,10 @@ static bool lock_file(int lock, int how, struct error *err)
     return true;
 }
 
-static bool set_sync(struct account *account, enum sql_sync sync, struct error *err)
-{
-    if (account->sync == sync)
-        return true;
-    if (!sql_script(&account->db,
-                    sync == SQL_FULL ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
-                    err))
-        return false;
-    account->sync = sync;
-    return true;
-}
-
 /* Under the lock already. */
 static bool begin_locked(struct account *account, enum sql_sync sync, struct error *err)
 {
-    if (set_sync(account, sync, err) && sql_begin(&account->db, err))
+    if (sql_set_sync(&account->db, sync, err) && sql_begin(&account->db, err))
         return true;
     flock(account->lock, LOCK_UN);
     return false;
@@ -238,7 +226,6 @@ static struct account *account_new(struct store *store, struct desk *desk, uint6
     account->desk = desk;
     account->id = id;
     account->lock = -1;
-    account->sync = SQL_FULL;
     return account;
 }
 

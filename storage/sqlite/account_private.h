@@ -34,9 +34,8 @@ struct account {
     struct sql_db db;
     struct sql_db cache; /* see cache_private.h */
     bool cache_damaged;
-    int lock;           /* descriptor of the lock file */
-    enum sql_sync sync; /* of the connection, now */
-    bool relaxed;       /* the boot id has been recorded: see account_relax() */
+    int lock;     /* descriptor of the lock file */
+    bool relaxed; /* the boot id has been recorded: see account_relax() */
     int64_t collect_due_ms, trim_due_ms;
     struct sql_db *search; /* search.db: NULL until asked for */
 };

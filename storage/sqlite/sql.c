@@ -6,6 +6,7 @@
 #include "storage/sqlite/sql.h"
 
 #include "common/mem.h"
+#include "storage/sqlite/gather.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -66,6 +67,21 @@ bool sql_error(struct sql_db *db, struct error *err)
     return fail(db->handle, err);
 }
 
+static bool put_sync(struct sql_db *db, enum sql_sync sync, struct error *err)
+{
+    if (!sql_script(db,
+                    sync == SQL_FULL ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
+                    err))
+        return false;
+    db->sync = sync;
+    return true;
+}
+
+bool sql_set_sync(struct sql_db *db, enum sql_sync sync, struct error *err)
+{
+    return db->sync == sync || put_sync(db, sync, err);
+}
+
 /* The settings of every database. FULL and not NORMAL wherever something is acknowledged: NORMAL
  * loses commits in a power cut. The WAL file is kept, because overwriting it in place is the
  * cheapest durable write there is; the limit shrinks it again after an unusually large change. */
@@ -87,9 +103,7 @@ static bool set_up(struct sql_db *db, enum sql_sync sync, struct error *err)
                     "PRAGMA journal_size_limit = 67108864;"
                     "PRAGMA temp_store = MEMORY;",
                     err) ||
-        !sql_script(db,
-                    sync == SQL_FULL ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
-                    err))
+        !put_sync(db, sync, err))
         return false;
     sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
     return true;
@@ -344,7 +358,13 @@ bool sql_begin_read(struct sql_db *db, struct error *err)
 
 bool sql_commit(struct sql_db *db, struct error *err)
 {
-    if (control(db, SQL_COMMIT, err))
+    struct gather gather = { 0 };
+
+    if (db->sync == SQL_FULL)
+        gather_begin(&gather, db->handle);
+    bool ok = control(db, SQL_COMMIT, err);
+    gather_end(&gather);
+    if (ok)
         return true;
     sql_rollback(db);
     return false;

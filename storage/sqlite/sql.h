@@ -17,6 +17,8 @@
 
 enum sql_control { SQL_BEGIN, SQL_BEGIN_READ, SQL_COMMIT, SQL_ROLLBACK, SQL_CONTROLS };
 
+enum sql_sync { SQL_FULL, SQL_NORMAL };
+
 /* A database handle with its statements, prepared when first used and kept. `texts` is a constant
  * table indexed by the caller's own enum. */
 struct sql_db {
@@ -25,13 +27,14 @@ struct sql_db {
     sqlite3_stmt **statements;
     size_t n_statements;
     sqlite3_stmt *controls[SQL_CONTROLS];
+    enum sql_sync sync;
 };
-
-enum sql_sync { SQL_FULL, SQL_NORMAL };
 
 /* Errors: ERROR_NOT_FOUND when there is no file and `create` is false. */
 bool sql_open(struct sql_db *db, const char *path, bool create, enum sql_sync sync,
               const char *const *texts, size_t n_texts, struct error *err) MUST_CHECK;
+/* Outside a transaction. */
+bool sql_set_sync(struct sql_db *db, enum sql_sync sync, struct error *err) MUST_CHECK;
 void sql_close(struct sql_db *db);          /* { 0 } is fine too */
 void sql_release_memory(struct sql_db *db); /* drops the page cache and the statements */
 

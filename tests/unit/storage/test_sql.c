@@ -4,8 +4,10 @@
 #include "tests/unit/storage/place.h"
 #include "tests/unit/support/check.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 enum { INSERT, READ, COUNT };
 
@@ -164,6 +166,85 @@ static void full_disk_changes_nothing(void **state)
     sql_close(&db);
 }
 
+/* Rows of 10,000 bytes. */
+static bool insert_large(struct sql_db *db, uint64_t first, uint64_t n_rows, struct error *err)
+{
+    static const char bytes[10000];
+
+    if (!sql_begin(db, err))
+        return false;
+    for (uint64_t id = first; id < first + n_rows; id++)
+        if (!sql_run(db, INSERT, NULL, err, "utb", id, SLICE("large"),
+                     slice_make(bytes, sizeof(bytes)))) {
+            sql_rollback(db);
+            return false;
+        }
+    return sql_commit(db, err);
+}
+
+static void check_whole(struct sql_db *db)
+{
+    sqlite3_stmt *statement;
+
+    assert_int_equal(sqlite3_prepare_v2(db->handle, "PRAGMA integrity_check", -1, &statement, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    assert_string_equal(sqlite3_column_text(statement, 0), "ok");
+    sqlite3_finalize(statement);
+}
+
+static void others_see_all_of_large_commits(void **state)
+{
+    static const char *const cache_sizes[] = { "PRAGMA cache_size = -2000",
+                                               "PRAGMA cache_size = 5" }; /* which spills */
+    struct error err = { 0 };
+    struct sql_db db, other;
+    uint64_t first = 1;
+
+    open_db(*state, 1, &db);
+    open_db(*state, 1, &other);
+    for (size_t i = 0; i < COUNT_OF(cache_sizes); i++) {
+        check_ok(sql_script(&db, cache_sizes[i], &err), &err);
+        for (uint64_t n_rows = 1; n_rows < 400; first += n_rows, n_rows = 3 * n_rows) {
+            check_ok(insert_large(&db, first, n_rows, &err), &err);
+            assert_int_equal(count(&other), first + n_rows - 1);
+        }
+        check_whole(&other);
+    }
+    sql_close(&other);
+    sql_close(&db);
+    open_db(*state, 1, &db);
+    assert_int_equal(count(&db), first - 1);
+    sql_close(&db);
+}
+
+static void commit_that_cannot_be_written_changes_nothing(void **state)
+{
+    struct rlimit before, small = { .rlim_cur = 200000, .rlim_max = RLIM_INFINITY };
+    struct error err = { 0 };
+    struct sql_db db;
+
+    open_db(*state, 1, &db);
+    check_ok(insert(&db, 1, "one", &err), &err);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    small.rlim_max = before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    for (uint64_t n_rows = 20; n_rows < 30; n_rows++) {
+        assert_false(insert_large(&db, 2, n_rows, &err));
+        assert_int_equal(err.kind, ERROR_TEMPORARY);
+        assert_false(sql_in_transaction(&db));
+        assert_int_equal(count(&db), 1);
+    }
+    setrlimit(RLIMIT_FSIZE, &before);
+    check_ok(insert_large(&db, 2, 30, &err), &err);
+    check_whole(&db);
+    sql_close(&db);
+    open_db(*state, 1, &db);
+    assert_int_equal(count(&db), 31);
+    sql_close(&db);
+}
+
 static void migrations_run_once(void **state)
 {
     struct error err = { 0 };
@@ -229,6 +310,8 @@ int main(void)
         IN_FOLDER(transactions_hold_together),
         IN_FOLDER(errors_have_kinds),
         IN_FOLDER(full_disk_changes_nothing),
+        IN_FOLDER(others_see_all_of_large_commits),
+        IN_FOLDER(commit_that_cannot_be_written_changes_nothing),
         IN_FOLDER(migrations_run_once),
         IN_FOLDER(failed_migration_leaves_all_as_it_was),
         IN_FOLDER(what_is_no_database_is_refused),
