@@ -134,19 +134,19 @@ static json_t *row_of(const struct app_password *app)
     bool used = app->used_ms != 0;
 
     return json_pack("{s:o, s:o, s:I, s:o, s:b, s:o, s:o, s:o}", "name", output_text(app->name),
-                     "protocols", scope_array(app->scope), "created", (json_int_t)app->created_ms,
-                     "expires", time_or_null(app->expires_ms), "expired", app_password_expired(app),
-                     "used", time_or_null(app->used_ms), "used_with",
-                     used ? scope_array(app->used_scope) : json_null(), "used_from",
+                     "protocols", scope_array(app->scope), "created_ms",
+                     (json_int_t)app->created_ms, "expires_ms", time_or_null(app->expires_ms),
+                     "expired", app_password_expired(app), "used_ms", time_or_null(app->used_ms),
+                     "used_with", used ? scope_array(app->used_scope) : json_null(), "used_from",
                      used ? output_text(app->used_address) : json_null());
 }
 
 enum outcome app_password_list_command(struct tool *tool)
 {
     static const struct column columns[] = {
-        { "name", "NAME", COLUMN_PLAIN },      { "protocols", "FOR", COLUMN_PLAIN },
-        { "created", "CREATED", COLUMN_TIME }, { "expires", "EXPIRES", COLUMN_TIME },
-        { "used", "LAST USED", COLUMN_TIME },  { "used_with", "WITH", COLUMN_PLAIN },
+        { "name", "NAME", COLUMN_PLAIN },         { "protocols", "FOR", COLUMN_PLAIN },
+        { "created_ms", "CREATED", COLUMN_TIME }, { "expires_ms", "EXPIRES", COLUMN_TIME },
+        { "used_ms", "LAST USED", COLUMN_TIME },  { "used_with", "WITH", COLUMN_PLAIN },
         { "used_from", "FROM", COLUMN_PLAIN },
     };
     struct app_password_list list;

@@ -28,6 +28,10 @@ enum outcome app_password_add_command(struct tool *tool);
 enum outcome app_password_list_command(struct tool *tool);
 enum outcome app_password_revoke_command(struct tool *tool);
 
+enum outcome totp_enable_command(struct tool *tool);
+enum outcome totp_disable_command(struct tool *tool);
+enum outcome totp_status_command(struct tool *tool);
+
 enum outcome alias_add_command(struct tool *tool);
 enum outcome alias_list_command(struct tool *tool);
 enum outcome alias_remove_command(struct tool *tool);

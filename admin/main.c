@@ -84,6 +84,16 @@ static const struct command commands[] = {
     { "app-password", "revoke", app_password_revoke_command, "ADDRESS NAME",
       "take one back; its sessions end", NULL },
 
+    { "totp", "enable", totp_enable_command, "ADDRESS", "ask for a code beside the main password",
+      "Prints the key as an otpauth:// URI, for an authenticator (TOTP, RFC 6238). The password "
+      "of\n"
+      "the account is then the main one with the six digits behind it, each code for one login.\n"
+      "Programs that log in by themselves need app passwords." },
+    { "totp", "disable", totp_disable_command, "ADDRESS", "let the main password be enough",
+      "Also when the authenticator is lost." },
+    { "totp", "status", totp_status_command, "ADDRESS [--json]", "tell whether a code is needed",
+      NULL },
+
     { "alias", "add", alias_add_command, "ADDRESS TARGET...", "send mail for an address on",
       "Targets may be here or elsewhere. *@DOMAIN is the catch-all of a domain. Targets of an\n"
       "alias that is there already are added to it." },

@@ -1,6 +1,7 @@
 /* crypto.c - random bytes, hashes, passwords: the only file that knows libsodium.
  *
- * PBKDF2 comes from GnuTLS, which libsodium lacks. Passwords and keys made on the way are wiped.
+ * PBKDF2 and HMAC-SHA1 come from GnuTLS: libsodium lacks them. Passwords and keys made on the way
+ * are wiped.
  */
 #include "common/crypto.h"
 
@@ -89,6 +90,14 @@ static gnutls_datum_t datum_of(struct slice slice)
         abort();
     return (gnutls_datum_t){ (unsigned char *)(slice.data != NULL ? slice.data : ""),
                              (unsigned)slice.len };
+}
+
+void hmac_sha1(struct slice key, struct slice data, unsigned char out[SHA1_SIZE])
+{
+    gnutls_datum_t datum = datum_of(key);
+
+    if (gnutls_hmac_fast(GNUTLS_MAC_SHA1, datum.data, datum.size, data.data, data.len, out) != 0)
+        abort(); /* out of memory, or forbidden by the system: no code could ever be checked */
 }
 
 void pbkdf2_sha256(struct slice password, struct slice salt, unsigned iterations,

@@ -24,6 +24,9 @@ void hash_add(struct hash *hash, const void *data, size_t len);
 void hash_end(struct hash *hash, unsigned char out[HASH_SIZE]);
 void hash_keyed(const unsigned char key[32], struct slice data, unsigned char out[HASH_SIZE]);
 
+#define SHA1_SIZE 20
+void hmac_sha1(struct slice key, struct slice data, unsigned char out[SHA1_SIZE]); /* for totp.h */
+
 #define SHA256_SIZE 32
 void sha256(struct slice data, unsigned char out[SHA256_SIZE]);
 void hmac_sha256(struct slice key, struct slice data, unsigned char out[SHA256_SIZE]);

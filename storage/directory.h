@@ -19,6 +19,8 @@ struct account_info {
     struct account_limits limits;
     int64_t created_ms;
     struct slice argon, scram; /* crypto.h */
+    struct slice totp_key;     /* the main password needs a code (totp.h); empty: it does not */
+    uint64_t totp_step;        /* of the last code that was used */
 };
 
 struct account_list {
@@ -68,6 +70,13 @@ bool account_set_limits(struct desk *desk, uint64_t id, const struct account_lim
                         struct error *err) MUST_CHECK;
 bool account_set_disabled(struct desk *desk, uint64_t id, bool disabled,
                           struct error *err) MUST_CHECK;
+/* An empty key: the main password is enough. */
+bool account_set_totp(struct desk *desk, uint64_t id, struct slice key,
+                      struct error *err) MUST_CHECK;
+/* The code of this step is used: once, whatever process asks. *fresh_out is false when it, or a
+ * later one, was used before, or the key is another one now. */
+bool account_use_totp(struct desk *desk, uint64_t id, struct slice key, uint64_t step,
+                      bool *fresh_out, struct error *err) MUST_CHECK;
 bool account_set_shared(struct desk *desk, uint64_t id, bool shared, struct error *err) MUST_CHECK;
 bool account_all(struct desk *desk, struct arena *arena, struct account_list *list_out,
                  struct error *err) MUST_CHECK;

@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/session.h"
+#include "common/totp.h"
 #include "storage/login_cache.h"
 #include "storage/login_use.h"
 
@@ -58,6 +59,8 @@ static bool look_up(struct login *login, struct desk *desk, struct arena *arena,
         return true;
     }
     login->candidate = info_out->id;
+    buf_clear(&login->totp_key);
+    buf_add_slice(&login->totp_key, info_out->totp_key);
     buf_clear(&login->argon);
     buf_add_slice(&login->argon, info_out->argon);
     return true;
@@ -103,6 +106,51 @@ static enum login_result try_app(struct login *login, struct desk *desk, struct 
     return err->kind == ERROR_NOT_FOUND ? LOGIN_SLOW : LOGIN_LATER;
 }
 
+/* What was typed as the main password, without the code. */
+static struct slice main_password(struct login *login)
+{
+    struct slice typed = buf_slice(&login->sasl.password), password;
+
+    login->has_code = login->totp_key.len > 0 && totp_split(typed, &password, &login->code);
+    return login->has_code ? password : typed;
+}
+
+/* The main password was right: is the code, if there has to be one? */
+static enum login_result check_code(struct login *login, struct desk *desk,
+                                    const struct account_info *info, struct error *err)
+{
+    struct slice key = buf_slice(&login->totp_key);
+    uint64_t step;
+    bool fresh;
+
+    if (!slice_equal(info->totp_key, key))
+        return refuse(login, "codes were turned on or off meanwhile");
+    if (key.len == 0)
+        return LOGIN_OK;
+    if (!login->has_code)
+        return refuse(login, "main password without a code");
+    if (!totp_matches(key, login->code, time_ms() / 1000, &step))
+        return refuse(login, "wrong code");
+    if (!account_use_totp(desk, info->id, key, step, &fresh, err))
+        return LOGIN_LATER;
+    return fresh ? LOGIN_OK : refuse(login, "the code was used before");
+}
+
+/* Whoever may see that the password was right must have the code as well: without one it takes the
+ * way of a wrong password. */
+static bool is_remembered(struct login *login, const struct account_info *info)
+{
+    struct slice password = main_password(login);
+    uint64_t step;
+
+    if (!login->known || !login_cache_has(login->options->cache, info->id, info->argon, password))
+        return false;
+    return login->totp_key.len == 0 ||
+           (login->has_code &&
+            totp_matches(buf_slice(&login->totp_key), login->code, time_ms() / 1000, &step) &&
+            step > info->totp_step);
+}
+
 static enum login_result check_password(struct login *login, struct desk *desk, struct error *err)
 {
     AUTO(arena_free) struct arena arena = { 0 };
@@ -112,9 +160,11 @@ static enum login_result check_password(struct login *login, struct desk *desk, 
         return LOGIN_LATER;
     if (acts_for_other(login))
         return refuse(login, "authorisation identity of another user");
-    if (login->known && login_cache_has(login->options->cache, info.id, info.argon,
-                                        buf_slice(&login->sasl.password)))
-        return accept(login, &info);
+    if (is_remembered(login, &info)) {
+        enum login_result result = check_code(login, desk, &info, err);
+
+        return result == LOGIN_OK ? accept(login, &info) : result;
+    }
     return try_app(login, desk, &arena, &info, err);
 }
 
@@ -177,6 +227,7 @@ static enum login_result accept_current(struct login *login, struct desk *desk, 
 {
     AUTO(arena_free) struct arena arena = { 0 };
     struct account_info info;
+    enum login_result result;
 
     if (!account_by_id(desk, &arena, login->candidate, &info, err))
         return err->kind == ERROR_NOT_FOUND ? refuse(login, "unknown user") : LOGIN_LATER;
@@ -186,7 +237,8 @@ static enum login_result accept_current(struct login *login, struct desk *desk, 
         return accept_scram_app(login, desk, &arena, &info, err);
     if (!slice_equal(info.argon, buf_slice(&login->argon)))
         return refuse(login, "wrong password");
-    return accept(login, &info);
+    result = check_code(login, desk, &info, err);
+    return result == LOGIN_OK ? accept(login, &info) : result;
 }
 
 static enum login_result accept_proof(struct login *login, struct desk *desk, struct buf *out,
@@ -263,7 +315,7 @@ enum login_result login_password(struct login *login, const struct login_options
 
 void login_slow(struct login *login)
 {
-    struct slice password = buf_slice(&login->sasl.password);
+    struct slice password = main_password(login);
 
     if (login->known)
         login->matched = password_matches(password, buf_text(&login->argon));
@@ -281,7 +333,7 @@ enum login_result login_finish(struct login *login, struct desk *desk, struct bu
     result = accept_current(login, desk, err);
     if (result == LOGIN_OK)
         login_cache_add(login->options->cache, login->account, buf_slice(&login->argon),
-                        buf_slice(&login->sasl.password));
+                        main_password(login));
     return result;
 }
 
@@ -329,6 +381,8 @@ void login_free(struct login *login)
         mem_wipe(login->argon.data, login->argon.len);
     buf_free(&login->argon);
     buf_free(&login->address);
+    mem_wipe(login->totp_key.data, login->totp_key.len);
+    buf_free(&login->totp_key);
     buf_free(&login->app_name);
     buf_free(&login->app_ids);
     *login = (struct login){ 0 };

@@ -15,6 +15,11 @@
  * or disabling the account takes effect at once all the same: the cache is checked against the
  * stored hash.
  *
+ * An account with a TOTP key (totp.h) takes its main password only with the code behind it, so not
+ * with SCRAM. The code is looked at after the password, and costs a commit when it is right: it
+ * counts once. A wrong one takes the time of a wrong password, even where the password is
+ * remembered.
+ *
  * App passwords (app_password.h) are tried where the password has their form, and beside the main
  * one with SCRAM. They are in no cache: the row is read at each login.
  *
@@ -61,6 +66,9 @@ struct login {
     bool known, matched;
     struct app_password app; /* the app password that was right; its id is 0 when it is the main
                                 one. The texts are not kept, but for the name */
+    struct buf totp_key;     /* a code is needed; empty: none is */
+    bool has_code;
+    uint32_t code;
     struct buf app_name;
     struct buf app_ids; /* SCRAM: whose keys were given behind the main ones; uint64_t each */
     const char *reason; /* for the log: "unknown user", "wrong password", "disabled" */

@@ -31,6 +31,9 @@ static const char app_passwords[] =
     "  used_address TEXT NOT NULL DEFAULT '', verifier BLOB NOT NULL, scram TEXT NOT NULL,"
     "  UNIQUE(account, name), UNIQUE(account, verifier));";
 
+static const char totp[] = "ALTER TABLE account ADD COLUMN totp_key BLOB NOT NULL DEFAULT x'';"
+                           "ALTER TABLE account ADD COLUMN totp_step INTEGER NOT NULL DEFAULT 0;";
+
 static const char *const migrations[] = {
     "PRAGMA application_id = 0x506f7374;" /* "Post" */
     "CREATE TABLE domain("
@@ -63,11 +66,12 @@ static const char *const migrations[] = {
     more_limits,
     sharing,
     app_passwords,
+    totp,
 };
 
 #define ACCOUNT_COLUMNS                                                                            \
     "id, local, domain, name, disabled, created, argon, scram, quota_bytes, quota_messages,"       \
-    " quota_mailboxes, quota_annotations, shared"
+    " quota_mailboxes, quota_annotations, shared, totp_key, totp_step"
 
 #define APP_PASSWORD_COLUMNS                                                                       \
     "id, name, scope, created, expires, used, used_scope, used_address, verifier, scram"
@@ -90,6 +94,9 @@ static const char *const statements[DIRECTORY_STATEMENTS] = {
     [ACCOUNT_SET_LIMITS] = "UPDATE account SET quota_bytes = ?2, quota_messages = ?3,"
                            " quota_mailboxes = ?4, quota_annotations = ?5 WHERE id = ?1",
     [ACCOUNT_SET_DISABLED] = "UPDATE account SET disabled = ?2 WHERE id = ?1",
+    [ACCOUNT_SET_TOTP] = "UPDATE account SET totp_key = ?2, totp_step = 0 WHERE id = ?1",
+    [ACCOUNT_USE_TOTP] = "UPDATE account SET totp_step = ?3"
+                         "  WHERE id = ?1 AND totp_key = ?2 AND totp_step < ?3",
     [ACCOUNT_SET_SHARED] = "UPDATE account SET shared = ?2 WHERE id = ?1",
     [ACCOUNT_LIST] = "SELECT " ACCOUNT_COLUMNS " FROM account ORDER BY domain, local",
     [ACCOUNT_BY_ADDRESS] =

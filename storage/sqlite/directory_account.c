@@ -23,6 +23,8 @@ void account_from_row(struct arena *arena, const struct sql_row *row, struct acc
         .argon = slice_copy(arena, sql_slice(row, 6)),
         .scram = slice_copy(arena, sql_slice(row, 7)),
         .shared = sql_i64(row, 12) != 0,
+        .totp_key = slice_copy(arena, sql_slice(row, 13)),
+        .totp_step = sql_u64(row, 14),
         .limits = { sql_u64(row, 8), sql_u64(row, 9), sql_u64(row, 10), sql_u64(row, 11) },
     };
 }
@@ -179,6 +181,35 @@ bool account_set_disabled(struct desk *desk, uint64_t id, bool disabled, struct 
         return false;
     ok = sql_run(db, ACCOUNT_SET_DISABLED, &changed, err, "uu", id, (uint64_t)disabled);
     return finish_one(desk, ok, changed, id, err);
+}
+
+bool account_set_totp(struct desk *desk, uint64_t id, struct slice key, struct error *err)
+{
+    uint64_t changed = 0;
+    struct sql_db *db;
+    bool ok;
+
+    if (!directory_begin(desk, &db, err))
+        return false;
+    ok = sql_run(db, ACCOUNT_SET_TOTP, &changed, err, "ub", id, key);
+    return finish_one(desk, ok, changed, id, err);
+}
+
+/* No notice: nobody else looks at it. */
+bool account_use_totp(struct desk *desk, uint64_t id, struct slice key, uint64_t step,
+                      bool *fresh_out, struct error *err)
+{
+    uint64_t changed = 0;
+    struct sql_db *db;
+
+    if (!directory_begin(desk, &db, err))
+        return false;
+    if (!sql_run(db, ACCOUNT_USE_TOTP, &changed, err, "ubu", id, key, step)) {
+        sql_rollback(db);
+        return false;
+    }
+    *fresh_out = changed > 0;
+    return sql_commit(db, err);
 }
 
 bool account_set_shared(struct desk *desk, uint64_t id, bool shared, struct error *err)

@@ -68,9 +68,9 @@ def test_opens_what_it_is_for(server):
 
 def test_tells_its_last_use(server):
     password = add(server, "used")
-    assert row(server, "used")["used"] is None
+    assert row(server, "used")["used_ms"] is None
     server.imap(ALICE, password).logout()
-    wait_until(lambda: row(server, "used")["used"] is not None, "the use is noted")
+    wait_until(lambda: row(server, "used")["used_ms"] is not None, "the use is noted")
     first = row(server, "used")
     assert first["used_with"] == ["imap"] and first["used_from"] == "127.0.0.1"
     server.imap(ALICE, password).logout()  # within the hour: not noted again

@@ -1,5 +1,7 @@
 /* test_login.c - logging in: right and wrong, slow and remembered, PLAIN, LOGIN and SCRAM. */
+#include "common/clock.h"
 #include "common/codec.h"
+#include "common/totp.h"
 #include "storage/login.h"
 #include "storage/login_cache.h"
 #include "tests/unit/storage/place.h"
@@ -478,6 +480,114 @@ static void app_passwords_have_limits(void **state)
     assert_int_equal(list.count, 0);
 }
 
+static void set_totp(struct users *users, struct slice key)
+{
+    struct error err = { 0 };
+
+    check_ok(account_set_totp(users->place->desk, users->bob, key, &err), &err);
+}
+
+#define TOTP_KEY SLICE("12345678901234567890")
+
+/* "secret" with the code of `steps` from now; it stays right for half a minute at least. */
+static const char *with_code(const char *password, int steps, struct buf *out)
+{
+    uint64_t step = (uint64_t)(time_ms() / 1000 / TOTP_STEP_S + steps);
+
+    buf_clear(out);
+    buf_fmt(out, "%s%06u", password, hotp(TOTP_KEY, step, TOTP_DIGITS));
+    return buf_text(out);
+}
+
+static void check_try(struct users *users, const char *password, const char *reason, bool slow)
+{
+    struct outcome outcome = try_password(users, "bob", password);
+
+    assert_string_equal(outcome.reason, reason);
+    assert_int_equal(outcome.result, *reason == '\0' ? LOGIN_OK : LOGIN_REFUSED);
+    assert_int_equal(outcome.slow, slow);
+}
+
+/* What is refused takes the slow way each time, whether the password is remembered or not. */
+static void codes(void **state)
+{
+    struct users *users = *state;
+    AUTO(buf_free) struct buf text = { 0 };
+    AUTO(buf_free) struct buf again = { 0 };
+    AUTO(buf_free) struct buf server = { 0 };
+
+    check_try(users, "secret", "", true);
+    check_try(users, "secret", "", false);
+    set_totp(users, TOTP_KEY);
+    check_try(users, "secret", "main password without a code", true);
+    check_try(users, "secret000000x", "wrong password", true);
+    check_try(users, with_code("secret", 5, &text), "wrong code", true);
+    check_try(users, with_code("Secret", 0, &text), "wrong password", true);
+    check_try(users, with_code("", 0, &text), "wrong password", true);
+    check_try(users, with_code("secret", 0, &again), "", false);
+    check_try(users, buf_text(&again), "the code was used before", true);
+    check_try(users, with_code("secret", 1, &text), "", false);
+    check_try(users, buf_text(&again), "the code was used before", true); /* an older one */
+
+    assert_string_equal(try_scram(users, "bob", "secret", &server).reason,
+                        "main password without a code");
+    set_totp(users, SLICE(""));
+    check_try(users, "secret", "", false);
+    check_try(users, with_code("secret", 1, &text), "wrong password", true);
+}
+
+static void codes_do_not_concern_app_passwords(void **state)
+{
+    struct users *users = *state;
+    AUTO(buf_free) struct buf phone = { 0 };
+
+    set_totp(users, TOTP_KEY);
+    add_app(users, users->bob, "phone", LOGIN_ANY, 0, &phone);
+    check_app(users, "bob", &phone, "");
+}
+
+/* Two processes are given the same code at the same time: one of them takes it. */
+static void codes_count_once(void **state)
+{
+    struct users *users = *state;
+    AUTO(buf_free) struct buf text = { 0 };
+    AUTO(buf_free) struct buf out = { 0 };
+    struct desk *desk = users->place->desk;
+    struct error err = { 0 };
+    struct login logins[2];
+
+    set_totp(users, TOTP_KEY);
+    with_code("secret", 0, &text);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(
+            login_password(&logins[i], &users->options, desk, SLICE("bob"), buf_slice(&text), &err),
+            LOGIN_SLOW);
+        login_slow(&logins[i]);
+    }
+    assert_int_equal(login_finish(&logins[0], desk, &out, &err), LOGIN_OK);
+    assert_int_equal(login_finish(&logins[1], desk, &out, &err), LOGIN_REFUSED);
+    assert_string_equal(logins[1].reason, "the code was used before");
+    for (int i = 0; i < 2; i++)
+        login_free(&logins[i]);
+}
+
+static void codes_turned_on_meanwhile(void **state)
+{
+    struct users *users = *state;
+    AUTO(buf_free) struct buf out = { 0 };
+    struct desk *desk = users->place->desk;
+    struct error err = { 0 };
+    struct login login;
+
+    assert_int_equal(
+        login_password(&login, &users->options, desk, SLICE("bob"), SLICE("secret"), &err),
+        LOGIN_SLOW);
+    login_slow(&login);
+    set_totp(users, TOTP_KEY);
+    assert_int_equal(login_finish(&login, desk, &out, &err), LOGIN_REFUSED);
+    login_free(&login);
+}
+
 static void app_passwords_are_random(void **state)
 {
     AUTO(buf_free) struct buf one = { 0 };
@@ -548,6 +658,10 @@ int main(void)
         WITH_USERS(plain_and_login),
         WITH_USERS(scram),
         WITH_USERS(unknown_users_have_steady_salts),
+        WITH_USERS(codes),
+        WITH_USERS(codes_do_not_concern_app_passwords),
+        WITH_USERS(codes_count_once),
+        WITH_USERS(codes_turned_on_meanwhile),
         WITH_USERS(app_passwords),
         WITH_USERS(app_passwords_revoked_meanwhile),
         WITH_USERS(app_passwords_have_limits),
