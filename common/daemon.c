@@ -11,9 +11,14 @@
 #include "common/mem.h"
 #include "common/systemd.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* What is larger goes back to the system when it is freed. Without a word glibc raises the limit to
+ * the largest that ever was, and keeps the rest in pieces. */
+#define MAPPED_BYTES (1024 * 1024)
 
 #define CUT_MS 1000 /* for jobs that still run when their connections were cut */
 
@@ -249,6 +254,7 @@ int daemon_run(struct daemon *daemon)
     struct error err = { 0 };
     int code = EXIT_FAILURE;
 
+    mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
     daemon->state = state;
     daemon->log = (struct log){ .daemon = daemon->name };
     if (uv_loop_init(&state->loop) != 0)

@@ -21,7 +21,7 @@
 #define SEARCH_CONTEXTS_MAX      16                 /* of one session */
 #define SEARCH_CONTEXT_KEYS_MAX  100                /* of one program, which runs again and again */
 #define SEARCH_CONTEXT_READS_MAX 4                  /* of them, keys that look into the message */
-#define SEARCH_ORDERS_MAX        (32 * 1024 * 1024) /* bytes of all orders of one session */
+#define SEARCH_ORDERS_MAX        (16 * 1024 * 1024) /* bytes of all orders of one session */
 
 /* The order of a context that is not the mailbox's (CONTEXT=SORT). Positions count from 1. */
 struct search_order {

@@ -118,17 +118,23 @@ static uint64_t highest_modseq(const struct search_return *ret, const struct sea
     return highest;
 }
 
-static void tell_plain(struct buf *out, const struct search_return *ret,
-                       const struct search_result *result)
+static bool tell_plain(struct buf *out, const struct search_return *ret,
+                       const struct search_result *result, struct search_telling *telling,
+                       size_t enough)
 {
-    buf_fmt(out, "* %s", result->name);
-    for (size_t i = 0; i < result->n_found; i++) {
+    if (!telling->begun)
+        buf_fmt(out, "* %s", result->name);
+    telling->begun = true;
+    for (; telling->next < result->n_found && out->len < enough; telling->next++) {
         buf_add_byte(out, ' ');
-        buf_add_number(out, number_of(result, i));
+        buf_add_number(out, number_of(result, telling->next));
     }
+    if (telling->next < result->n_found)
+        return false;
     if (result->has_modseq && result->n_found > 0)
         buf_fmt(out, " (MODSEQ %llu)", (unsigned long long)highest_modseq(ret, result));
     buf_add_text(out, "\r\n");
+    return true;
 }
 
 void search_correlator(struct buf *out, struct slice tag, const char *place, bool uid)
@@ -142,9 +148,13 @@ void search_correlator(struct buf *out, struct slice tag, const char *place, boo
     buf_add_text(out, uid ? ") UID" : ")");
 }
 
-void search_print_set(struct buf *out, const struct search_result *result, size_t first, size_t end)
+/* Returns what comes next. */
+static size_t print_set(struct buf *out, const struct search_result *result, size_t first,
+                        size_t end, size_t enough)
 {
-    for (size_t i = first; i < end;) {
+    size_t i = first;
+
+    while (i < end && out->len < enough) {
         uint32_t lo = number_of(result, i), hi = lo;
 
         for (i++; i < end && number_of(result, i) == hi + 1; i++)
@@ -157,47 +167,35 @@ void search_print_set(struct buf *out, const struct search_result *result, size_
         if (i < end)
             buf_add_byte(out, ',');
     }
+    return i;
 }
 
-static void tell_partial(struct buf *out, const struct search_return *ret,
-                         const struct search_result *result)
+void search_print_set(struct buf *out, const struct search_result *result, size_t first, size_t end)
 {
-    size_t first, end;
-
-    partial_bounds(&ret->partial, result->n_found, &first, &end);
-    buf_add_text(out, " PARTIAL (");
-    buf_add_slice(out, ret->partial.text);
-    buf_add_byte(out, ' ');
-    if (first == end)
-        buf_add_text(out, "NIL");
-    search_print_set(out, result, first, end);
-    buf_add_byte(out, ')');
+    print_set(out, result, first, end, SIZE_MAX);
 }
 
-/* RFC 6203 section 4: the scores of the messages that are listed, in their order. */
-static void tell_relevancy(struct buf *out, const struct search_return *ret,
-                           const struct search_result *result)
+static size_t print_scores(struct buf *out, const struct search_result *result, size_t first,
+                           size_t end, size_t enough)
 {
-    size_t first = 0, end = result->n_found;
+    size_t i = first;
 
-    if ((ret->options & RETURN_PARTIAL) != 0)
-        partial_bounds(&ret->partial, result->n_found, &first, &end);
-    buf_add_text(out, " RELEVANCY (");
-    for (size_t i = first; i < end; i++) {
-        if (i > first)
-            buf_add_byte(out, ' ');
+    for (; i < end && out->len < enough; i++) {
         buf_add_number(out, result->scores != NULL ? result->scores[i] : 100);
+        if (i + 1 < end)
+            buf_add_byte(out, ' ');
     }
-    buf_add_byte(out, ')');
+    return i;
 }
 
-/* esearch-response, RFC 4731 section 3.1. */
-static void tell_extended(struct call *call, const struct search_return *ret,
-                          const struct search_result *result)
+/* The parts of an ESEARCH response, in their order. */
+enum telling_part { TELL_HEAD, TELL_ALL, TELL_PARTIAL, TELL_RELEVANCY, TELL_END };
+
+static void tell_head(struct call *call, const struct search_return *ret,
+                      const struct search_result *result)
 {
     struct buf *out = &call->out;
     bool some = result->n_found > 0;
-    uint64_t modseq = result->has_modseq ? highest_modseq(ret, result) : 0; /* 0: nobody is told */
 
     search_correlator(out, client_of(call)->tag, result->place, result->uid);
     if ((ret->options & RETURN_MIN) != 0 && some)
@@ -206,17 +204,80 @@ static void tell_extended(struct call *call, const struct search_return *ret,
         buf_fmt(out, " MAX %u", number_of(result, result->n_found - 1));
     if ((ret->options & RETURN_COUNT) != 0)
         buf_fmt(out, " COUNT %zu", result->n_found);
-    if ((ret->options & RETURN_ALL) != 0 && some) {
-        buf_add_text(out, " ALL ");
-        search_print_set(out, result, 0, result->n_found);
-    }
-    if ((ret->options & RETURN_PARTIAL) != 0)
-        tell_partial(out, ret, result);
-    if ((ret->options & RETURN_RELEVANCY) != 0)
-        tell_relevancy(out, ret, result);
+}
+
+static void tell_end(struct buf *out, const struct search_return *ret,
+                     const struct search_result *result)
+{
+    uint64_t modseq = result->has_modseq ? highest_modseq(ret, result) : 0; /* 0: nobody is told */
+
     if (modseq > 0)
         buf_fmt(out, " MODSEQ %llu", (unsigned long long)modseq);
     buf_add_text(out, "\r\n");
+}
+
+/* Before a list's first number. */
+static void begin_list(struct buf *out, const struct search_return *ret, enum telling_part part,
+                       bool empty)
+{
+    if (part == TELL_ALL)
+        buf_add_text(out, " ALL ");
+    if (part == TELL_RELEVANCY)
+        buf_add_text(out, " RELEVANCY (");
+    if (part != TELL_PARTIAL)
+        return;
+    buf_add_text(out, " PARTIAL (");
+    buf_add_slice(out, ret->partial.text);
+    buf_add_text(out, empty ? " NIL" : " ");
+}
+
+/* A list: of the messages, or (RFC 6203 section 4) of the scores of those that are listed, in their
+ * order. */
+static bool tell_list(struct buf *out, const struct search_return *ret,
+                      const struct search_result *result, struct search_telling *telling,
+                      size_t enough)
+{
+    size_t first = 0, end = result->n_found;
+
+    if ((ret->options & RETURN_PARTIAL) != 0 && telling->part != TELL_ALL)
+        partial_bounds(&ret->partial, result->n_found, &first, &end);
+    if (!telling->begun) {
+        begin_list(out, ret, telling->part, first == end);
+        telling->begun = true;
+        telling->next = first;
+    }
+    telling->next = telling->part == TELL_RELEVANCY
+                        ? print_scores(out, result, telling->next, end, enough)
+                        : print_set(out, result, telling->next, end, enough);
+    if (telling->next < end)
+        return false;
+    if (telling->part != TELL_ALL)
+        buf_add_byte(out, ')');
+    return true;
+}
+
+/* esearch-response, RFC 4731 section 3.1. */
+static bool tell_extended(struct call *call, const struct search_return *ret,
+                          const struct search_result *result, struct search_telling *telling,
+                          size_t enough)
+{
+    const unsigned wants[] = { [TELL_ALL] = result->n_found > 0 ? RETURN_ALL : 0,
+                               [TELL_PARTIAL] = RETURN_PARTIAL,
+                               [TELL_RELEVANCY] = RETURN_RELEVANCY };
+
+    if (telling->part == TELL_HEAD) {
+        tell_head(call, ret, result);
+        telling->part = TELL_ALL;
+    }
+    while (telling->part < TELL_END) {
+        if ((ret->options & wants[telling->part]) != 0 &&
+            !tell_list(&call->out, ret, result, telling, enough))
+            return false;
+        telling->begun = false;
+        telling->part++;
+    }
+    tell_end(&call->out, ret, result);
+    return true;
 }
 
 void search_return_save(struct client *client, const struct search_return *ret,
@@ -234,13 +295,22 @@ void search_return_save(struct client *client, const struct search_return *ret,
 }
 
 /* SAVE alone asks for no answer (RFC 5182 section 2.2, example 1). */
+bool search_return_tell_part(struct call *call, const struct search_return *ret,
+                             const struct search_result *result, struct search_telling *telling,
+                             size_t enough)
+{
+    if (!ret->extended)
+        return tell_plain(&call->out, ret, result, telling, enough);
+    return ret->options == RETURN_SAVE || tell_extended(call, ret, result, telling, enough);
+}
+
 void search_return_tell(struct call *call, const struct search_return *ret,
                         const struct search_result *result)
 {
-    if (!ret->extended)
-        tell_plain(&call->out, ret, result);
-    else if (ret->options != RETURN_SAVE)
-        tell_extended(call, ret, result);
+    struct search_telling telling = { 0 };
+
+    while (!search_return_tell_part(call, ret, result, &telling, SIZE_MAX))
+        continue;
 }
 
 void search_return_fail(struct client *client, const struct search_return *ret)

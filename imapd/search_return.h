@@ -44,6 +44,13 @@ struct search_result {
     const char *place; /* MAILBOX and UIDVALIDITY for the correlator (RFC 7377); NULL */
 };
 
+/* How far the telling of a result has come; starts with { 0 }. */
+struct search_telling {
+    unsigned part; /* of the answer */
+    bool begun;    /* the part is */
+    size_t next;   /* result of the part */
+};
+
 /* ["RETURN" SP "(" [option *(SP option)] ")" SP]; "RETURN ()" is "RETURN (ALL)", and so is none for
  * clients of IMAP4rev2, who never get SEARCH (RFC 9051 section 6.4.4). */
 bool search_return_take(struct call *call, struct args *args, struct search_return *ret_out);
@@ -59,6 +66,10 @@ void search_return_save(struct client *client, const struct search_return *ret,
 /* Tells a result of the command in hand. */
 void search_return_tell(struct call *call, const struct search_return *ret,
                         const struct search_result *result);
+/* The same in pieces: until the output has more than `enough` bytes. True: that was all. */
+bool search_return_tell_part(struct call *call, const struct search_return *ret,
+                             const struct search_result *result, struct search_telling *telling,
+                             size_t enough) MUST_CHECK;
 
 /* The command is answered with NO, which empties "$"; a BAD leaves it (RFC 5182 section 2.1). */
 void search_return_fail(struct client *client, const struct search_return *ret);

@@ -261,6 +261,9 @@ static const struct config_key keys[] = {
          "Longest command without APPEND's message."),
     NUMBER("imap", "search_slice", search_slice, "2000", 1, 1000000,
            "Messages a SEARCH looks at before others get their turn."),
+    SIZE("imap", "sort_memory", sort_memory, "1M", KB, 64 * MB,
+         "Keys that a SORT or THREAD holds in memory; of more messages they are in a file without "
+         "a name in the data directory's tmp/ while it works."),
     NUMBER("imap", "change_slice", change_slice, "8192", 1, 1000000,
            "Messages that STORE, MOVE and EXPUNGE change before others have their turn."),
     BOOL("imap", "literal_minus", literal_minus, "no",

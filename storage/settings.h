@@ -61,7 +61,8 @@ struct settings {
     char *report_sender;
     uint64_t report_delay;
     /* [imap] */
-    uint64_t literal, command_size, search_slice, change_slice, snapshots, annotation, progress;
+    uint64_t literal, command_size, search_slice, sort_memory, change_slice, snapshots, annotation,
+        progress;
     uint64_t shared_seen;
     uint64_t message_limit, save_limit;
     bool relaxed_flags, literal_minus, search_index;

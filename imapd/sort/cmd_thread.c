@@ -3,14 +3,18 @@
 #include "imapd/reply.h"
 #include "imapd/sort/run.h"
 #include "imapd/sort/thread.h"
+#include "storage/settings.h"
 
-#define REPLY_BYTES (128 * 1024) /* of one turn; a thread may go beyond it */
+#include <stdlib.h>
+
+#define REPLY_BYTES (128 * 1024) /* of the answer in one turn */
 
 struct thread_command {
     struct sort_run run; /* first: a struct sort_run is a struct thread_command */
     enum thread_algorithm algorithm;
     struct threads threads;
-    bool uid, too_many, begun;
+    const struct imap *imap;
+    bool uid;
 };
 
 static const struct {
@@ -36,7 +40,8 @@ static bool take_algorithm(struct args *args, enum thread_algorithm *algorithm_o
     return args_fail(args, "expected: ORDEREDSUBJECT or REFERENCES");
 }
 
-static void add(struct sort_run *run, size_t i, const struct sort_keys *keys, int64_t sent_ms)
+static bool add(struct sort_run *run, size_t i, const struct sort_keys *keys, int64_t sent_ms,
+                struct error *err)
 {
     struct thread_command *command = thread_of(run);
     uint64_t references[SORT_REFERENCES_MAX];
@@ -45,42 +50,62 @@ static void add(struct sort_run *run, size_t i, const struct sort_keys *keys, in
     for (size_t k = 0; k < n_references; k++)
         references[k] = sort_reference(keys, k);
     if (i == 0)
-        thread_start(&command->threads, command->algorithm, run->search.n_found);
-    command->too_many |= !thread_add(&command->threads, &(struct thread_input){
-                                                            .id = keys->id,
-                                                            .references = references,
-                                                            .n_references = n_references,
-                                                            .subject = keys->texts[SORT_SUBJECT],
-                                                            .is_reply = keys->is_reply,
-                                                            .sent_ms = sent_ms,
-                                                        });
+        thread_start(&command->threads, command->algorithm, run->search.n_found,
+                     command->imap->store, command->imap->settings->sort_memory);
+    return thread_add(&command->threads,
+                      &(struct thread_input){
+                          .id = keys->id,
+                          .references = references,
+                          .n_references = n_references,
+                          .subject = keys->texts[SORT_SUBJECT],
+                          .is_reply = keys->is_reply,
+                          .sent_ms = sent_ms,
+                      },
+                      err);
 }
 
-static bool work(struct sort_run *run)
+/* Of a mailbox all of whose messages were found nobody needs to know where they are. */
+static void forget_places(struct search_run *search)
+{
+    if (search->n_found < search->where.view->count)
+        return;
+    free(search->found);
+    search->found = NULL;
+}
+
+static enum search_step work(struct sort_run *run, struct error *err)
 {
     struct thread_command *command = thread_of(run);
+    bool done;
 
-    return command->too_many || run->search.n_found == 0 || thread_work(&command->threads);
+    if (run->search.n_found == 0)
+        return SEARCH_STEP_DONE;
+    forget_places(&run->search);
+    if (!thread_work(&command->threads, &done, err))
+        return SEARCH_STEP_FAILED;
+    return done ? SEARCH_STEP_DONE : SEARCH_STEP_MORE;
 }
 
 static uint32_t number_of(const void *context, uint32_t n)
 {
     const struct thread_command *command = context;
-    uint32_t index = command->run.search.found[n];
+    const struct search_run *search = &command->run.search;
+    uint32_t index = search->found != NULL ? search->found[n] : n;
 
-    return command->uid ? view_uid(command->run.search.where.view, index) : index + 1;
+    return command->uid ? view_uid(search->where.view, index) : index + 1;
 }
 
 static enum next tell(struct call *call, struct sort_run *run)
 {
     struct thread_command *command = thread_of(run);
+    struct threads *threads = &command->threads;
 
-    if (command->too_many)
+    if (threads->too_many)
         return reply_no(call, "LIMIT", "The messages name too many others");
-    if (!command->begun)
+    if (!run->telling)
         buf_add_text(&call->out, run->search.n_found > 0 ? "* THREAD " : "* THREAD");
-    command->begun = true;
-    if (!thread_print(&command->threads, REPLY_BYTES, number_of, command, &call->out))
+    if (run->search.n_found > 0 &&
+        !thread_print(threads, call->out.len + REPLY_BYTES, number_of, command, &call->out))
         return NEXT_AGAIN;
     buf_add_text(&call->out, "\r\n");
     return reply_ok(call, "THREAD completed");
@@ -103,6 +128,7 @@ enum next imap_thread(struct call *call, struct args *args)
     command->run.kind = &thread_kind;
     command->run.wants_keys = true;
     command->uid = client->uid;
+    command->imap = client->imap;
     if (!args_space(args) || !take_algorithm(args, &command->algorithm) ||
         !sort_run_take(call, args, &ret, &command->run))
         return sort_run_refuse(call, &command->run, NULL, args);

@@ -1,8 +1,6 @@
 /* criteria.c - see criteria.h. */
 #include "imapd/sort/criteria.h"
 
-#include <stdlib.h>
-
 enum number_key { BY_TEXT, BY_ARRIVAL, BY_DATE, BY_RELEVANCY, BY_SIZE };
 
 struct sort_criterion_kind {
@@ -68,114 +66,59 @@ bool sort_criteria_take(struct args *args, struct sort_criteria *criteria_out)
     return args_close(args);
 }
 
-static uint64_t first_bytes(struct slice text)
-{
-    uint64_t number = 0;
-
-    for (size_t i = 0; i < sizeof(number); i++)
-        number = number << 8 | (i < text.len ? (unsigned char)text.data[i] : 0);
-    return number;
-}
-
 /* In the order of signed numbers. */
 static uint64_t unsign(int64_t number)
 {
     return (uint64_t)number ^ 1ull << 63;
 }
 
-static struct sort_value add_text(struct sort_table *table, struct slice text)
+static void add_number(struct buf *out, uint64_t number)
 {
-    struct sort_value value = { first_bytes(text), table->texts.len };
-
-    buf_add_byte(&table->texts, (char)text.len);
-    buf_add_slice(&table->texts, text);
-    return value;
+    for (int shift = 56; shift >= 0; shift -= 8)
+        buf_add_byte(out, (char)(number >> shift));
 }
 
-/* The values of a new row. */
-static struct sort_value *add_row(struct sort_table *table)
+static void add_text(struct buf *out, struct slice text)
 {
-    size_t count = table->criteria.count;
-
-    table->values =
-        mem_grow(table->values, &table->room, (table->n_rows + 1) * count, sizeof(*table->values));
-    return table->values + count * table->n_rows++;
+    for (size_t i = 0; i < text.len; i++) {
+        buf_add_byte(out, text.data[i]);
+        if (text.data[i] == '\0')
+            buf_add_byte(out, '\xff');
+    }
+    buf_add(out, "\0\1", 2);
 }
 
-void sort_table_add(struct sort_table *table, const struct view *view, size_t index,
-                    const struct sort_keys *keys, int64_t sent_ms, unsigned score)
+static void invert(struct buf *out, size_t from)
 {
-    struct sort_value *values = add_row(table);
+    for (size_t i = from; i < out->len; i++)
+        out->data[i] = (char)~out->data[i];
+}
 
-    for (size_t i = 0; i < table->criteria.count; i++) {
-        const struct sort_criterion_kind *kind = table->criteria.items[i].kind;
+void sort_key_add(struct buf *out, const struct sort_criteria *criteria, const struct view *view,
+                  size_t index, const struct sort_keys *keys, int64_t sent_ms, unsigned score)
+{
+    for (size_t i = 0; i < criteria->count; i++) {
+        const struct sort_criterion *criterion = &criteria->items[i];
+        size_t from = out->len;
 
-        values[i] = (struct sort_value){ 0 };
-        switch (kind->number) {
+        switch (criterion->kind->number) {
         case BY_ARRIVAL:
-            values[i].number = unsign(view_received_ms(view, index));
+            add_number(out, unsign(view_received_ms(view, index)));
             break;
         case BY_DATE:
-            values[i].number = unsign(sent_ms);
+            add_number(out, unsign(sent_ms));
             break;
         case BY_RELEVANCY: /* the best first */
-            values[i].number = UINT64_MAX - score;
+            add_number(out, UINT64_MAX - score);
             break;
         case BY_SIZE:
-            values[i].number = view_size(view, index);
+            add_number(out, view_size(view, index));
             break;
         case BY_TEXT:
-            values[i] = add_text(table, keys->texts[kind->text]);
+            add_text(out, keys->texts[criterion->kind->text]);
             break;
         }
+        if (criterion->reverse)
+            invert(out, from);
     }
-}
-
-static struct slice text_at(const struct sort_table *table, size_t at)
-{
-    return slice_make(table->texts.data + at + 1, (unsigned char)table->texts.data[at]);
-}
-
-void sort_table_copy(struct sort_table *table, const struct sort_table *from, size_t row)
-{
-    struct sort_value *values = add_row(table);
-
-    for (size_t i = 0; i < table->criteria.count; i++) {
-        values[i] = from->values[row * table->criteria.count + i];
-        if (table->criteria.items[i].kind->number == BY_TEXT)
-            values[i] = add_text(table, text_at(from, values[i].at));
-    }
-}
-
-static int compare_values(const struct sort_table *table, const struct sort_criterion_kind *kind,
-                          const struct sort_value *a, const struct sort_value *b)
-{
-    if (a->number != b->number)
-        return a->number < b->number ? -1 : 1;
-    if (kind->number != BY_TEXT)
-        return 0;
-    return slice_compare(text_at(table, a->at), text_at(table, b->at));
-}
-
-int sort_table_compare(const struct sort_table *table, size_t a, size_t b)
-{
-    size_t count = table->criteria.count;
-
-    for (size_t i = 0; i < count; i++) {
-        const struct sort_criterion *criterion = &table->criteria.items[i];
-        int order = compare_values(table, criterion->kind, &table->values[a * count + i],
-                                   &table->values[b * count + i]);
-
-        if (order != 0)
-            return criterion->reverse ? -order : order;
-    }
-    return 0;
-}
-
-void sort_table_free(struct sort_table *table)
-{
-    free(table->values);
-    buf_free(&table->texts);
-    table->values = NULL;
-    table->n_rows = table->room = 0;
 }

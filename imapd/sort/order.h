@@ -10,6 +10,7 @@
 
 #define SORT_ORDER_MAX 200000 /* messages; more are not watched */
 
-/* Takes the table over; uids[i] is of row rows[i], in their order. */
-struct search_order *sort_order_new(struct sort_table *table, const uint32_t *rows,
-                                    const uint32_t *uids, size_t count);
+/* An order without messages, which are then added as they follow one another; `key` is of
+ * sort_key_add(). */
+struct search_order *sort_order_new(const struct sort_criteria *criteria);
+void sort_order_add(struct search_order *order, uint32_t uid, struct slice key);

@@ -48,7 +48,9 @@ static void add(struct sort_run *run, const struct sort_keys *keys)
     size_t i = run->n_added++;
     int64_t received_ms = view_received_ms(run->search.where.view, run->search.found[i]);
 
-    run->kind->add(run, i, keys, keys->has_date ? keys->sent_ms : received_ms);
+    if (!run->failed)
+        run->failed =
+            !run->kind->add(run, i, keys, keys->has_date ? keys->sent_ms : received_ms, &run->err);
 }
 
 /* A message that is gone meanwhile has empty keys. */
@@ -61,6 +63,13 @@ static void add_stored(const struct cached *cached, void *context)
     add(context, &keys);
 }
 
+static bool added(const struct sort_run *run, struct error *err)
+{
+    if (run->failed)
+        *err = run->err;
+    return !run->failed;
+}
+
 static bool add_slice(struct sort_run *run, struct account *account, struct error *err)
 {
     const struct search_run *search = &run->search;
@@ -69,11 +78,13 @@ static bool add_slice(struct sort_run *run, struct account *account, struct erro
     if (!run->wants_keys) {
         for (size_t end = run->n_added + count; run->n_added < end;)
             add(run, &(struct sort_keys){ 0 });
-        return true;
+        return added(run, err);
     }
     for (size_t i = 0; i < count; i++)
         search->msgs[i] = view_msg(search->where.view, search->found[run->n_added + i]);
-    return account_summaries(account, CACHED_SORT_KEYS, search->msgs, count, add_stored, run, err);
+    return account_summaries(account, CACHED_SORT_KEYS, search->msgs, count, add_stored, run,
+                             err) &&
+           added(run, err);
 }
 
 static enum search_step step(struct sort_run *run, struct account *account, struct error *err)
@@ -87,7 +98,7 @@ static enum search_step step(struct sort_run *run, struct account *account, stru
     }
     if (run->n_added < run->search.n_found)
         return add_slice(run, account, err) ? SEARCH_STEP_MORE : SEARCH_STEP_FAILED;
-    return run->kind->work(run) ? SEARCH_STEP_DONE : SEARCH_STEP_MORE;
+    return run->kind->work(run, err);
 }
 
 static enum next finish(struct call *call, struct sort_run *run, const struct error *err)

@@ -19,9 +19,10 @@ struct sort_run;
 struct sort_kind {
     /* Takes over the keys of message found[i]; sent_ms is the sent date of RFC 5256 section 2.2.
      * Without wants_keys `keys` is all empty. */
-    void (*add)(struct sort_run *run, size_t i, const struct sort_keys *keys, int64_t sent_ms);
-    /* A turn's work; true when it is done. */
-    bool (*work)(struct sort_run *run);
+    bool (*add)(struct sort_run *run, size_t i, const struct sort_keys *keys, int64_t sent_ms,
+                struct error *err);
+    /* A turn's work. */
+    enum search_step (*work)(struct sort_run *run, struct error *err);
     /* A turn's part of the answer; NEXT_AGAIN: there is more. */
     enum next (*tell)(struct call *call, struct sort_run *run);
     /* The answer will be NO; may be NULL. */
@@ -35,6 +36,8 @@ struct sort_run {
     bool wants_keys;
     bool found, telling;
     size_t n_added;
+    bool failed; /* an add() has */
+    struct error err;
 };
 
 /* SP charset SP search-key *(SP search-key) (RFC 5256 section 5), to the end of the arguments. */

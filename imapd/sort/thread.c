@@ -1,109 +1,167 @@
-/* thread.c - see thread.h; the steps are numbered as in RFC 5256, REFERENCES. */
-#include "imapd/sort/thread.h"
+/* thread.c - see thread.h. The work is a table of stages, each of which takes turns:
+ *
+ *                                      REFERENCES                            ORDEREDSUBJECT
+ *     dates -> order                       x                                       x
+ *     ids and references -> numbers        x
+ *     references -> parents                x
+ *     what is on top                       x
+ *     subjects -> numbers                  x                                       x
+ *     threads of the same subject          x (which to gather in; gather)          x (parents)
+ *     the tree                             x                                       x
+ */
+#include "imapd/sort/thread_private.h"
 
-#include "common/mem.h"
+#include "common/crypto.h"
 #include "message/message_id.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
-#define DUMMIES_MAX 2000000
-#define STEPS_MAX   50000000 /* only mail that is made for it comes near */
+#define DUMMIES_MAX    2000000
+#define REFERENCES_MAX 50000000 /* words that are looked at several times */
+#define STEPS_MAX      50000000 /* only mail that is made for it comes near */
+#define TURN_COUNT     (64 * 1024)
+#define TURN_STEPS     1000000
 
-/* The place of a key, or the free one where it goes. */
-static struct thread_place *place_of(const struct thread_table *table, uint64_t key)
+void thread_start(struct threads *threads, enum thread_algorithm algorithm, size_t count,
+                  const struct store *store, size_t memory)
 {
-    size_t at = (size_t)(key * 0x9e3779b97f4a7c15ull >> 20);
+    size_t part = memory / 4; /* there are four spills */
 
-    for (;; at++) {
-        struct thread_place *place = &table->places[at & (table->size - 1)];
-
-        if (place->key == key || place->key == 0)
-            return place;
-    }
-}
-
-static void grow_table(struct thread_table *table)
-{
-    struct thread_table bigger = { .size = MAX(table->size * 2, 1024), .count = table->count };
-
-    bigger.places = mem_zero(bigger.size * sizeof(*bigger.places));
-    for (size_t i = 0; i < table->size; i++)
-        if (table->places[i].key != 0)
-            *place_of(&bigger, table->places[i].key) = table->places[i];
-    free(table->places);
-    *table = bigger;
-}
-
-/* The value of a key; a new one has THREAD_NONE. */
-static uint32_t *value_of(struct thread_table *table, uint64_t key)
-{
-    struct thread_place *place;
-
-    if (table->count * 2 >= table->size)
-        grow_table(table);
-    place = place_of(table, key);
-    if (place->key == 0) {
-        *place = (struct thread_place){ key, THREAD_NONE };
-        table->count++;
-    }
-    return &place->value;
-}
-
-static uint32_t add_container(struct threads *threads, uint32_t message)
-{
-    threads->containers = mem_grow(threads->containers, &threads->containers_room,
-                                   threads->n_containers + 1, sizeof(*threads->containers));
-    threads->containers[threads->n_containers] = (struct container){
-        message, THREAD_NONE, THREAD_NONE, THREAD_NONE, THREAD_NONE,
-    };
-    return (uint32_t)threads->n_containers++;
-}
-
-static bool is_dummy(const struct threads *threads, uint32_t container)
-{
-    return threads->containers[container].message == THREAD_NONE;
-}
-
-void thread_start(struct threads *threads, enum thread_algorithm algorithm, size_t count)
-{
     *threads = (struct threads){ .algorithm = algorithm, .count = count };
-    threads->messages = mem_zero((count + 1) * sizeof(*threads->messages));
+    threads->part_keys = MAX(memory / 16, 1);
+    threads->last_root = threads->root = threads->at = THREAD_NONE;
+    threads->replies = thread_bits_new(count);
+    random_bytes(&threads->secret, sizeof(threads->secret));
+    threads->secret |= 1;
+    spill_start(&threads->ids, store, part);
+    spill_start(&threads->references, store, part);
+    spill_start(&threads->subjects, store, part);
+    spill_start(&threads->order, store, part);
+    sorter_start(&threads->dates, store, memory);
 }
 
-/* The container of an id; one that no message has yet is a dummy. */
-static uint32_t container_of_id(struct threads *threads, uint64_t id)
+/* No mail can be made whose keys fall into one part: who makes it does not know the secret. An odd
+ * factor keeps keys apart. */
+static bool add_key(struct threads *threads, struct spill *spill, uint64_t key, struct error *err)
 {
-    uint32_t *found = value_of(&threads->ids, id);
+    uint64_t word = key * threads->secret;
 
-    if (*found == THREAD_NONE)
-        *found = add_container(threads, THREAD_NONE);
-    return *found;
+    return spill_add(spill, &word, sizeof(word), err);
 }
 
-/* The container of a message: of its id if it is the first to have it. */
-static uint32_t container_of_message(struct threads *threads, uint64_t id, uint32_t message)
+static bool add_ids(struct threads *threads, const struct thread_input *input, struct error *err)
 {
-    uint32_t container;
-
-    if (id == 0)
-        return add_container(threads, message);
-    container = container_of_id(threads, id);
-    if (!is_dummy(threads, container))
-        return add_container(threads, message);
-    threads->containers[container].message = message;
-    return container;
+    if (!add_key(threads, &threads->ids, input->id, err))
+        return false;
+    threads->too_many |=
+        threads->references.size / sizeof(uint64_t) + input->n_references > REFERENCES_MAX;
+    for (size_t i = 0; i < input->n_references && !threads->too_many; i++)
+        if (!add_key(threads, &threads->references, input->references[i], err))
+            return false;
+    return add_key(threads, &threads->references, 0, err);
 }
 
-/* Is the container among the parents of another, or that one itself? While messages are added,
- * `first` tells whether it is a parent at all, which in most cases answers it. */
+static bool add_date(struct threads *threads, uint32_t message, int64_t sent_ms, struct error *err)
+{
+    uint64_t date = htobe64((uint64_t)sent_ms ^ 1ull << 63); /* in the order of signed numbers */
+    uint32_t number = htobe32(message);
+    char record[sizeof(date) + sizeof(number)];
+
+    memcpy(record, &date, sizeof(date));
+    memcpy(record + sizeof(date), &number, sizeof(number));
+    return sorter_add(&threads->dates, slice_make(record, sizeof(record)), err);
+}
+
+bool thread_add(struct threads *threads, const struct thread_input *input, struct error *err)
+{
+    uint32_t message = (uint32_t)threads->n_messages++;
+    bool by_references = threads->algorithm == THREAD_REFERENCES;
+    uint64_t subject = input->subject.len > 0 ? message_id_hash(input->subject) : 0;
+
+    if (input->is_reply)
+        thread_set_bit(threads->replies, message);
+    if (!by_references && subject == 0)
+        subject = 1; /* messages without a subject are a thread, too */
+    return (!by_references || add_ids(threads, input, err)) &&
+           add_key(threads, &threads->subjects, subject, err) &&
+           add_date(threads, message, input->sent_ms, err);
+}
+
+uint32_t *thread_numbers_new(size_t count)
+{
+    uint32_t *numbers = mem_resize(NULL, count * sizeof(*numbers));
+
+    memset(numbers, 0xff, count * sizeof(*numbers));
+    return numbers;
+}
+
+/* A stage begins to read from the start. */
+static void rewind_reader(struct threads *threads)
+{
+    threads->reader.at = 0;
+    threads->reader.next = threads->reader.len = 0;
+    threads->n_read = 0;
+}
+
+/* The stages: a turn's work each; *done_out is false. */
+
+static bool put_in_order(struct threads *threads, bool *done_out, struct error *err)
+{
+    if (threads->n_read == 0 && !sorter_end(&threads->dates, err))
+        return false;
+    for (size_t i = 0; i < TURN_COUNT && threads->n_read < threads->count; i++) {
+        struct slice record;
+        uint32_t number;
+
+        if (!sorter_next(&threads->dates, &record, err))
+            return false;
+        memcpy(&number, record.data + record.len - sizeof(number), sizeof(number));
+        number = be32toh(number);
+        if (!spill_add(&threads->order, &number, sizeof(number), err))
+            return false;
+        threads->n_read++;
+    }
+    *done_out = threads->n_read == threads->count;
+    if (*done_out)
+        sorter_free(&threads->dates);
+    return !*done_out || spill_end(&threads->order, err);
+}
+
+/* Containers of ids are there from here on. */
+static bool number_ids(struct threads *threads, bool *done_out, struct error *err)
+{
+    size_t n_dummies;
+
+    if (threads->intern.words == NULL) {
+        if (!spill_end(&threads->ids, err) || !spill_end(&threads->references, err))
+            return false;
+        intern_start(&threads->intern, &threads->ids, &threads->references, threads->part_keys);
+    }
+    if (!intern_step(&threads->intern, done_out, err))
+        return false;
+    n_dummies = threads->intern.n_numbers - threads->count;
+    threads->too_many |= n_dummies > DUMMIES_MAX;
+    if (!*done_out || threads->too_many)
+        return true;
+    intern_free(&threads->intern);
+    spill_free(&threads->ids);
+    threads->n_containers = threads->parents_room = threads->count + n_dummies;
+    threads->parents = thread_numbers_new(threads->n_containers);
+    threads->above = thread_bits_new(threads->n_containers);
+    return true;
+}
+
+/* Is the container among the parents of another, or that one itself? That it is no parent at all
+ * answers it in most cases. */
 static bool is_above(struct threads *threads, uint32_t container, uint32_t of)
 {
     if (container == of)
         return true;
-    if (threads->containers[container].first == THREAD_NONE)
+    if (!thread_bit(threads->above, container))
         return false;
     for (; of != THREAD_NONE && of != container; threads->n_steps++)
-        of = threads->containers[of].parent;
+        of = threads->parents[of];
     return of == container;
 }
 
@@ -112,296 +170,200 @@ static void link_to(struct threads *threads, uint32_t parent, uint32_t child)
 {
     if (threads->n_steps > STEPS_MAX || is_above(threads, child, parent))
         return;
-    threads->containers[child].parent = parent;
-    threads->containers[parent].first = child;
+    threads->parents[child] = parent;
+    thread_set_bit(threads->above, parent);
 }
 
-/* (1) */
-static void link_references(struct threads *threads, const struct thread_input *input,
-                            uint32_t container)
+/* (1) of REFERENCES. */
+static bool link_message(struct threads *threads, uint32_t message, struct error *err)
 {
     uint32_t parent = THREAD_NONE;
 
-    for (size_t i = 0; i < input->n_references; i++) {
-        uint32_t next = container_of_id(threads, input->references[i]);
+    for (;;) {
+        uint64_t word;
+        uint32_t next;
 
-        if (parent != THREAD_NONE && threads->containers[next].parent == THREAD_NONE)
+        if (!spill_take(&threads->references, &threads->reader, &word, sizeof(word), err))
+            return false;
+        next = intern_number(word);
+        if (word == 0)
+            break;
+        if (parent != THREAD_NONE && threads->parents[next] == THREAD_NONE)
             link_to(threads, parent, next);
         parent = next;
     }
-    threads->containers[container].parent = THREAD_NONE;
+    threads->parents[message] = THREAD_NONE;
     if (parent != THREAD_NONE)
-        link_to(threads, parent, container);
-}
-
-bool thread_add(struct threads *threads, const struct thread_input *input)
-{
-    uint32_t n = (uint32_t)threads->n_messages++;
-    struct thread_message *message = &threads->messages[n];
-
-    message->subject = input->subject.len > 0 ? message_id_hash(input->subject) : 0;
-    message->sent_ms = input->sent_ms;
-    message->is_reply = input->is_reply;
-    if (threads->algorithm == THREAD_ORDEREDSUBJECT) {
-        message->container = add_container(threads, n);
-        return true;
-    }
-    message->container = container_of_message(threads, input->id, n);
-    link_references(threads, input, message->container);
-    return threads->n_containers <= threads->count + DUMMIES_MAX && threads->n_steps <= STEPS_MAX;
-}
-
-/* (3) What a container hangs from when dummies below the top are gone: a message, or the topmost
- * dummy, or nothing. Dummies on the way remember it. */
-static uint32_t live_parent(struct threads *threads, uint32_t container)
-{
-    struct container *containers = threads->containers;
-    uint32_t parent = containers[container].parent, top = parent, next;
-
-    while (top != THREAD_NONE && is_dummy(threads, top) && containers[top].parent != THREAD_NONE)
-        top = containers[top].parent;
-    for (; parent != top; parent = next) {
-        next = containers[parent].parent;
-        containers[parent].parent = top;
-    }
-    return top;
-}
-
-static void add_root(struct threads *threads, uint32_t container)
-{
-    threads->roots = mem_grow(threads->roots, &threads->roots_room, threads->n_roots + 1,
-                              sizeof(*threads->roots));
-    threads->roots[threads->n_roots++] = container;
-}
-
-/* Puts all messages below their parents, siblings by date, and the threads into `roots` by the date
- * of their first message: (2), (4), (6). */
-static void hang_up(struct threads *threads)
-{
-    threads->n_roots = 0;
-    for (size_t i = 0; i < threads->n_containers; i++) {
-        struct container *container = &threads->containers[i];
-
-        container->first = container->last = container->next = THREAD_NONE;
-    }
-    for (size_t i = 0; i < threads->count; i++) {
-        uint32_t child = threads->messages[threads->merge.order[i]].container;
-        uint32_t up = live_parent(threads, child);
-        struct container *parent;
-
-        if (up == THREAD_NONE ||
-            (is_dummy(threads, up) && threads->containers[up].first == THREAD_NONE))
-            add_root(threads, up == THREAD_NONE ? child : up);
-        if (up == THREAD_NONE)
-            continue;
-        parent = &threads->containers[up];
-        if (parent->first == THREAD_NONE)
-            parent->first = child;
-        else
-            threads->containers[parent->last].next = child;
-        parent->last = child;
-    }
-}
-
-/* (3) A dummy on top with one child only gives it its place. */
-static void promote(struct threads *threads)
-{
-    for (size_t i = 0; i < threads->n_roots; i++) {
-        uint32_t root = threads->roots[i], child = threads->containers[root].first;
-
-        if (!is_dummy(threads, root) || threads->containers[child].next != THREAD_NONE)
-            continue;
-        threads->containers[child].parent = THREAD_NONE;
-        threads->roots[i] = child;
-    }
-}
-
-/* The message that gives a thread its subject. */
-static const struct thread_message *head_of(const struct threads *threads, uint32_t root)
-{
-    if (is_dummy(threads, root))
-        root = threads->containers[root].first;
-    return &threads->messages[threads->containers[root].message];
-}
-
-/* (5.B.iv) Is the thread a better place to gather in than the one that is known? */
-static bool is_better(const struct threads *threads, uint32_t known, uint32_t root)
-{
-    if (is_dummy(threads, known))
-        return false;
-    return is_dummy(threads, root) ||
-           (head_of(threads, known)->is_reply && !head_of(threads, root)->is_reply);
-}
-
-/* (5.C) Puts a thread below another with the same subject, or both below a new dummy. */
-static void merge_threads(struct threads *threads, uint32_t *known, uint32_t root)
-{
-    bool below = is_dummy(threads, *known) ||
-                 (head_of(threads, root)->is_reply && !head_of(threads, *known)->is_reply);
-
-    if (!below) {
-        uint32_t dummy = add_container(threads, THREAD_NONE);
-
-        threads->containers[*known].parent = dummy;
-        *known = dummy;
-    }
-    /* A dummy below a dummy is not there for live_parent(): its children become the other's. */
-    threads->containers[root].parent = *known;
-}
-
-/* (5) */
-static void gather_subjects(struct threads *threads)
-{
-    struct thread_table subjects = { 0 };
-
-    for (size_t i = 0; i < threads->n_roots; i++) {
-        uint32_t root = threads->roots[i];
-        uint64_t subject = head_of(threads, root)->subject;
-        uint32_t *known = subject != 0 ? value_of(&subjects, subject) : NULL;
-
-        if (known != NULL && (*known == THREAD_NONE || is_better(threads, *known, root)))
-            *known = root;
-    }
-    for (size_t i = 0; i < threads->n_roots; i++) {
-        uint32_t root = threads->roots[i];
-        uint64_t subject = head_of(threads, root)->subject;
-        uint32_t *known = subject != 0 ? value_of(&subjects, subject) : NULL;
-
-        if (known != NULL && *known != root && threads->containers[root].parent == THREAD_NONE)
-            merge_threads(threads, known, root);
-    }
-    free(subjects.places);
-}
-
-/* ORDEREDSUBJECT: the first message of a subject is the parent of all others. */
-static void order_subjects(struct threads *threads)
-{
-    struct thread_table subjects = { 0 };
-
-    for (size_t i = 0; i < threads->count; i++) {
-        const struct thread_message *message = &threads->messages[threads->merge.order[i]];
-        uint32_t *first = value_of(&subjects, message->subject != 0 ? message->subject : 1);
-
-        if (*first == THREAD_NONE)
-            *first = message->container;
-        else
-            threads->containers[message->container].parent = *first;
-    }
-    free(subjects.places);
-}
-
-static int compare_dates(const void *context, uint32_t a, uint32_t b)
-{
-    const struct thread_message *messages = context;
-    int64_t x = messages[a].sent_ms, y = messages[b].sent_ms;
-
-    return x < y ? -1 : x > y;
-}
-
-bool thread_work(struct threads *threads)
-{
-    if (threads->merge.order == NULL)
-        merge_start(&threads->merge, threads->count);
-    if (!merge_step(&threads->merge, compare_dates, threads->messages))
-        return false;
-    if (threads->algorithm == THREAD_ORDEREDSUBJECT) {
-        order_subjects(threads);
-    } else if (!threads->built) {
-        threads->built = true;
-        hang_up(threads);
-        promote(threads);
-        return false; /* the rest in another turn */
-    } else {
-        gather_subjects(threads);
-    }
-    hang_up(threads);
+        link_to(threads, parent, message);
     return true;
 }
 
-/* Where threads branch while one is printed. */
-struct branches {
-    uint32_t *items;
-    size_t count, room;
+static bool link_messages(struct threads *threads, bool *done_out, struct error *err)
+{
+    uint64_t until = threads->n_steps + TURN_STEPS;
+
+    for (size_t i = 0;
+         i < TURN_COUNT && threads->n_read < threads->count && threads->n_steps < until; i++)
+        if (!link_message(threads, (uint32_t)threads->n_read++, err))
+            return false;
+    threads->too_many |= threads->n_steps > STEPS_MAX;
+    *done_out = threads->n_read == threads->count;
+    if (!*done_out)
+        return true;
+    spill_free(&threads->references);
+    free(threads->above);
+    threads->above = NULL;
+    return true;
+}
+
+static bool number_subjects(struct threads *threads, bool *done_out, struct error *err)
+{
+    if (threads->intern.words == NULL) {
+        if (!spill_end(&threads->subjects, err))
+            return false;
+        intern_start(&threads->intern, &threads->subjects, NULL, threads->part_keys);
+    }
+    if (!intern_step(&threads->intern, done_out, err))
+        return false;
+    if (*done_out)
+        intern_free(&threads->intern);
+    return true;
+}
+
+static bool load_subjects(struct threads *threads, bool *done_out, struct error *err)
+{
+    size_t end = MIN(threads->count, threads->n_read + 4 * TURN_COUNT);
+    uint64_t word;
+
+    if (threads->subject_of == NULL)
+        threads->subject_of = thread_numbers_new(threads->count);
+    for (; threads->n_read < end; threads->n_read++) {
+        if (!spill_take(&threads->subjects, &threads->reader, &word, sizeof(word), err))
+            return false;
+        threads->subject_of[threads->n_read] = intern_number(word);
+    }
+    *done_out = threads->n_read == threads->count;
+    if (!*done_out)
+        return true;
+    spill_free(&threads->subjects);
+    threads->known = thread_numbers_new(threads->count);
+    return true;
+}
+
+static bool look_at_all(struct threads *threads, void (*look)(struct threads *, uint32_t),
+                        bool *done_out, struct error *err)
+{
+    size_t end = MIN(threads->count, threads->n_read + TURN_COUNT);
+    uint32_t message;
+
+    for (; threads->n_read < end; threads->n_read++) {
+        if (!spill_take(&threads->order, &threads->reader, &message, sizeof(message), err))
+            return false;
+        look(threads, message);
+    }
+    *done_out = threads->n_read == threads->count;
+    return true;
+}
+
+static bool find_tops(struct threads *threads, bool *done_out, struct error *err)
+{
+    if (threads->heads == NULL) {
+        threads->n_heads = threads->n_containers - threads->count;
+        threads->heads = thread_numbers_new(threads->n_heads);
+        threads->several = thread_bits_new(threads->n_heads);
+        threads->on_top = thread_bits_new(threads->count);
+    }
+    if (!look_at_all(threads, thread_find_tops, done_out, err))
+        return false;
+    if (!*done_out)
+        return true;
+    thread_promote(threads);
+    free(threads->several);
+    threads->several = NULL;
+    return true;
+}
+
+static bool find_known(struct threads *threads, bool *done_out, struct error *err)
+{
+    return look_at_all(threads, thread_find_known, done_out, err);
+}
+
+static bool gather(struct threads *threads, bool *done_out, struct error *err)
+{
+    return look_at_all(threads, thread_gather, done_out, err);
+}
+
+static bool order_subjects(struct threads *threads, bool *done_out, struct error *err)
+{
+    if (threads->parents == NULL) {
+        threads->n_containers = threads->parents_room = threads->count;
+        threads->parents = thread_numbers_new(threads->count);
+    }
+    return look_at_all(threads, thread_order_subject, done_out, err);
+}
+
+static void free_gathering(struct threads *threads)
+{
+    free(threads->subject_of);
+    free(threads->known);
+    free(threads->heads);
+    free(threads->several);
+    free(threads->on_top);
+    threads->subject_of = threads->known = threads->heads = NULL;
+    threads->several = threads->on_top = NULL;
+}
+
+static bool hang_up(struct threads *threads, bool *done_out, struct error *err)
+{
+    if (threads->lasts == NULL) {
+        free_gathering(threads);
+        threads->lasts = thread_numbers_new(threads->n_containers);
+        threads->nexts = mem_zero(threads->n_containers * sizeof(*threads->nexts));
+    }
+    return look_at_all(threads, thread_hang_up, done_out, err);
+}
+
+static bool (*const references_stages[])(struct threads *, bool *, struct error *) = {
+    put_in_order,  number_ids, link_messages, find_tops, number_subjects,
+    load_subjects, find_known, gather,        hang_up,
 };
 
-static void push(struct branches *branches, uint32_t child)
-{
-    branches->items =
-        mem_grow(branches->items, &branches->room, branches->count + 1, sizeof(*branches->items));
-    branches->items[branches->count++] = child;
-}
+static bool (*const subject_stages[])(struct threads *, bool *, struct error *) = {
+    put_in_order, number_subjects, load_subjects, order_subjects, hang_up,
+};
 
-/* Ends what ends here; the next sibling of a branch, or THREAD_NONE after the thread. */
-static uint32_t next_branch(const struct threads *threads, struct branches *branches,
-                            struct buf *out)
+bool thread_work(struct threads *threads, bool *done_out, struct error *err)
 {
-    buf_add_byte(out, ')');
-    while (branches->count > 0) {
-        uint32_t *branch = &branches->items[branches->count - 1];
+    bool by_references = threads->algorithm == THREAD_REFERENCES, stage_done = false;
+    size_t n_stages = by_references ? COUNT_OF(references_stages) : COUNT_OF(subject_stages);
 
-        *branch = threads->containers[*branch].next;
-        if (*branch != THREAD_NONE)
-            return *branch;
-        branches->count--;
-        buf_add_byte(out, ')');
+    *done_out = threads->count == 0 || threads->too_many;
+    if (*done_out)
+        return true;
+    if (!(by_references ? references_stages : subject_stages)[threads->stage](threads, &stage_done,
+                                                                              err))
+        return false;
+    if (stage_done) {
+        threads->stage++;
+        rewind_reader(threads);
     }
-    return THREAD_NONE;
-}
-
-/* thread-list = "(" (thread-members / thread-nested) ")" */
-static void print_thread(const struct threads *threads, uint32_t at,
-                         uint32_t (*number)(const void *context, uint32_t n), const void *context,
-                         struct buf *out)
-{
-    struct branches branches = { 0 };
-    const struct container *container;
-    uint32_t child;
-    bool begun = false; /* there is a number behind the last "(" */
-
-    buf_add_byte(out, '(');
-    while (at != THREAD_NONE) {
-        container = &threads->containers[at];
-        if (container->message != THREAD_NONE) {
-            if (begun)
-                buf_add_byte(out, ' ');
-            buf_add_number(out, number(context, container->message));
-            begun = true;
-        }
-        child = container->first;
-        if (child != THREAD_NONE && threads->containers[child].next == THREAD_NONE) {
-            at = child;
-            continue;
-        }
-        if (child != THREAD_NONE) {
-            if (begun)
-                buf_add_byte(out, ' ');
-            push(&branches, child);
-            at = child;
-        } else {
-            at = next_branch(threads, &branches, out);
-        }
-        if (at != THREAD_NONE)
-            buf_add_byte(out, '(');
-        begun = false;
-    }
-    free(branches.items);
-}
-
-bool thread_print(struct threads *threads, size_t enough,
-                  uint32_t (*number)(const void *context, uint32_t n), const void *context,
-                  struct buf *out)
-{
-    while (threads->n_printed < threads->n_roots && out->len < enough)
-        print_thread(threads, threads->roots[threads->n_printed++], number, context, out);
-    return threads->n_printed == threads->n_roots;
+    *done_out = threads->stage == n_stages || threads->too_many;
+    return true;
 }
 
 void thread_free(struct threads *threads)
 {
-    free(threads->messages);
-    free(threads->containers);
-    free(threads->ids.places);
-    free(threads->roots);
-    merge_free(&threads->merge);
+    spill_free(&threads->ids);
+    spill_free(&threads->references);
+    spill_free(&threads->subjects);
+    spill_free(&threads->order);
+    sorter_free(&threads->dates);
+    intern_free(&threads->intern);
+    free_gathering(threads);
+    free(threads->parents);
+    free(threads->above);
+    free(threads->replies);
+    free(threads->lasts);
+    free(threads->nexts);
     *threads = (struct threads){ 0 };
 }

@@ -22,13 +22,23 @@ static uint32_t number(const void *context, uint32_t n)
     return n + 1;
 }
 
+static void finish(struct threads *threads)
+{
+    struct error err;
+    bool done = false;
+
+    while (!done)
+        assert_true(thread_work(threads, &done, &err));
+}
+
 static void build(struct threads *threads, const struct thread_input *messages, size_t count)
 {
-    thread_start(threads, THREAD_REFERENCES, count);
+    struct error err;
+
+    thread_start(threads, THREAD_REFERENCES, count, NULL, SIZE_MAX / 4);
     for (size_t i = 0; i < count; i++)
-        assert_true(thread_add(threads, &messages[i]));
-    while (!thread_work(threads))
-        continue;
+        assert_true(thread_add(threads, &messages[i], &err));
+    finish(threads);
 }
 
 static void check(const char *name, const struct thread_input *messages, size_t count,
@@ -141,19 +151,18 @@ static void test_deep(void **state)
     for (int up = 0; up <= 1; up++) {
         AUTO(thread_free) struct threads threads = { 0 };
         AUTO(buf_free) struct buf text = { 0 };
+        struct error err;
 
-        thread_start(&threads, THREAD_REFERENCES, DEPTH);
+        thread_start(&threads, THREAD_REFERENCES, DEPTH, NULL, SIZE_MAX / 4);
         for (uint64_t i = 1; i <= DEPTH; i++) {
             uint64_t id = up ? DEPTH + 1 - i : i, parent = id + 1000000 - 1;
             struct thread_input input = { .id = id + 1000000, .sent_ms = (int64_t)i };
 
             input.references = &parent;
             input.n_references = id > 1 ? 1 : 0;
-            assert_true(thread_add(&threads, &input));
+            assert_true(thread_add(&threads, &input, &err));
         }
-        while (!thread_work(&threads))
-            continue;
-        assert_int_equal(threads.n_roots, 1);
+        finish(&threads);
         assert_true(thread_print(&threads, SIZE_MAX, number, NULL, &text));
         assert_int_equal(slice_find(slice_from(buf_slice(&text), 1), '('), -1);
     }
@@ -162,19 +171,21 @@ static void test_deep(void **state)
 /* Ids that no message has cost memory: there is an end to it. */
 static void test_too_many_ids(void **state)
 {
+    enum { COUNT = 25000 };
     AUTO(thread_free) struct threads threads = { 0 };
     uint64_t references[100], next = 1;
     struct thread_input input = { .references = references, .n_references = 100 };
-    bool ok = true;
+    struct error err;
 
-    thread_start(&threads, THREAD_REFERENCES, 1000000);
-    for (size_t i = 0; i < 1000000 && ok; i++) {
+    thread_start(&threads, THREAD_REFERENCES, COUNT, NULL, SIZE_MAX / 4);
+    for (size_t i = 0; i < COUNT; i++) {
         for (size_t k = 0; k < 100; k++)
             references[k] = next++;
-        ok = thread_add(&threads, &input);
+        assert_true(thread_add(&threads, &input, &err));
     }
-    assert_false(ok);
-    assert_true(threads.n_containers < 5000000);
+    assert_false(threads.too_many);
+    finish(&threads);
+    assert_true(threads.too_many);
 }
 
 int main(void)
