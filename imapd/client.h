@@ -100,7 +100,7 @@ struct client {
 
     /* The rest of a command in hand: run() calls it instead of taking the next one. Its memory is
      * in call->arena, or freed by abandon(), which runs only when the session ends in mid-command
-     * (call->state is valid there, call->desk is not). */
+     * (call->state and call->desk are valid there, no account is lent). */
     enum next (*resume)(struct call *call);
     void (*abandon)(struct call *call);
     void *work;

@@ -8,6 +8,7 @@
 #include "imapd/place.h"
 #include "imapd/progress.h"
 #include "imapd/reply.h"
+#include "storage/copying.h"
 
 static void print_copyuid(const struct copy_result *result, struct buf *out)
 {
@@ -62,6 +63,19 @@ static enum next reply_nothing(struct call *call, const struct uidset *uids, con
     return reply_ok(call, text);
 }
 
+/* The target in a later turn: handles are lent for one, and rights may have been taken back. */
+static bool find_again(struct call *call, uint64_t owner, uint64_t mailbox,
+                       struct copy_target *to_out, struct error *err)
+{
+    unsigned rights;
+
+    *to_out = (struct copy_target){ .mailbox = mailbox };
+    if (!place_again(call, owner, mailbox, RIGHT_INSERT, &to_out->account, &rights, err))
+        return false;
+    to_out->flags = rights_flags(rights);
+    return true;
+}
+
 static bool copy(const struct client *client, const struct uidset *uids, const struct place *target,
                  bool move, struct copy_result *result, struct error *err)
 {
@@ -71,38 +85,198 @@ static bool copy(const struct client *client, const struct uidset *uids, const s
     return mailbox_copy_to(client->selected, client->view.mailbox, uids, &to, move, result, err);
 }
 
+/* COPY of more than a turn's messages: all or nothing, in steps (storage/copying.h). Others see
+ * what has been copied so far; when something fails, it is taken away again, in turns, too. */
+struct copy_work {
+    struct uidset uids; /* to be copied */
+    uint64_t owner, target;
+    struct copying *copying;
+    struct copy_result copied; /* so far */
+    size_t turn;
+    bool tells_uids;
+    struct error err; /* why it is being undone */
+    uint64_t done, goal;
+};
+
+static void free_copy(struct copy_work *work)
+{
+    uidset_free(&work->uids);
+    copy_result_free(&work->copied);
+    copying_free(&work->copying);
+}
+
+static void abandon_copy(struct call *call)
+{
+    struct copy_work *work = client_of(call)->work;
+    struct account *to;
+    struct error err;
+
+    if (desk_account(call->desk, work->owner, &to, &err))
+        copying_break_off(work->copying, to);
+    free_copy(work);
+}
+
+static enum next reply_copied(struct call *call, const struct copy_result *result, bool tells)
+{
+    AUTO(buf_free) struct buf code = { 0 };
+
+    if (!tells)
+        return reply_ok(call, "COPY completed");
+    print_copyuid(result, &code);
+    return reply_ok_code(call, buf_text(&code), "COPY completed");
+}
+
+static enum next finish_copy(struct call *call)
+{
+    struct copy_work *work = client_of(call)->work;
+    enum next next;
+
+    if (work->copied.from.count > 0)
+        next = reply_copied(call, &work->copied, work->tells_uids);
+    else
+        next = reply_no(call, "EXPUNGEISSUED", "These messages are gone");
+    free_copy(work);
+    return next;
+}
+
+/* What cannot be taken away now is left to whoever opens the account next. */
+static enum next undo_copy(struct call *call)
+{
+    struct copy_work *work = client_of(call)->work;
+    struct account *to;
+    struct error err;
+    bool end = true;
+    enum next next;
+
+    if (!place_account(call, work->owner, &to, &err) ||
+        !copying_undo(work->copying, to, &end, &err)) {
+        log_failure(&call->log, &err);
+        end = true;
+    }
+    client_of(call)->resume = undo_copy;
+    if (!end)
+        return NEXT_AGAIN;
+    next = reply_error(call, &work->err);
+    free_copy(work);
+    return next;
+}
+
+static bool copy_part(struct call *call, const struct uidset *part, bool last, struct error *err)
+{
+    AUTO(copy_result_free) struct copy_result result = { 0 };
+    struct client *client = client_of(call);
+    struct copy_work *work = client->work;
+    struct copy_target to;
+
+    if (!find_again(call, work->owner, work->target, &to, err))
+        return false;
+    if (!copying_step(work->copying, client->selected, client->view.mailbox, part, last, &to,
+                      &result, err))
+        return false;
+    uidset_add_all(&work->copied.from, &result.from);
+    uidset_add_all(&work->copied.to, &result.to);
+    work->copied.uidvalidity = result.uidvalidity;
+    work->done += uidset_size(&result.from);
+    return true;
+}
+
+static enum next go_on_copying(struct call *call)
+{
+    AUTO(uidset_free) struct uidset part = { 0 };
+    struct client *client = client_of(call);
+    struct copy_work *work = client->work;
+    bool last;
+
+    (void)view_take(&client->view, &work->uids, work->turn, &part);
+    last = work->uids.count == 0;
+    if (!copy_part(call, &part, last, &work->err))
+        return undo_copy(call);
+    if (last)
+        return finish_copy(call);
+    progress_set(client, work->done, work->goal);
+    client->resume = go_on_copying;
+    return NEXT_AGAIN;
+}
+
+static enum next start_copying(struct call *call, struct uidset *uids, const struct place *target,
+                               size_t turn)
+{
+    struct copy_work *work = ARENA_NEW(&call->arena, struct copy_work);
+    const struct copy_target to = { target->account, target->info.id, 0 };
+    struct client *client = client_of(call);
+    struct error err;
+
+    if (!copying_start(client->selected, client->view.mailbox, uids, &to, &work->copying, &err))
+        return reply_error(call, &err);
+    work->owner = account_id(target->account);
+    work->target = target->info.id;
+    work->tells_uids = tells_uids(target);
+    work->turn = turn;
+    work->goal = view_count(&client->view, uids);
+    work->uids = *uids;
+    *uids = (struct uidset){ 0 };
+    client->work = work;
+    client->abandon = abandon_copy;
+    return go_on_copying(call);
+}
+
+/* How many messages one transaction takes along, so that it holds the account's lock for a few
+ * milliseconds: between accounts it has to write all their bytes. */
+#define TURN_BYTES (4 << 20)
+static bool find_turn(struct call *call, const struct place *target, size_t *turn_out,
+                      struct error *err)
+{
+    struct client *client = client_of(call);
+    struct mailbox_info info;
+
+    *turn_out = MIN(client->imap->settings->change_slice, MAIL_SLICE);
+    if (target->account == client->selected)
+        return true;
+    if (!mailbox_by_id(client->selected, &call->arena, client->view.mailbox, &info, err))
+        return false;
+    if (info.bytes / TURN_BYTES > 0)
+        *turn_out = MIN(*turn_out, MAX(info.n_total / (info.bytes / TURN_BYTES), 1));
+    return true;
+}
+
+static enum next copy_at_once(struct call *call, const struct uidset *uids,
+                              const struct place *target)
+{
+    AUTO(copy_result_free) struct copy_result result = { 0 };
+    struct error err;
+
+    if (!copy(client_of(call), uids, target, false, &result, &err))
+        return reply_error(call, &err);
+    if (result.from.count == 0)
+        return reply_nothing(call, uids, "Nothing to copy");
+    return reply_copied(call, &result, tells_uids(target));
+}
+
 enum next imap_copy(struct call *call, struct args *args)
 {
     AUTO(uidset_free) struct uidset uids = { 0 };
-    AUTO(copy_result_free) struct copy_result result = { 0 };
-    AUTO(buf_free) struct buf code = { 0 };
     struct client *client = client_of(call);
     struct place target;
     struct slice name;
     struct error err;
+    size_t turn;
 
-    if (!take_args(call, args, &uids, &name, &target))
+    if (!take_args(call, args, &uids, &name, &target) || limit_refuses_copy(call, &uids))
         return NEXT_COMMAND;
-    if (limit_refuses_copy(call, &uids))
-        return NEXT_COMMAND;
-    if (!copy(client, &uids, &target, false, &result, &err))
+    if (!find_turn(call, &target, &turn, &err))
         return reply_error(call, &err);
-    if (result.from.count == 0)
-        return reply_nothing(call, &uids, "Nothing to copy");
-    if (!tells_uids(&target))
-        return reply_ok(call, "COPY completed");
-    print_copyuid(&result, &code);
-    return reply_ok_code(call, buf_text(&code), "COPY completed");
+    return view_count(&client->view, &uids) <= turn ? copy_at_once(call, &uids, &target)
+                                                    : start_copying(call, &uids, &target, turn);
 }
 
 /* MOVE: each turn moves some thousand messages, so if it breaks off some have been moved and others
  * not, which RFC 6851 section 3.3 allows; none is in both places or in neither. What was moved is
  * told when all has been, in turns, too. */
 struct move_work {
-    struct slice name;
-    uint64_t target;
+    uint64_t owner, target;
     struct uidset uids;       /* to be moved, then to be told */
     struct copy_result moved; /* so far */
+    size_t turn;
     bool tells_uids;
     bool failed;
     struct error err;
@@ -172,18 +346,16 @@ static enum next end_move(struct call *call, const struct uidset *asked)
     return next;
 }
 
-/* The target is looked up in each turn: handles are lent for a turn, and it may be gone. */
 static bool move_part(struct call *call, const struct uidset *part, struct error *err)
 {
     AUTO(copy_result_free) struct copy_result result = { 0 };
-    struct move_work *work = client_of(call)->work;
-    struct place target;
+    struct client *client = client_of(call);
+    struct move_work *work = client->work;
+    struct copy_target to;
 
-    if (!place_find(call, work->name, RIGHT_INSERT, &target, err))
+    if (!find_again(call, work->owner, work->target, &to, err))
         return false;
-    if (target.info.id != work->target)
-        return error_set(err, ERROR_NOT_FOUND, "the target was replaced meanwhile");
-    if (!copy(client_of(call), part, &target, true, &result, err))
+    if (!mailbox_copy_to(client->selected, client->view.mailbox, part, &to, true, &result, err))
         return false;
     uidset_add_all(&work->moved.from, &result.from);
     uidset_add_all(&work->moved.to, &result.to);
@@ -201,7 +373,7 @@ static enum next go_on_moving(struct call *call)
     struct client *client = client_of(call);
     struct move_work *work = client->work;
 
-    if (view_take(&client->view, &work->uids, client->imap->settings->change_slice, &part))
+    if (view_take(&client->view, &work->uids, work->turn, &part))
         work->failed = !move_part(call, &part, &work->err);
     if (work->failed || work->uids.count == 0)
         return end_move(call, &part);
@@ -215,9 +387,16 @@ static bool take_move(struct call *call, struct args *args, struct move_work *wo
 {
     struct client *client = client_of(call);
     struct place target;
+    struct slice name;
+    struct error err;
 
-    if (!take_args(call, args, &work->uids, &work->name, &target))
+    if (!take_args(call, args, &work->uids, &name, &target))
         return false;
+    if (!find_turn(call, &target, &work->turn, &err)) {
+        reply_error(call, &err);
+        return false;
+    }
+    work->owner = account_id(target.account);
     work->target = target.info.id;
     work->tells_uids = tells_uids(&target);
     if (client->view.read_only)

@@ -98,6 +98,15 @@ static struct slice join(struct arena *arena, struct slice before, struct slice 
     return slice_copy(arena, buf_slice(&out));
 }
 
+static bool check_rights(unsigned rights, unsigned needs, struct error *err)
+{
+    if ((rights & needs) == needs && rights != 0)
+        return true;
+    if ((rights & RIGHT_LOOKUP) != 0)
+        return error_set(err, ERROR_DENIED, "the ACL does not allow it");
+    return error_set(err, ERROR_NOT_FOUND, "no such mailbox to this user");
+}
+
 bool place_find(struct call *call, struct slice name, unsigned needs, struct place *place_out,
                 struct error *err)
 {
@@ -113,11 +122,15 @@ bool place_find(struct call *call, struct slice name, unsigned needs, struct pla
         place_out->info.name = join(&call->arena, where.before, place_out->info.name);
         place_out->info.special_use = SPECIAL_NONE; /* that is its owner's use of it */
     }
-    if ((place_out->rights & needs) == needs && place_out->rights != 0)
-        return true;
-    if ((place_out->rights & RIGHT_LOOKUP) != 0)
-        return error_set(err, ERROR_DENIED, "the ACL does not allow it");
-    return error_set(err, ERROR_NOT_FOUND, "no such mailbox to this user");
+    return check_rights(place_out->rights, needs, err);
+}
+
+bool place_again(struct call *call, uint64_t owner, uint64_t mailbox, unsigned needs,
+                 struct account **account_out, unsigned *rights_out, struct error *err)
+{
+    return place_account(call, owner, account_out, err) &&
+           acl_rights(*account_out, mailbox, client_of(call)->account_id, rights_out, err) &&
+           check_rights(*rights_out, needs, err);
 }
 
 bool place_rights_above(struct call *call, const struct place_name *name, unsigned *rights_out,

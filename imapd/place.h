@@ -26,6 +26,11 @@ struct place {
 bool place_find(struct call *call, struct slice name, unsigned needs, struct place *place_out,
                 struct error *err) MUST_CHECK;
 
+/* A mailbox that was found before, by the id of its owner: are all of `needs` there still?
+ * Errors: as place_find(). */
+bool place_again(struct call *call, uint64_t owner, uint64_t mailbox, unsigned needs,
+                 struct account **account_out, unsigned *rights_out, struct error *err) MUST_CHECK;
+
 /* Where a name leads, whether there is such a mailbox or not. */
 struct place_name {
     struct account *account; /* lent */

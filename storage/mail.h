@@ -4,9 +4,9 @@
  * transaction that changes something raises it once and gives the new value to all it changed.
  * Calls return after the commit is on disk and notices are sent (notice.h).
  *
- * Flag changes and expunges of more than 2000 messages are committed in slices, so that no lock is
- * held for long: others may see what the first slices did, and come in between. A crash or an error
- * leaves some of them done.
+ * Flag changes and expunges of more than MAIL_SLICE messages are committed in slices, so that no
+ * lock is held for long: others may see what the first slices did, and come in between. A crash or
+ * an error leaves some of them done.
  *
  * A message (`msg`) is the immutable bytes and what was computed from them; the same msg may lie in
  * several mailboxes of the account. Its bytes stay readable for a while after the last one is
@@ -38,6 +38,8 @@ struct mail {
     int64_t saved_ms;    /* when it came into this mailbox */
     uint64_t msg;
 };
+
+#define MAIL_SLICE 2000
 
 struct keyword_list {
     struct slice names[64]; /* by bit; empty where there is none */
@@ -146,7 +148,9 @@ struct copy_result {
 bool mailbox_copy(struct account *account, uint64_t mailbox, const struct uidset *which,
                   uint64_t target, bool move, struct copy_result *result_out,
                   struct error *err) MUST_CHECK;
-/* The same to a mailbox of any account, with only those flags of the messages that are in
+/* Many at once hold the account's lock for long: copying.h.
+ *
+ * The same to a mailbox of any account, with only those flags of the messages that are in
  * target->flags; room is asked for in the target's account. All copies, or none, are made in one
  * transaction. A move to another account is durable there before the messages go here; what a crash
  * breaks off in between is ended when the account is opened again. */

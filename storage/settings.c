@@ -265,7 +265,8 @@ static const struct config_key keys[] = {
          "Keys that a SORT or THREAD holds in memory; of more messages they are in a file without "
          "a name in the data directory's tmp/ while it works."),
     NUMBER("imap", "change_slice", change_slice, "8192", 1, 1000000,
-           "Messages that STORE, MOVE and EXPUNGE change before others have their turn."),
+           "Messages that STORE, COPY, MOVE and EXPUNGE change before others have their "
+           "turn; of COPY and MOVE at most 2000 are."),
     BOOL("imap", "literal_minus", literal_minus, "no",
          "Announce LITERAL- instead of LITERAL+: what clients send unasked ends at 4096 bytes."),
     BOOL("imap", "search_index", search_index, "yes",

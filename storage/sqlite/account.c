@@ -52,6 +52,18 @@ static bool begin_locked(struct account *account, enum sql_sync sync, struct err
     return false;
 }
 
+bool account_lock_byte(int lock, uint64_t byte, short type, bool wait, struct error *err)
+{
+    struct flock which = {
+        .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1
+    };
+
+    while (fcntl(lock, wait ? F_OFD_SETLKW : F_OFD_SETLK, &which) != 0)
+        if (errno != EINTR)
+            return error_errno(err, "locking the account's moves and copies");
+    return true;
+}
+
 bool account_begin(struct account *account, enum sql_sync sync, struct error *err)
 {
     return lock_file(account->lock, LOCK_EX, err) && begin_locked(account, sync, err);
@@ -241,13 +253,25 @@ bool account_handle_open_schema(struct desk *desk, uint64_t id, const char *cons
     return true;
 }
 
+/* What a crash has left; when it cannot be read, settling says why. */
+static void settle_broken_off(struct account *account)
+{
+    uint64_t any = 0;
+    struct error err;
+
+    if (sql_number(&account->db, SQL_BROKEN_OFF, &any, &err, "") && any == 0)
+        return;
+    leaving_settle(account);
+    copying_settle(account, 0, &(bool){ false });
+}
+
 bool account_handle_open(struct desk *desk, uint64_t id, struct account **account_out,
                          struct error *err)
 {
     if (!account_handle_open_schema(desk, id, account_schema, account_schema_version, account_out,
                                     err))
         return false;
-    leaving_settle(*account_out);
+    settle_broken_off(*account_out);
     return true;
 }
 

@@ -7,7 +7,7 @@
  *     mail_read.c     bytes                           mail_expunge.c  expunge
  *     mail_summary.c  summaries                       check.c         looks for damage
  *     mail_import.c   copy between accounts           leaving.c       moves that broke off
- *     collect.c       removes what nobody needs
+ *     copying.c       copies in steps                 collect.c       removes what nobody needs
  *     metadata.c      annotations                     acl.c           who may do what
  *
  * Every write takes flock(<account>/lock) first, so that processes queue fairly, then BEGIN
@@ -57,6 +57,10 @@ bool account_rollback(struct account *account); /* always false, so that failing
 /* Like account_begin(), but *busy_out instead of waiting for another writer. */
 bool account_try_begin(struct account *account, enum sql_sync sync, bool *busy_out,
                        struct error *err) MUST_CHECK;
+
+/* A lock of an open file (F_OFD_SETLK) on one byte of the lock file: F_WRLCK or F_UNLCK. Writers'
+ * flock() is another kind and not hindered by it. It ends with the descriptor. */
+bool account_lock_byte(int lock, uint64_t byte, short type, bool wait, struct error *err);
 
 /* Before the first SQL_NORMAL write of something that clients will see. */
 bool account_relax(struct account *account, struct error *err) MUST_CHECK;
@@ -117,7 +121,7 @@ uint32_t mail_range_end(const struct uidset *which, uint32_t uid);
 
 /* A change of many rows in slices that each hold the lock for a few milliseconds only, and have a
  * modseq each. */
-#define SLICE_ROWS 2000
+#define SLICE_ROWS MAIL_SLICE
 struct bulk {
     struct account *account;
     uint64_t mailbox;
@@ -147,9 +151,25 @@ bool mail_transfer(struct account *account, uint64_t mailbox, const struct uidse
                    const struct copy_target *target, bool move, struct copy_result *result_out,
                    struct error *err) MUST_CHECK;
 /* The same into another account, in transactions of its own. */
+struct copying_note;
 bool mail_import(struct account *account, uint64_t mailbox, const struct uidset *which,
-                 const struct copy_target *target, bool move, struct copy_result *result_out,
-                 struct error *err) MUST_CHECK;
+                 const struct copy_target *target, bool move, const struct copying_note *note,
+                 struct copy_result *result_out, struct error *err) MUST_CHECK;
+/* One step of a COPY, to any account. */
+bool mail_copy(struct account *account, uint64_t mailbox, const struct uidset *which,
+               const struct copy_target *target, const struct copying_note *note,
+               struct copy_result *result_out, struct error *err) MUST_CHECK;
+
+/* copying.c: what the transaction of a step writes down beside the copies, in the target. */
+struct copying_note {
+    uint64_t id;
+    bool last;
+};
+bool copying_note(struct account *to, const struct copying_note *note, uint64_t mailbox,
+                  const struct uidset *made, struct error *err) MUST_CHECK;
+/* Takes away what copies have made that were broken off, until a time (clock_ms(); 0: all). Sets
+ * *more when there is some left. */
+void copying_settle(struct account *account, uint64_t until_ms, bool *more);
 
 /* leaving.c: such a move, so that a crash does not leave messages in both accounts. A move that was
  * noted ends with one of the next two; leaving_settle() takes messages away if they have arrived,

@@ -98,8 +98,14 @@ static const char schema_8[] =
     "  token BLOB NOT NULL, target INTEGER NOT NULL, mailbox INTEGER NOT NULL,"
     "  lo INTEGER NOT NULL, hi INTEGER NOT NULL, PRIMARY KEY(token, lo)) WITHOUT ROWID;";
 
-const char *const account_schema[] = { schema_1, schema_2, schema_3, schema_4,
-                                       schema_5, schema_6, schema_7, schema_8 };
+/* What copies have made that are under way (copying.c). */
+static const char schema_9[] =
+    "CREATE TABLE copying("
+    "  copy INTEGER NOT NULL, mailbox INTEGER NOT NULL, lo INTEGER NOT NULL, hi INTEGER NOT NULL,"
+    "  PRIMARY KEY(copy, lo)) WITHOUT ROWID;";
+
+const char *const account_schema[] = { schema_1, schema_2, schema_3, schema_4, schema_5,
+                                       schema_6, schema_7, schema_8, schema_9 };
 const size_t account_schema_version = COUNT_OF(account_schema);
 
 #define MAILBOX_INFO                                                                               \
@@ -272,6 +278,17 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
     [SQL_LEAVING_DONE] = "DELETE FROM leaving WHERE token = ? AND lo = ?",
     [SQL_LEAVING_DROP] = "DELETE FROM leaving WHERE token = ?",
     [SQL_ARRIVED] = "SELECT 1 FROM msg WHERE delivery_id = ?",
+    [SQL_COPYING_EXTEND] =
+        "UPDATE copying SET hi = ?4 WHERE copy = ?1 AND mailbox = ?2"
+        " AND lo = (SELECT max(lo) FROM copying WHERE copy = ?1) AND hi = ?3 - 1",
+    [SQL_COPYING_ADD] = "INSERT INTO copying VALUES(?, ?, ?, ?)",
+    [SQL_COPYING_LAST] = "SELECT mailbox, lo, hi FROM copying WHERE copy = ?"
+                         " ORDER BY lo DESC LIMIT 1",
+    [SQL_COPYING_NEXT] = "SELECT copy FROM copying WHERE copy > ? ORDER BY copy LIMIT 1",
+    [SQL_COPYING_SHRINK] = "UPDATE copying SET lo = ?3 WHERE copy = ?1 AND lo = ?2",
+    [SQL_COPYING_DONE] = "DELETE FROM copying WHERE copy = ? AND lo = ?",
+    [SQL_COPYING_DROP] = "DELETE FROM copying WHERE copy = ?",
+    [SQL_BROKEN_OFF] = "SELECT EXISTS(SELECT 1 FROM leaving) OR EXISTS(SELECT 1 FROM copying)",
     [SQL_BODY_INSERT] = "INSERT INTO body VALUES(?, ?)",
 
     [SQL_DEAD] = "SELECT id, inline_bytes < size FROM msg WHERE refs = 0 AND dead_ms <= ?"

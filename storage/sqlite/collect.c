@@ -9,6 +9,8 @@
 #include "storage/sqlite/search_private.h"
 #include "storage/sqlite/seen_private.h"
 
+#include "common/clock.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 #define DEAD_BATCH     100
 #define DOOMED_BATCH   500
 #define PASSES_MAX     10
+#define SETTLE_MS      10
 #define COLLECT_EVERY  (60 * 1000ll)
 #define TRIM_EVERY     (3600 * 1000ll)
 #define TOMBSTONE_AGE  (90 * 24 * 3600 * 1000ll)
@@ -237,6 +240,7 @@ static bool trim_mailboxes(struct account *account, int64_t now_ms, struct error
 bool account_collect(struct account *account, int64_t now_ms, bool *more_out, struct error *err)
 {
     *more_out = false;
+    copying_settle(account, clock_ms() + SETTLE_MS, more_out);
     return collect_doomed(account, more_out, err) && collect_dead(account, now_ms, more_out, err) &&
            trim_mailboxes(account, now_ms, err);
 }

@@ -8,29 +8,24 @@
  * When an account is opened, rows that nobody is at work on are of a move that was broken off:
  * leaving_settle() takes the messages away if the target has the token, else they stay.
  *
- * Who moves holds a lock of the open file (F_OFD_SETLK) on the account's lock file; writers'
- * flock() is another kind and not hindered by it. It ends with the process.
+ * Who moves holds a lock on byte 0 of the account's lock file, which ends with the process.
  */
 #include "storage/sqlite/account_private.h"
 
-#include <errno.h>
 #include <fcntl.h>
+
+#define MOVES 0 /* the byte; copying.c has the others */
 
 static bool lock_moves(struct account *account, bool wait, struct error *err)
 {
-    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
-    while (fcntl(account->lock, wait ? F_OFD_SETLKW : F_OFD_SETLK, &whole) != 0)
-        if (errno != EINTR)
-            return error_errno(err, "locking the account's moves");
-    return true;
+    return account_lock_byte(account->lock, MOVES, F_WRLCK, wait, err);
 }
 
 static void unlock_moves(struct account *account)
 {
-    struct flock whole = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+    struct error err;
 
-    (void)fcntl(account->lock, F_OFD_SETLK, &whole);
+    (void)account_lock_byte(account->lock, MOVES, F_UNLCK, false, &err);
 }
 
 static bool note_ranges(struct account *from, uint64_t mailbox, const struct account *to,

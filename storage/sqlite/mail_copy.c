@@ -2,7 +2,8 @@
  *
  * All in one transaction: a COPY that fails must leave the target as it was (RFC 3501 section
  * 6.4.7). Within it, rows are read and written a slice at a time. Copies share the msg; a move
- * keeps its references, and only rows change place.
+ * keeps its references, and only rows change place. A COPY of many messages is several of these
+ * (copying.c).
  */
 #include "storage/sqlite/seen_private.h"
 
@@ -149,12 +150,12 @@ bool mail_transfer(struct account *account, uint64_t mailbox, const struct uidse
     return ok;
 }
 
-bool mailbox_copy_to(struct account *account, uint64_t mailbox, const struct uidset *which,
-                     const struct copy_target *target, bool move, struct copy_result *result_out,
-                     struct error *err)
+/* `note` is NULL but for a step of a COPY. */
+static bool transfer_noting(struct account *account, uint64_t mailbox, const struct uidset *which,
+                            const struct copy_target *target, bool move,
+                            const struct copying_note *note, struct copy_result *result_out,
+                            struct error *err)
 {
-    if (target->account != account)
-        return mail_import(account, mailbox, which, target, move, result_out, err);
     if (!account_begin(account, SQL_FULL, err))
         return false;
     if (!mail_transfer(account, mailbox, which, target, move, result_out, err))
@@ -163,10 +164,32 @@ bool mailbox_copy_to(struct account *account, uint64_t mailbox, const struct uid
         account_rollback(account);
         return true;
     }
+    if (note != NULL && !copying_note(account, note, target->mailbox, &result_out->to, err)) {
+        copy_result_free(result_out);
+        return account_rollback(account);
+    }
     if (account_commit(account, move && mailbox != target->mailbox ? 0 : target->mailbox, err))
         return true;
     copy_result_free(result_out);
     return false;
+}
+
+bool mail_copy(struct account *account, uint64_t mailbox, const struct uidset *which,
+               const struct copy_target *target, const struct copying_note *note,
+               struct copy_result *result_out, struct error *err)
+{
+    if (target->account != account)
+        return mail_import(account, mailbox, which, target, false, note, result_out, err);
+    return transfer_noting(account, mailbox, which, target, false, note, result_out, err);
+}
+
+bool mailbox_copy_to(struct account *account, uint64_t mailbox, const struct uidset *which,
+                     const struct copy_target *target, bool move, struct copy_result *result_out,
+                     struct error *err)
+{
+    if (target->account != account)
+        return mail_import(account, mailbox, which, target, move, NULL, result_out, err);
+    return transfer_noting(account, mailbox, which, target, move, NULL, result_out, err);
 }
 
 bool mailbox_copy(struct account *account, uint64_t mailbox, const struct uidset *which,

@@ -29,8 +29,9 @@ struct import {
     struct mailbox_delta in; /* at the target */
     unsigned char token[LEAVING_TOKEN_SIZE]; /* of a move */
     bool move;
-    struct uidset linked; /* not UIDs but indexes into `mails`, plus 1 */
-    uint64_t *msgs;       /* of the target, as far as it got */
+    const struct copying_note *note; /* NULL but for a step of a COPY */
+    struct uidset linked;            /* not UIDs but indexes into `mails`, plus 1 */
+    uint64_t *msgs;                  /* of the target, as far as it got */
     size_t done;
 };
 
@@ -168,6 +169,8 @@ static bool copy_all(struct import *import, struct copy_result *result, struct e
     }
     return mailbox_apply(import->to, import->target, &import->in, err) &&
            account_charge(import->to, import->in.bytes, import->in.total, false, err) &&
+           (import->note == NULL ||
+            copying_note(import->to, import->note, import->target, &result->to, err)) &&
            sync_linked(import, err);
 }
 
@@ -219,8 +222,8 @@ static bool move_all(struct import *import, uint64_t mailbox, struct copy_result
 }
 
 bool mail_import(struct account *account, uint64_t mailbox, const struct uidset *which,
-                 const struct copy_target *target, bool move, struct copy_result *result_out,
-                 struct error *err)
+                 const struct copy_target *target, bool move, const struct copying_note *note,
+                 struct copy_result *result_out, struct error *err)
 {
     struct import import = {
         .from = account,
@@ -228,6 +231,7 @@ bool mail_import(struct account *account, uint64_t mailbox, const struct uidset 
         .target = target->mailbox,
         .flags = target->flags,
         .move = move,
+        .note = note,
     };
     struct mail_scan scan = { .mailbox = mailbox, .which = which };
 

@@ -1,5 +1,6 @@
 /* test_copy.c - COPY, MOVE (RFC 6851), EXPUNGE, and the codes of UIDPLUS (RFC 4315) and RFC 7162.
  */
+#include "storage/directory.h"
 #include "tests/unit/imapd/dialogue.h"
 #include "tests/unit/support/check.h"
 
@@ -140,13 +141,108 @@ static void test_close_in_turns(void **state)
     EXPECT(B, "a NOOP\r\n", "* 4 EXPUNGE\n* 3 EXPUNGE\n* 2 EXPUNGE\n* 1 EXPUNGE\na OK *\n");
 }
 
+static void look_at_trash(struct rig *rig, const char *status)
+{
+    AUTO(buf_free) struct buf want = { 0 };
+
+    buf_fmt(&want, "* STATUS \"Trash\" (%s)\nz OK *\n", status);
+    EXPECT(rig, "z STATUS Trash (MESSAGES UIDNEXT)\r\n", buf_text(&want));
+}
+
+static void test_copy_in_turns(void **state)
+{
+    dialogue.settings.change_slice = 2;
+    dialogue.settings.progress = 0;
+    EXPECT(A, "a COPY 1:5 Trash\r\n",
+           "* OK [INPROGRESS (\"a\" 2 5)] *\n* OK [INPROGRESS (\"a\" 4 5)] *\na OK [COPYUID *\n");
+    assert_non_null(strstr(rig_text(A), " 1:5 1:5] "));
+    EXPECT(A, "b UID COPY 2:4 INBOX\r\n",
+           "* OK [INPROGRESS (\"b\" 2 3)] *\n* 8 EXISTS\n* 3 RECENT\nb OK [COPYUID *\n");
+    assert_non_null(strstr(rig_text(A), " 2:4 6:8] "));
+    look_at_trash(A, "MESSAGES 5 UIDNEXT 6");
+}
+
+static void put_into_trash(struct rig *rig)
+{
+    rig_append(rig, rig->bob, "Trash", "Subject: between\r\n\r\nx\r\n");
+}
+
+static void expunge_another(struct rig *rig)
+{
+    if (rig->turns == 1)
+        EXPECT(B, "x UID STORE 5 +FLAGS.SILENT (\\Deleted)\r\nx EXPUNGE\r\n",
+               "x OK *\n* 5 EXPUNGE\nx OK *\n");
+}
+
+static void test_others_between_turns(void **state)
+{
+    dialogue.settings.change_slice = 2;
+    A->between = put_into_trash;
+    EXPECT(A, "a COPY 1:5 Trash\r\n", "a OK [COPYUID *\n");
+    assert_non_null(strstr(rig_text(A), " 1:5 1:2,4:5,7] "));
+    A->between = expunge_another;
+    EXPECT(A, "b COPY 1:5 Trash\r\n", "* 5 EXPUNGE\nb OK [COPYUID *\n");
+    assert_non_null(strstr(rig_text(A), " 1:4 8:11] "));
+}
+
+static void lower_quota(struct rig *rig)
+{
+    const struct account_limits limits = { .messages = 9 };
+    struct error err;
+
+    if (!account_set_limits(rig->desk, rig->bob, &limits, &err))
+        fail_msg("%s", err.text);
+}
+
+static void delete_trash(struct rig *rig)
+{
+    if (rig->turns == 1)
+        EXPECT(B, "x DELETE Trash\r\n", "x OK *\n");
+}
+
+static void hang_up(struct rig *rig)
+{
+    rig->closed = rig->turns == 2;
+}
+
+/* RFC 9051 section 6.4.7: all or none. */
+static void test_copy_fails_between_turns(void **state)
+{
+    dialogue.settings.change_slice = 2;
+    A->between = lower_quota;
+    EXPECT(A, "a COPY 1:5 Trash\r\n", "a NO [OVERQUOTA] *\n");
+    look_at_trash(A, "MESSAGES 0 UIDNEXT 5");
+    A->between = delete_trash;
+    EXPECT(A, "a COPY 1:3 Trash\r\n", "a NO [NONEXISTENT] *\n");
+}
+
+static void test_copy_is_cut_off(void **state)
+{
+    dialogue.settings.change_slice = 2;
+    A->between = hang_up;
+    EXPECT(A, "a COPY 1:5 Trash\r\n", "");
+    look_at_trash(B, "MESSAGES 4 UIDNEXT 5");
+    rig_stop(A);
+    look_at_trash(B, "MESSAGES 0 UIDNEXT 5");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_copy),    TEST(test_copyuid), TEST(test_move),  TEST(test_qresync),
-        TEST(test_expunge), TEST(test_gone),    TEST(test_turns), TEST(test_close_in_turns),
+        TEST(test_copy),
+        TEST(test_copyuid),
+        TEST(test_move),
+        TEST(test_qresync),
+        TEST(test_expunge),
+        TEST(test_gone),
+        TEST(test_turns),
+        TEST(test_close_in_turns),
+        TEST(test_copy_in_turns),
+        TEST(test_others_between_turns),
+        TEST(test_copy_fails_between_turns),
+        TEST(test_copy_is_cut_off),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,9 +103,14 @@ static void run(struct rig *rig, enum why why)
             call->why = WHY_INPUT;
             break;
         case NEXT_AGAIN:
+            if (rig->between != NULL)
+                rig->between(rig);
+            call->why = WHY_AGAIN;
+            call->desk = rig->desk;
+            break;
         case NEXT_SLOW:
             call->why = WHY_AGAIN;
-            call->desk = next == NEXT_SLOW ? NULL : rig->desk;
+            call->desk = NULL;
             break;
         case NEXT_COMPRESS:
         case NEXT_UNCOMPRESS:
@@ -219,6 +224,7 @@ void rig_stop(struct rig *rig)
 {
     if (rig->call.state == NULL)
         return;
+    rig->call.desk = rig->desk;
     rig->protocol.close(&rig->call);
     rig->call.state = NULL;
     arena_free(&rig->call.arena);
