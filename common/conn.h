@@ -91,8 +91,10 @@ size_t conn_unsent(const struct conn *conn);
 void conn_set_room(struct conn *conn, size_t room);
 
 void conn_set_idle(struct conn *conn, uint64_t idle_ms); /* from now on; 0: none */
-void conn_set_alarm(struct conn *conn, uint64_t ms);     /* CONN_WAKE once, then */
-bool conn_alarm_due(const struct conn *conn);            /* the alarm has passed, or none was set */
+/* An end to the waiting, whatever comes until then: it times out; 0: none. Counts from now. */
+void conn_set_deadline(struct conn *conn, uint64_t ms);
+void conn_set_alarm(struct conn *conn, uint64_t ms); /* CONN_WAKE once, then */
+bool conn_alarm_due(const struct conn *conn);        /* the alarm has passed, or none was set */
 
 /* From here on what comes is raw DEFLATE, `early` and unread input too. Adds to the input without a
  * wake-up, as conn_set_room() does. */

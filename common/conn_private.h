@@ -83,6 +83,7 @@ struct conn {
 
     uint64_t stall_ms, idle_ms;
     uint64_t last_input_at, stall_at, alarm_at; /* loop time in ms; the latter two 0: none */
+    uint64_t deadline_at;                       /* 0: none */
     uint64_t timer_at;                          /* when the timer fires; 0: it is off */
     size_t stall_queued;                        /* bytes libuv held when stall_at was set */
 

@@ -18,9 +18,9 @@ static uint64_t earlier(uint64_t a, uint64_t b) /* 0: never */
 
 static uint64_t idle_at(const struct conn *conn)
 {
-    bool waits = conn->phase == CONN_OPEN && conn->idle_ms > 0 && !conn->timed_out;
-
-    return waits ? conn->last_input_at + conn->idle_ms : 0;
+    if (conn->phase != CONN_OPEN || conn->timed_out)
+        return 0;
+    return earlier(conn->idle_ms > 0 ? conn->last_input_at + conn->idle_ms : 0, conn->deadline_at);
 }
 
 /* libuv writes on without telling us: fewer bytes in its queue are a sign of life. */
@@ -103,6 +103,12 @@ void conn_set_idle(struct conn *conn, uint64_t idle_ms)
     conn->idle_ms = idle_ms;
     conn->timed_out = false;
     conn->last_input_at = now(conn);
+    conn_time_arm(conn);
+}
+
+void conn_set_deadline(struct conn *conn, uint64_t ms)
+{
+    conn->deadline_at = ms > 0 ? now(conn) + ms : 0;
     conn_time_arm(conn);
 }
 

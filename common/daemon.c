@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 /* What is larger goes back to the system when it is freed. Without a word glibc raises the limit to
  * the largest that ever was, and keeps the rest in pieces. */
@@ -182,6 +183,27 @@ static struct server_options server_options(struct daemon *daemon)
     };
 }
 
+/* A session is one descriptor; what the work needs besides is kept free, so that nobody who is in
+ * fails for those who come. */
+static void fit_sessions(struct daemon *daemon)
+{
+    struct rlimit limit;
+    size_t wanted = daemon->max_sessions, most;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max == RLIM_INFINITY)
+        return;
+    most = limit.rlim_max - MIN(limit.rlim_max / 2, (rlim_t)daemon->descriptors);
+    if (wanted != 0 && wanted <= most)
+        return;
+    daemon->max_sessions = most;
+    log_warn(&daemon->log, "fewer sessions", F_NUM("sessions", (int64_t)most),
+             F_NUM("descriptors", (int64_t)limit.rlim_max),
+             F_STR("advice", "raise LimitNOFILE or lower [limits] sessions"));
+}
+
 /* A system without authorities is none to refuse work on: nobody is trusted then. */
 static bool load_authorities(struct daemon *daemon, struct error *err)
 {
@@ -199,6 +221,7 @@ static bool start(struct daemon *daemon, struct error *err)
 {
     struct daemon_state *state = daemon->state;
 
+    fit_sessions(daemon);
     if (!tls_load(&daemon->tls, &state->tls, err) ||
         !pool_new(&state->loop, daemon->workers, &daemon->desk, &daemon->pool, err) ||
         !pool_new(&state->loop, daemon->slow_workers, NULL, &daemon->slow, err))

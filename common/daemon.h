@@ -32,6 +32,7 @@ struct daemon {
     struct pool_desk desk;
     uint64_t idle_ms, stall_ms, connect_ms, stop_ms;
     size_t input_max, max_sessions, max_per_address;
+    size_t descriptors; /* that the work of all workers may need */
     const char *busy_reply, *proxy_hosts;
     void *context;
 

@@ -60,6 +60,13 @@ static bool prefix_of(const char *address, struct origin *origin_out)
     return true;
 }
 
+uint64_t origins_key(const char *address)
+{
+    struct origin origin;
+
+    return prefix_of(address, &origin) ? origin.prefix : 0;
+}
+
 /* Where the pointer to the origin is, or would be hung in. */
 static struct origin **find(struct origins *origins, const struct origin *wanted)
 {

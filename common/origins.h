@@ -14,6 +14,9 @@ struct origins;
 struct origins *origins_new(void);
 void origins_free(struct origins **origins);
 
+/* The same for all addresses that count together. */
+uint64_t origins_key(const char *address);
+
 /* Counts one more session of `address`, unless it has `limit` already (0: no limit). */
 bool origins_enter(struct origins *origins, const char *address, size_t limit) MUST_CHECK;
 void origins_leave(struct origins *origins, const char *address);

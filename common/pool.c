@@ -1,5 +1,12 @@
 /* pool.c - one queue and one thread per worker; a key always goes to the same worker.
  *
+ * The jobs of one key are a line; the first of each line stands in the round, by whose turn it is,
+ * and in a small hash table, where the next job of that key finds its line:
+ *
+ *     round --> job of key 7 --> job of key 2 --> job of key 9
+ *                   | next           |
+ *               job of key 7     job of key 2
+ *
  * A worker sleeps on its queue. After work it sleeps at most a second before it tells its desk that
  * it is idle; the desk says when it wants to be told again, if ever, so that an idle pool comes to
  * rest. Finished jobs go into one list for the loop thread, which is woken by a uv_async.
@@ -21,9 +28,18 @@
 #define STACK_BYTES   (512u * 1024)
 #define IDLE_AFTER_MS 1000
 
+#define BUCKETS 64
+
 struct queue {
     struct job *first;
     struct job **end; /* where the next one is hung in */
+};
+
+/* What waits for a worker. */
+struct lines {
+    struct job *first;
+    struct job **end;
+    struct job *buckets[BUCKETS];
 };
 
 enum worker_state { WORKER_STARTING, WORKER_READY, WORKER_FAILED };
@@ -33,9 +49,10 @@ struct worker {
     pthread_t thread;
     pthread_mutex_t lock; /* guards all below but the desk */
     pthread_cond_t changed;
-    struct queue queue;
+    struct lines lines;
     enum worker_state state;
     bool ending;
+    bool relieve; /* the desk is to give back memory */
     struct error failure;
     void *desk;
 };
@@ -62,15 +79,61 @@ static void queue_init(struct queue *queue)
     queue->end = &queue->first;
 }
 
-static struct job *queue_take(struct queue *queue)
+static uint64_t mix(uint64_t key) /* ids that count up spread evenly */
 {
-    struct job *job = queue->first;
+    return (key * 0x9E3779B97F4A7C15u) >> 32;
+}
+
+static struct job **bucket_of(struct lines *lines, uint64_t key)
+{
+    return &lines->buckets[(mix(key) >> 8) % BUCKETS];
+}
+
+/* The first of its key goes to the end of the round. */
+static void lines_begin(struct lines *lines, struct job *first)
+{
+    struct job **bucket = bucket_of(lines, first->key);
+
+    first->next_turn = NULL;
+    *lines->end = first;
+    lines->end = &first->next_turn;
+    first->next_in_bucket = *bucket;
+    *bucket = first;
+}
+
+static void lines_add(struct lines *lines, struct job *job)
+{
+    struct job *first = *bucket_of(lines, job->key);
+
+    job->next = NULL;
+    while (first != NULL && first->key != job->key)
+        first = first->next_in_bucket;
+    if (first != NULL) {
+        first->last->next = job;
+        first->last = job;
+        return;
+    }
+    job->last = job;
+    lines_begin(lines, job);
+}
+
+static struct job *lines_take(struct lines *lines)
+{
+    struct job *job = lines->first;
 
     if (job == NULL)
         return NULL;
-    queue->first = job->next;
-    if (queue->first == NULL)
-        queue->end = &queue->first;
+    lines->first = job->next_turn;
+    if (lines->first == NULL)
+        lines->end = &lines->first;
+    struct job **place = bucket_of(lines, job->key);
+    while (*place != job)
+        place = &(*place)->next_in_bucket;
+    *place = job->next_in_bucket;
+    if (job->next != NULL) {
+        job->next->last = job->last;
+        lines_begin(lines, job->next);
+    }
     return job;
 }
 
@@ -101,6 +164,14 @@ static uint64_t desk_idle(struct worker *worker)
     return again_ms;
 }
 
+static void desk_relieve(struct worker *worker)
+{
+    worker->relieve = false;
+    pthread_mutex_unlock(&worker->lock);
+    worker->pool->desk.relieve(worker->desk);
+    pthread_mutex_lock(&worker->lock);
+}
+
 /* The next job; NULL when the pool ends and the queue is empty. `worked`: a job ran before. */
 static struct job *next_job(struct worker *worker, bool worked)
 {
@@ -108,10 +179,14 @@ static struct job *next_job(struct worker *worker, bool worked)
     struct job *job;
 
     pthread_mutex_lock(&worker->lock);
-    while ((job = queue_take(&worker->queue)) == NULL && !worker->ending) {
-        if (wait_ms == 0)
+    if (worker->relieve)
+        desk_relieve(worker);
+    while ((job = lines_take(&worker->lines)) == NULL && !worker->ending) {
+        if (worker->relieve)
+            desk_relieve(worker);
+        else if (wait_ms == 0)
             pthread_cond_wait(&worker->changed, &worker->lock);
-        else if (!wait_for(worker, wait_ms) && worker->queue.first == NULL)
+        else if (!wait_for(worker, wait_ms) && worker->lines.first == NULL)
             wait_ms = desk_idle(worker);
     }
     pthread_mutex_unlock(&worker->lock);
@@ -200,7 +275,7 @@ static void worker_init(struct worker *worker, struct pool *pool)
     pthread_condattr_t attributes;
 
     worker->pool = pool;
-    queue_init(&worker->queue);
+    worker->lines.end = &worker->lines.first;
     pthread_mutex_init(&worker->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -271,13 +346,27 @@ bool pool_new(struct uv_loop_s *loop, unsigned threads, const struct pool_desk *
 
 void pool_submit(struct pool *pool, uint64_t key, struct job *job)
 {
-    uint64_t mixed = (key * 0x9E3779B97F4A7C15u) >> 32; /* ids that count up spread evenly */
-    struct worker *worker = &pool->workers[mixed % pool->n_workers];
+    struct worker *worker = &pool->workers[mix(key) % pool->n_workers];
 
+    job->key = key;
     pthread_mutex_lock(&worker->lock);
-    queue_add(&worker->queue, job);
+    lines_add(&worker->lines, job);
     pthread_cond_signal(&worker->changed);
     pthread_mutex_unlock(&worker->lock);
+}
+
+void pool_relieve(struct pool *pool)
+{
+    if (pool->desk.relieve == NULL)
+        return;
+    for (unsigned i = 0; i < pool->n_workers; i++) {
+        struct worker *worker = &pool->workers[i];
+
+        pthread_mutex_lock(&worker->lock);
+        worker->relieve = true;
+        pthread_cond_signal(&worker->changed);
+        pthread_mutex_unlock(&worker->lock);
+    }
 }
 
 static void on_pool_closed(uv_handle_t *handle)

@@ -1,8 +1,10 @@
 /* pool.h - keyed worker threads for everything that blocks.
  *
  * Jobs of one key run in the order submitted, on one thread; so whatever belongs to a key (an
- * account's open store) needs no lock. Each thread has a desk: a pointer made and freed on that
- * thread, given to every job it runs. `done` runs on the loop thread, never from pool_submit().
+ * account's open store) needs no lock. Keys that share a worker take turns, job by job: whoever has
+ * many jobs waits for his own, not the others for him. Each thread has a desk: a pointer made and
+ * freed on that thread, given to every job it runs. `done` runs on the loop thread, never from
+ * pool_submit().
  *
  *     loop: pool_submit() ---> worker: job->work(job, desk) ---> loop: job->done(job)
  *
@@ -20,7 +22,10 @@ struct job {
     void (*work)(struct job *job, void *desk); /* on the worker */
     void (*done)(struct job *job);             /* on the loop thread; may be NULL: then the job
                                                   is not touched after work() */
-    struct job *next;                          /* the pool's */
+    /* The pool's own. */
+    struct job *next; /* of the same key */
+    uint64_t key;
+    struct job *last, *next_turn, *next_in_bucket; /* of the first one of its key */
 };
 
 struct pool_desk {
@@ -28,7 +33,8 @@ struct pool_desk {
     /* The worker has had nothing to do for a second. Returns in how many milliseconds it wants to
      * be called again if that goes on; 0: not before the next job. May be NULL. */
     uint64_t (*idle)(void *desk);
-    void (*close)(void *desk); /* may be NULL */
+    void (*relieve)(void *desk); /* between two jobs, after pool_relieve(); may be NULL */
+    void (*close)(void *desk);   /* may be NULL */
     void *context;
 };
 
@@ -36,6 +42,9 @@ struct pool_desk {
 bool pool_new(struct uv_loop_s *loop, unsigned threads, const struct pool_desk *desk,
               struct pool **pool_out, struct error *err) MUST_CHECK;
 void pool_submit(struct pool *pool, uint64_t key, struct job *job);
+
+/* Memory is short: each worker gives back what it can, soon. */
+void pool_relieve(struct pool *pool);
 
 /* Runs what is queued, then ends the threads; done callbacks that are due are run. They must not
  * submit more. The loop has to run once more afterwards, to take the pool's handle back. */

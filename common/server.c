@@ -12,8 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Account ids do not use the highest bit; so a session's first key is not one of theirs. */
-#define OWN_KEY (UINT64_C(1) << 63)
+#define RELIEVE_MS 1000 /* how often workers are asked for memory while it is short */
 
 static void connect_to(struct server *server, const char *address, uint16_t port,
                        const struct protocol *protocol, void *context, uint64_t key);
@@ -304,7 +303,8 @@ void server_forget(struct session *session)
         server->options.on_empty(server->options.context);
 }
 
-static void refuse(struct server *server, int fd, const struct conn_peer *peer, bool tls_at_once)
+static void refuse(struct server *server, int fd, const struct conn_peer *peer, bool tls_at_once,
+                   const char *reason)
 {
     const char *reply = server->options.busy_reply;
 
@@ -312,8 +312,30 @@ static void refuse(struct server *server, int fd, const struct conn_peer *peer, 
         (void)!send(fd, reply, strlen(reply), MSG_DONTWAIT | MSG_NOSIGNAL);
     close(fd);
     log_warn(&server->options.log, "refused", F_STR("peer", peer->address),
-             F_NUM("sessions", (int64_t)server->n_sessions),
-             F_STR("reason", "too many connections"));
+             F_NUM("sessions", (int64_t)server->n_sessions), F_STR("reason", reason));
+}
+
+/* What the allocator keeps in reserve counts as used; each worker gives it back. */
+enum ceiling_state server_look(struct server *server)
+{
+    uint64_t now = uv_now(server->options.loop);
+    enum ceiling_state state = ceiling_look(now);
+
+    if (state == CEILING_PLENTY || now - server->relieved_ms < RELIEVE_MS)
+        return state;
+    server->relieved_ms = now;
+    pool_relieve(server->options.pool);
+    log_warn(&server->options.log, "memory is short", F_NUM("used", (int64_t)ceiling_used()),
+             F_NUM("limit", (int64_t)ceiling_bytes()), F_NUM("held", (int64_t)ceiling_held()),
+             F_NUM("sessions", (int64_t)server->n_sessions));
+    return state;
+}
+
+bool server_is_crowded(const struct server *server)
+{
+    size_t max = server->options.max_sessions;
+
+    return ceiling_state() != CEILING_PLENTY || (max > 0 && server->n_sessions > max - max / 4);
 }
 
 static bool is_proxy(const struct server *server, const struct conn_peer *peer)
@@ -360,8 +382,12 @@ void server_accept(struct server *server, int fd, const struct protocol *protoco
     struct conn_peer peer, local;
 
     conn_describe(fd, &peer, &local);
+    if (server_look(server) == CEILING_SCARCE) {
+        refuse(server, fd, &peer, tls_at_once, "memory is scarce");
+        return;
+    }
     if (server->stopping || !is_welcome(server, &peer)) {
-        refuse(server, fd, &peer, tls_at_once);
+        refuse(server, fd, &peer, tls_at_once, "too many connections");
         return;
     }
     struct session *session = session_new(server, protocol, protocol->context, 0);

@@ -19,8 +19,12 @@
 
 #include <stdlib.h>
 
-#define OUT_ENOUGH (64 * 1024) /* bytes of reply: send before making more */
-#define TURN_MS    10          /* then the worker is somebody else's */
+#define OUT_ENOUGH   (64 * 1024) /* bytes of reply: send before making more */
+#define OUT_TIGHT    (8 * 1024)  /* ... when memory is */
+#define IN_TIGHT     (4 * 1024)  /* bytes that are read ahead then */
+#define TURN_MS      10          /* then the worker is somebody else's */
+#define CROWDED_MS   10000       /* how long a stranger may be silent while places are short */
+#define BYTES_PER_MS 1           /* of a command in hand, at least, when it takes long */
 
 static void session_free(struct session *s)
 {
@@ -41,6 +45,17 @@ static bool wait_for(struct session *s, enum wait wait)
     return true;
 }
 
+static size_t out_enough(void)
+{
+    return ceiling_state() == CEILING_PLENTY ? OUT_ENOUGH : OUT_TIGHT;
+}
+
+/* Not logged in, or of a protocol where nobody does; outgoing ones are our own. */
+static bool is_stranger(const struct session *s)
+{
+    return !s->outgoing && (s->call.key & OWN_KEY) != 0;
+}
+
 /* Whether run() wants what it has left of its input. */
 static bool goes_on(const struct session *s)
 {
@@ -51,7 +66,7 @@ static bool goes_on(const struct session *s)
 static bool runs_on(const struct session *s, uint64_t key, uint64_t until_ms)
 {
     const struct call *call = &s->call;
-    return goes_on(s) && call->in.len > 0 && call->out.len < OUT_ENOUGH && call->key == key &&
+    return goes_on(s) && call->in.len > 0 && call->out.len < out_enough() && call->key == key &&
            call->delay_ms == 0 && !s->slow && !s->last_run && !atomic_load(&call->closing) &&
            clock_coarse_ms() < until_ms;
 }
@@ -73,6 +88,10 @@ static void work(struct job *job, void *desk) /* on a worker; with a light comma
     uint64_t key = call->key, until_ms = clock_coarse_ms() + TURN_MS;
 
     call->desk = s->slow ? NULL : desk;
+    if (s->slow && atomic_load(&call->closing)) { /* nobody waits for what takes so long */
+        s->next = NEXT_CLOSE;
+        return;
+    }
     if (!s->opened)
         call->state = s->protocol->open != NULL ? s->protocol->open(call, s->context) : NULL;
     s->opened = true;
@@ -113,7 +132,7 @@ static void submit(struct session *s, void (*job)(struct job *, void *))
     s->job = (struct job){ .work = job, .done = on_job_done };
     s->job_running = true;
     if (s->slow)
-        pool_submit(s->server->options.slow, s->id, &s->job);
+        pool_submit(s->server->options.slow, origins_key(s->peer.address), &s->job);
     else
         pool_submit(s->server->options.pool, s->call.key, &s->job);
 }
@@ -123,6 +142,9 @@ static void submit(struct session *s, void (*job)(struct job *, void *))
 static void make_room(struct session *s, size_t held, bool looked_at)
 {
     size_t max = s->server->options.input_max;
+
+    if (ceiling_state() != CEILING_PLENTY && held < IN_TIGHT)
+        max = MIN(max, (size_t)IN_TIGHT);
     bool wait = s->deflater != NULL && looked_at;
 
     conn_set_room(s->conn, max > held && !wait ? max - held : 0);
@@ -138,9 +160,11 @@ static bool run(struct session *s, enum why why)
 {
     struct call *call = &s->call;
 
+    server_look(s->server);
     if (s->conn != NULL) {
         buf_move(&call->in, conn_input(s->conn));
         conn_set_idle(s->conn, 0);
+        conn_set_deadline(s->conn, 0);
         make_room(s, call->in.len, true);
     }
     call->why = why;
@@ -232,13 +256,39 @@ static void stop_compression(struct session *s)
     conn_stop_inflate(s->conn);
 }
 
+/* Who takes long over a command has to send some of it all the time; a byte now and then is no sign
+ * of life. */
+static uint64_t deadline_ms(struct session *s, uint64_t patience_ms)
+{
+    uint64_t now = uv_now(s->server->options.loop), bytes = conn_bytes_in(s->conn), until;
+
+    if (s->next != NEXT_INPUT || patience_ms == 0) {
+        s->command_ms = 0;
+        return 0;
+    }
+    if (s->command_ms == 0) {
+        s->command_ms = now;
+        s->command_from = bytes;
+    }
+    until = s->command_ms + patience_ms + (bytes - s->command_from) / BYTES_PER_MS;
+    return until > now ? until - now : 1;
+}
+
+static uint64_t idle_ms(const struct session *s)
+{
+    bool short_of = is_stranger(s) && server_is_crowded(s->server);
+
+    return short_of ? MIN(s->call.idle_ms, (uint64_t)CROWDED_MS) : s->call.idle_ms;
+}
+
 static bool wait_for_input(struct session *s, enum wait wait)
 {
     s->held = s->call.in.len;
     if (s->next == NEXT_INPUT && s->held >= s->server->options.input_max)
         return end(s, "the client sends more than fits");
     make_room(s, s->held, s->held > 0 && goes_on(s));
-    conn_set_idle(s->conn, s->call.idle_ms);
+    conn_set_idle(s->conn, idle_ms(s));
+    conn_set_deadline(s->conn, deadline_ms(s, idle_ms(s)));
     return wait_for(s, wait);
 }
 
@@ -304,7 +354,7 @@ static bool input_is_enough(const struct session *s)
 /* WAIT_INPUT and WAIT_NOTICE: the client may also be late, gone, or told to go. */
 static bool look_for_input(struct session *s)
 {
-    if (conn_unsent(s->conn) >= OUT_ENOUGH)
+    if (conn_unsent(s->conn) >= out_enough())
         return false; /* it sends commands faster than it reads replies */
     if (s->server->stopping && !s->call.must_hear)
         return run(s, WHY_STOP);
@@ -424,7 +474,7 @@ static bool step(struct session *s)
     case WAIT_DELAY:
         return s->conn == NULL ? lost(s) : conn_alarm_due(s->conn) && reply(s);
     case WAIT_SENT:
-        return s->conn == NULL ? lost(s) : conn_unsent(s->conn) < OUT_ENOUGH && run(s, WHY_AGAIN);
+        return s->conn == NULL ? lost(s) : conn_unsent(s->conn) < out_enough() && run(s, WHY_AGAIN);
     case WAIT_TLS:
         return s->conn == NULL ? lost(s) : look_for_tls(s);
     case WAIT_END:

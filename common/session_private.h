@@ -1,6 +1,7 @@
 /* session_private.h - the inside of server and session, shared by server.c and session.c. */
 #pragma once
 
+#include "common/ceiling.h"
 #include "common/deflate.h"
 #include "common/origins.h"
 #include "common/session.h"
@@ -10,6 +11,9 @@
 
 #define KEY_BUCKETS  1024
 #define REVOKED_KEPT 64
+
+/* Account ids do not use the highest bit; so a session's first key is not one of theirs. */
+#define OWN_KEY (UINT64_C(1) << 63)
 
 /* What a session waits for. */
 enum wait {
@@ -62,9 +66,10 @@ struct session {
     bool resumed;    /* call_resume() came */
 
     uint64_t id, started_ms;
-    const char *lost_reason; /* why the connection is gone, once it is */
-    uint64_t credential;     /* call->credential, as of the last run */
-    size_t held;             /* bytes left in call.in by the last run */
+    uint64_t command_ms, command_from; /* when a command began to come (0: none), bytes_in then */
+    uint64_t credential;               /* call->credential, as of the last run */
+    const char *lost_reason;           /* why the connection is gone, once it is */
+    size_t held;                       /* bytes left in call.in by the last run */
     struct conn_peer peer, local;
     struct deflater *deflater; /* for what goes out; NULL when it is not compressed */
     char *tls_name;
@@ -85,6 +90,7 @@ struct server {
     size_t n_sessions;
     uint64_t last_id;
     bool stopping;
+    uint64_t relieved_ms; /* when the pool was last asked for memory */
     struct keyed *by_key[KEY_BUCKETS];
     uint64_t revoked[REVOKED_KEPT]; /* the last ones */
     size_t n_revoked;
@@ -100,6 +106,8 @@ void session_wake(struct session *session);
 void session_on_conn(struct conn *conn, enum conn_event event, void *owner);
 
 /* server.c */
+enum ceiling_state server_look(struct server *server); /* at the memory; does what follows */
+bool server_is_crowded(const struct server *server);   /* memory or places are short */
 void server_file_keys(struct session *session); /* call->key or call->watch may have changed */
 /* So may call->credential; cuts the connection when it was revoked meanwhile. */
 void server_note_credential(struct session *session);

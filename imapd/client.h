@@ -127,6 +127,12 @@ static inline struct client *client_of(const struct call *call)
     return call->state;
 }
 
+/* How many bytes of snapshots a worker may keep now. */
+static inline size_t snapshots_max(const struct client *client)
+{
+    return ceiling_state() == CEILING_PLENTY ? (size_t)client->imap->settings->snapshots : 0;
+}
+
 /* Puts the handles of this worker into client->account and client->selected. */
 bool client_lend_account(struct call *call, struct error *err) MUST_CHECK;
 

@@ -140,7 +140,7 @@ static bool read_view(struct call *call, struct esearch *esearch, const struct p
                       struct error *err)
 {
     const struct client *client = client_of(call);
-    size_t snapshots = client->imap->settings->snapshots;
+    size_t snapshots = snapshots_max(client);
     uint32_t first;
 
     esearch->view = (struct view){ .mailbox = place->info.id, .read_only = true };

@@ -66,7 +66,7 @@ static bool open_view(struct call *call, const struct place *place, bool read_on
     *view = (struct view){ .mailbox = mailbox,
                            .read_only = read_only,
                            .tells_modseq = client->condstore };
-    if (!view_open(view, call->desk, place->account, client->imap->settings->snapshots, err) ||
+    if (!view_open(view, call->desk, place->account, snapshots_max(client), err) ||
         !keywords_load(&client->keywords, place->account, err)) {
         view_free(view);
         return false;

@@ -40,6 +40,7 @@ static enum next imap_uid_required(struct call *call, struct args *args)
 #define NAMES_SEQ COMMAND_NAMES_SEQ
 #define NO_SYNC   COMMAND_NO_SYNC
 #define NAMES     COMMAND_NAMES
+#define HEAVY     COMMAND_HEAVY
 
 static const struct command commands[] = {
     { "CAPABILITY", imap_capability, ANY, 0, NULL },
@@ -53,8 +54,8 @@ static const struct command commands[] = {
     { "COMPRESS", imap_compress, KNOWN, 0, NULL },
     { "UIDBATCHES", imap_uidbatches, SELECTED, 0, NULL },
     { "UNAUTHENTICATE", imap_unauthenticate, KNOWN, NO_SYNC, NULL },
-    { "SELECT", imap_select, KNOWN, NO_SYNC, NULL },
-    { "EXAMINE", imap_examine, KNOWN, NO_SYNC, NULL },
+    { "SELECT", imap_select, KNOWN, NO_SYNC | HEAVY, NULL },
+    { "EXAMINE", imap_examine, KNOWN, NO_SYNC | HEAVY, NULL },
     { "CREATE", imap_create, KNOWN, NAMES, NULL },
     { "DELETE", imap_delete, KNOWN, NAMES, NULL },
     { "RENAME", imap_rename, KNOWN, NAMES, NULL },
@@ -77,7 +78,7 @@ static const struct command commands[] = {
     { "MYRIGHTS", imap_myrights, KNOWN, 0, NULL },
     { "LANGUAGE", imap_language, ANY, 0, NULL },
     { "CANCELUPDATE", imap_cancelupdate, SELECTED, 0, NULL },
-    { "ESEARCH", imap_esearch, KNOWN, HAS_UID, NULL },
+    { "ESEARCH", imap_esearch, KNOWN, HAS_UID | HEAVY, NULL },
     { "COMPARATOR", imap_comparator, KNOWN, 0, NULL },
     { "APPEND", imap_append, KNOWN, 0, &append_sink },
     { "GENURLAUTH", imap_genurlauth, KNOWN, 0, NULL },
@@ -88,9 +89,9 @@ static const struct command commands[] = {
     { "CLOSE", imap_close, SELECTED, NO_SYNC, NULL },
     { "UNSELECT", imap_unselect, SELECTED, NO_SYNC, NULL },
     { "EXPUNGE", imap_expunge, SELECTED, HAS_UID, NULL },
-    { "SEARCH", imap_search, SELECTED, HAS_UID | KEEPS_SEQ | NAMES_SEQ, NULL },
-    { "SORT", imap_sort, SELECTED, HAS_UID | KEEPS_SEQ | NAMES_SEQ, NULL },
-    { "THREAD", imap_thread, SELECTED, HAS_UID | KEEPS_SEQ | NAMES_SEQ, NULL },
+    { "SEARCH", imap_search, SELECTED, HAS_UID | KEEPS_SEQ | NAMES_SEQ | HEAVY, NULL },
+    { "SORT", imap_sort, SELECTED, HAS_UID | KEEPS_SEQ | NAMES_SEQ | HEAVY, NULL },
+    { "THREAD", imap_thread, SELECTED, HAS_UID | KEEPS_SEQ | NAMES_SEQ | HEAVY, NULL },
     { "FETCH", imap_fetch, SELECTED, HAS_UID | KEEPS_SEQ | NAMES_SEQ, NULL },
     { "STORE", imap_store, SELECTED, HAS_UID | KEEPS_SEQ | NAMES_SEQ, NULL },
     { "COPY", imap_copy, SELECTED, HAS_UID | NAMES_SEQ, NULL },

@@ -28,6 +28,7 @@ enum command_flags {
     COMMAND_NAMES_SEQ = 8, /* without UID it speaks of sequence numbers: not with UIDONLY */
     COMMAND_NO_SYNC = 4,   /* its end is no moment to tell news of the selected mailbox */
     COMMAND_NAMES = 16,    /* changes names or subscriptions: no news to who does it */
+    COMMAND_HEAVY = 32,    /* may take much memory: refused while that is scarce */
 };
 
 /* What becomes of a literal that the client announces within a command. */

@@ -19,6 +19,7 @@
 #include "storage/acl.h"
 
 #define REPLY_BYTES (128 * 1024)      /* of one call; a message's line may go beyond it */
+#define REPLY_TIGHT (16 * 1024)       /* ... while memory is short */
 #define READ_BYTES  (4 * 1024 * 1024) /* of one call; then others get their turn */
 
 /* fetch-modifiers: "(" [CHANGEDSINCE n [VANISHED]] [PARTIAL range] ")", in any order */
@@ -246,7 +247,10 @@ static void tell_seen(struct fetch *fetch, size_t index)
 /* Much may have to be read for a short answer. */
 static bool is_enough(const struct fetch *fetch)
 {
-    return fetch->call->out.len >= REPLY_BYTES || fetch->n_read >= READ_BYTES;
+    bool plenty = ceiling_state() == CEILING_PLENTY;
+
+    return fetch->call->out.len >= (plenty ? REPLY_BYTES : REPLY_TIGHT) ||
+           fetch->n_read >= READ_BYTES;
 }
 
 /* "* n FETCH (...)": goes on where the last call stopped. */

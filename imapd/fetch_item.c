@@ -11,6 +11,7 @@
 #define STREAM_BYTES      (128 * 1024) /* of a message, per call */
 #define HEADER_READ_BYTES (8 * 1024)   /* enough for most headers */
 #define KEPT_BYTES        (512 * 1024) /* of a message that is read, from turn to turn */
+#define KEPT_TIGHT        (16 * 1024)  /* ... while memory is short */
 
 static enum fetch_result write_flags(struct fetch *fetch, const struct fetch_item *item,
                                      size_t index, struct error *err)
@@ -183,7 +184,7 @@ static bool load(struct fetch *fetch, size_t index, uint64_t len, struct error *
 
 void fetch_unload(struct fetch *fetch)
 {
-    if (fetch->bytes.room <= KEPT_BYTES)
+    if (fetch->bytes.room <= (ceiling_state() == CEILING_PLENTY ? KEPT_BYTES : KEPT_TIGHT))
         return;
     buf_free(&fetch->bytes);
     arena_free(&fetch->tree_arena);

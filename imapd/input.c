@@ -8,6 +8,7 @@
 #define STRANGER_MAX 16384 /* a command before login */
 #define KEPT_MAX     512   /* what a quiet session keeps of its command's memory */
 #define MINUS_MAX    4096  /* non-synchronizing literals under LITERAL- */
+#define FREE_BYTES   16384 /* of a command: not worth an account */
 #define TAIL_MAX     64    /* enough for "~{18446744073709551615+}" */
 
 enum parse literal_at_end(struct slice line, struct literal *literal_out, size_t *start_out)
@@ -37,6 +38,14 @@ static size_t command_max(const struct client *client)
     if (client->state == CLIENT_NOT_AUTHENTICATED)
         return STRANGER_MAX;
     return (size_t)client->imap->settings->command_size;
+}
+
+/* Is there memory for the command in hand, with so much more? */
+static bool may_hold(struct input *input, uint64_t more)
+{
+    uint64_t bytes = input->command.room + more;
+
+    return bytes <= FREE_BYTES || ceiling_hold(&input->held, (size_t)bytes);
 }
 
 /* The line in hand, without its line end. */
@@ -113,10 +122,15 @@ static enum literal_plan plan_literal(struct call *call, const struct literal *l
         if (plan != LITERAL_COLLECT)
             return plan;
     }
-    if (literal->size <= command_max(client) - MIN(client->input.command.len, command_max(client)))
-        return LITERAL_COLLECT;
-    reply_no(call, "TOOBIG", "Literal is too large");
-    return LITERAL_REFUSE;
+    if (literal->size > command_max(client) - MIN(client->input.command.len, command_max(client))) {
+        reply_no(call, "TOOBIG", "Literal is too large");
+        return LITERAL_REFUSE;
+    }
+    if (!may_hold(&client->input, literal->size)) {
+        reply_no(call, "LIMIT", "Too much to do for long commands, try again later");
+        return LITERAL_REFUSE;
+    }
+    return LITERAL_COLLECT;
 }
 
 /* A line ended with an announcement. */
@@ -166,13 +180,16 @@ static bool move_line(struct buf *from, struct buf *to, size_t max)
     return whole;
 }
 
-static enum input_result refuse_long_line(struct call *call)
+static enum input_result refuse_long_line(struct call *call, bool for_now)
 {
     struct client *client = client_of(call);
     struct args args = { .rest = buf_slice(&client->input.command), .arena = &call->arena };
 
     look_at_head(client, &args);
-    reply_bad(call, "Command line is too long");
+    if (for_now)
+        reply_no(call, "LIMIT", "Too much to do for long commands, try again later");
+    else
+        reply_bad(call, "Command line is too long");
     return skip(&client->input, NULL);
 }
 
@@ -185,7 +202,9 @@ static enum input_result collect_line(struct call *call)
     if (move_line(&call->in, &input->command, max - MIN(input->command.len, max)))
         return end_line(call);
     if (input->command.len >= max)
-        return refuse_long_line(call);
+        return refuse_long_line(call, false);
+    if (!may_hold(input, 0))
+        return refuse_long_line(call, true);
     return INPUT_MORE;
 }
 
@@ -287,6 +306,7 @@ enum input_result input_collect(struct call *call)
 
 void input_finish(struct input *input)
 {
+    ceiling_hold(&input->held, 0);
     if (input->command.room > KEPT_MAX)
         buf_free(&input->command);
     else
@@ -297,6 +317,7 @@ void input_finish(struct input *input)
 
 void input_free(struct input *input)
 {
+    ceiling_hold(&input->held, 0);
     buf_free(&input->command);
     buf_free(&input->tail);
 }

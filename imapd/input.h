@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "common/ceiling.h"
 #include "common/session.h"
 
 struct literal {
@@ -22,6 +23,7 @@ struct literal {
 struct input {
     enum { INPUT_LINE, INPUT_LITERAL, INPUT_STREAM, INPUT_SKIP_LINE, INPUT_SKIP_LITERAL } where;
     struct buf command;
+    struct held held;  /* what the command takes, or will with the literal at hand */
     size_t line_start; /* of the line in hand within `command`: behind the last literal */
     uint64_t left;     /* bytes of the literal that have not come yet */
     struct literal literal;

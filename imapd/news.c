@@ -184,7 +184,7 @@ bool reply_sync(struct call *call, bool may_expunge, struct error *err)
         !keywords_learn(&client->keywords, client->selected, changes.flags, err))
         return false;
     view_apply(view, &changes, may_expunge, &news);
-    view_offer(view, call->desk, client->selected, client->imap->settings->snapshots);
+    view_offer(view, call->desk, client->selected, snapshots_max(client));
     if (news.grown && !claim_recent(call, err))
         return false;
     reply_news(call, &news);

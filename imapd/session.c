@@ -151,6 +151,8 @@ static enum next dispatch(struct call *call)
         return reply_syntax(call, &args);
     if (client->input.nul)
         return reply_bad(call, "NUL is not allowed");
+    if ((client->command->flags & COMMAND_HEAVY) != 0 && ceiling_state() == CEILING_SCARCE)
+        return reply_no(call, "UNAVAILABLE", "Too much to do for this now, try again later");
     return run_command(call, &args);
 }
 

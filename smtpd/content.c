@@ -4,6 +4,8 @@
 #include "message/header.h"
 #include "message/proof/results.h"
 
+#define HEAD_FREE (16 * 1024) /* a header that is not worth an account */
+
 void content_start(struct content *content, struct store *store)
 {
     content->body = body_new(store);
@@ -15,6 +17,18 @@ void content_fail(struct content *content, enum content_fault fault)
         content->fault = fault;
     body_free(&content->body); /* no need to keep what nobody will take */
     buf_free(&content->head);
+}
+
+/* Is there memory for what is held of the header? */
+static bool may_hold(struct content *content)
+{
+    size_t bytes = content->head.room + content->original.room;
+
+    if (ceiling_hold(&content->held, bytes > HEAD_FREE ? bytes : 0))
+        return true;
+    error_set(&content->error, ERROR_TEMPORARY, "no memory for a header of %zu bytes", bytes);
+    content_fail(content, CONTENT_STORE);
+    return false;
 }
 
 static void keep(struct content *content, struct slice bytes)
@@ -48,6 +62,8 @@ static void take_header(struct content *content, struct slice header)
     }
     if (content->authserv_id.len > 0 && results_remove(header, content->authserv_id, &clean) > 0) {
         buf_add_slice(&content->original, header);
+        if (!may_hold(content))
+            return;
         header = buf_slice(&clean);
     }
     if (content->submit == NULL) {
@@ -113,7 +129,7 @@ static void add_to_head(struct content *content, struct slice bytes)
         buf_add_slice(head, bytes);
         bytes = buf_slice(head);
         if (!find_header_end(bytes, before > 3 ? before - 3 : 0, &length))
-            return;
+            return (void)may_hold(content);
     }
     if (length > CONTENT_HEADER_MAX) {
         content_fail(content, CONTENT_HEADER_TOO_BIG);
@@ -123,6 +139,7 @@ static void add_to_head(struct content *content, struct slice bytes)
     if (content->fault == CONTENT_GOOD)
         keep_rest(content, bytes, length);
     buf_free(head);
+    (void)ceiling_hold(&content->held, content->original.room);
 }
 
 void content_add(struct content *content, struct slice bytes)
@@ -157,4 +174,5 @@ void content_free(struct content *content)
     body_free(&content->body);
     buf_free(&content->head);
     buf_free(&content->original);
+    ceiling_hold(&content->held, 0);
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "common/ceiling.h"
 #include "smtpd/submit.h"
 #include "storage/body.h"
 
@@ -29,6 +30,7 @@ struct content {
     const struct submit_facts *submit; /* NULL: the header stays as it is */
     struct body *body;
     struct buf head;     /* the header, until it is complete */
+    struct held held;    /* by `head` and `original` */
     struct buf original; /* the header as it came, where something was taken out */
     bool head_is_done;
     uint64_t size; /* so far, as sent */

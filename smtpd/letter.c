@@ -27,6 +27,7 @@ void letter_free(struct letter **letter)
 
     if (old == NULL || atomic_fetch_sub(&old->references, 1) > 1)
         return;
+    ceiling_hold(&old->held, 0);
     body_free(&old->body);
     buf_free(&old->prefix);
     arena_free(&old->arena);

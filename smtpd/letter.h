@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "common/ceiling.h"
 #include "storage/queue.h"
 
 #include <stdatomic.h>
@@ -17,6 +18,7 @@ struct letter {
     struct arena arena;
     struct queue_message message;
     size_t recipients_room;
+    struct held held;         /* by its recipients, while they come */
     struct body *body;        /* finished; NULL: it is in the queue only */
     struct buf prefix;        /* Received */
     unsigned char random[16]; /* delivery ids are made of it */

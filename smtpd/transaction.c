@@ -11,6 +11,8 @@
 /* A list of ours may expand to more than one client may name. */
 #define EXPANSION_FACTOR 4
 
+#define RECIPIENT_BYTES 1024 /* what one takes, about */
+
 static struct slice path_text(struct arena *arena, const struct path *path)
 {
     AUTO(buf_free) struct buf text = { 0 };
@@ -55,6 +57,8 @@ enum next cmd_mail(struct smtp *smtp, struct slice arguments)
         return refuse(smtp, "%s", verdict);
     if (mail.require_tls && !smtp->call->secure) /* RFC 8689 section 2 */
         return refuse(smtp, "530 5.7.10 REQUIRETLS needs TLS here, too");
+    if (ceiling_state() == CEILING_SCARCE)
+        return refuse(smtp, "452 4.3.1 Too much to do, try again later");
     if (mail.size > smtp->smtpd->settings->message_size)
         return refuse(smtp, "552 5.3.4 Message is larger than %llu bytes",
                       (unsigned long long)smtp->smtpd->settings->message_size);
@@ -148,6 +152,14 @@ static enum next add(struct smtp *smtp, struct rcpt_parameters *rcpt,
     return reply(smtp, "250 2.1.5 Ok");
 }
 
+/* For one more; a hundred have to be taken (RFC 5321 section 4.5.3.1.8). */
+static bool has_memory(struct smtp *smtp)
+{
+    size_t count = smtp->mail.n_accepted + 1;
+
+    return count <= 100 || ceiling_hold(&smtp->mail.letter->held, count * RECIPIENT_BYTES);
+}
+
 enum next cmd_rcpt(struct smtp *smtp, struct slice arguments)
 {
     struct rcpt_parameters rcpt;
@@ -159,7 +171,7 @@ enum next cmd_rcpt(struct smtp *smtp, struct slice arguments)
         return refuse(smtp, "%s", verdict);
     if (rcpt.path.utf8 && !smtp->mail.letter->message.utf8)
         return refuse(smtp, "550 5.6.7 Address needs SMTPUTF8");
-    if (smtp->mail.n_accepted >= smtp->smtpd->settings->recipients)
+    if (smtp->mail.n_accepted >= smtp->smtpd->settings->recipients || !has_memory(smtp))
         return refuse(smtp, "452 4.5.3 Too many recipients");
     if (!policy_recipient(smtp, &rcpt.path, smtp->mail.announced_size, &resolved, &verdict, &err))
         return refuse_error(smtp, &err);

@@ -1,6 +1,7 @@
 /* body.c - see body.h. */
 #include "storage/body.h"
 
+#include "common/ceiling.h"
 #include "storage/sqlite/store_private.h"
 
 #include <assert.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #define WRITE_BYTES (256 * 1024) /* how much of a large body is gathered for one write() */
+#define FREE_BYTES  (16 * 1024)  /* a small one: not worth an account */
 
 struct body {
     struct store *store;
@@ -19,6 +21,7 @@ struct body {
     unsigned char digest[HASH_SIZE];
     size_t size;
     struct buf bytes; /* all of a small one; of a large one what is not yet written */
+    struct held held; /* what `bytes` has room for, while it comes in */
     struct buf file;  /* path, NUL-terminated; empty while it is small */
     int fd;           /* of the file, or -1 */
     bool temporary;   /* the file is ours: remove it */
@@ -62,18 +65,35 @@ static bool open_temporary(struct body *body, struct error *err)
     return true;
 }
 
+/* Is there memory for what was gathered? */
+static bool may_keep(struct body *body)
+{
+    size_t room = body->bytes.front + body->bytes.room;
+
+    return room <= FREE_BYTES || ceiling_hold(&body->held, room);
+}
+
 bool body_add(struct body *body, struct slice bytes, struct error *err)
 {
     assert(!body->finished);
     hash_add(&body->hash, bytes.data, bytes.len);
     body->size += bytes.len;
     buf_add_slice(&body->bytes, bytes);
+    bool short_of = !may_keep(body);
 
-    if (body->fd < 0 && body->size <= body->store->options.inline_max_bytes)
+    if (body->fd < 0 && body->size <= body->store->options.inline_max_bytes && !short_of)
         return true;
     if (body->fd < 0 && !open_temporary(body, err))
         return false;
-    return body->bytes.len < WRITE_BYTES || write_gathered(body, err);
+    if (body->bytes.len < WRITE_BYTES && !short_of)
+        return true;
+    if (!write_gathered(body, err))
+        return false;
+    if (short_of) {
+        buf_free(&body->bytes);
+        ceiling_hold(&body->held, 0);
+    }
+    return true;
 }
 
 bool body_finish(struct body *body, struct error *err)
@@ -85,6 +105,7 @@ bool body_finish(struct body *body, struct error *err)
         if (fsync(body->fd) != 0)
             return error_errno(err, "syncing %s", body_file(body));
         buf_free(&body->bytes);
+        ceiling_hold(&body->held, 0);
     }
     hash_end(&body->hash, body->digest);
     body->finished = true;
@@ -103,6 +124,7 @@ void body_free(struct body **body)
         close(old->fd);
     if (old->temporary)
         unlink(body_file(old));
+    ceiling_hold(&old->held, 0);
     buf_free(&old->bytes);
     buf_free(&old->file);
     free(old);

@@ -1,9 +1,9 @@
 /* body.h - the bytes of one message while it comes in.
  *
  * Written in pieces: in memory up to the store's inline_max, then in a temporary file of the data
- * directory. Hashed on the way (BLAKE2b-256). Handed to the queue or to an account, which keep it
- * as a database value or, when large, as a file: written, fsynced, renamed or linked, its directory
- * fsynced, and only then the row.
+ * directory; sooner, when memory is short (common/ceiling.h). Hashed on the way (BLAKE2b-256).
+ * Handed to the queue or to an account, which keep it as a database value or, when large, as a
+ * file: written, fsynced, renamed or linked, its directory fsynced, and only then the row.
  *
  * Crash states of a large body: temporary file without row (the sweeper removes it after an hour);
  * final file without row (the same); row and file. Never a row without its file.

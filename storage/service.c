@@ -1,6 +1,7 @@
 /* service.c - see service.h. */
 #include "storage/service.h"
 
+#include "common/ceiling.h"
 #include "storage/confinement.h"
 #include "storage/login_use.h"
 
@@ -71,6 +72,12 @@ static uint64_t idle_desk(void *desk)
     return again_ms;
 }
 
+static void relieve_desk(void *desk)
+{
+    desk_relieve(desk);
+    malloc_trim(0);
+}
+
 static void close_desk(void *desk)
 {
     struct desk *mine = desk;
@@ -86,6 +93,7 @@ static void fill_daemon(struct service *service, const char *name)
     service->daemon.desk = (struct pool_desk){
         .open = open_desk,
         .idle = idle_desk,
+        .relieve = relieve_desk,
         .close = close_desk,
         .context = service->store,
     };
@@ -201,7 +209,8 @@ int service_run(struct service *service)
     struct error err;
 
     service->daemon.on_start = start;
-    if (confinement_begin(&service->settings, service->connects, log, &err))
+    if (ceiling_set((size_t)service->settings.memory, &err) &&
+        confinement_begin(&service->settings, service->connects, log, &err))
         code = daemon_run(&service->daemon);
     else
         log_error(log, "start failed", F_ERR(&err),

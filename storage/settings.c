@@ -35,6 +35,10 @@
 #define HOURS   (60 * MINUTES)
 #define DAYS    (24 * HOURS)
 
+/* Of one open account: three databases with their logs and locks; and of all else but sessions. */
+#define HANDLE_DESCRIPTORS 8
+#define OTHER_DESCRIPTORS  256
+
 static const struct config_key keys[] = {
     TEXT("postane", "data", data, "/var/lib/postane", "Directory of all mail and accounts."),
     TEXT("postane", "hostname", hostname, "",
@@ -86,6 +90,9 @@ static const struct config_key keys[] = {
 
     NUMBER("limits", "workers", workers, "8", 1, 256,
            "Worker threads of each daemon; jobs of one account share one."),
+    SIZE("limits", "memory", memory, "512M", 32 * MB, 1024 * GB,
+         "Memory of one daemon. From three quarters of it on caches and buffers shrink; from seven "
+         "eighths on new connections and what would take much are refused with \"later\"."),
     NUMBER("limits", "handles", handles, "256", 8, 65536,
            "Account stores that one daemon keeps open."),
     NUMBER("limits", "sessions", sessions, "20000", 1, 1000000, "Connections to one daemon."),
@@ -403,6 +410,7 @@ void settings_daemon(const struct settings *settings, uint64_t idle_ms, struct d
     daemon->connect_ms = settings->connect_timeout;
     daemon->stop_ms = settings->stop;
     daemon->input_max = settings->input;
+    daemon->descriptors = HANDLE_DESCRIPTORS * settings->handles + OTHER_DESCRIPTORS;
     daemon->max_sessions = settings->sessions;
     daemon->max_per_address = settings->sessions_per_address;
     daemon->proxy_hosts = settings->proxy_hosts;

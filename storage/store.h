@@ -57,12 +57,15 @@ bool desk_open(struct store *store, struct desk **desk_out, struct error *err) M
  * to do. Returns in how many milliseconds there may be more of it; 0: when the desk was used again.
  */
 uint64_t desk_idle(struct desk *desk);
+/* Memory is short: gives back what is only kept to be quick. Not from within a job. */
+void desk_relieve(struct desk *desk);
 void desk_close(struct desk **desk);
 
 /* What a daemon keeps beside the handles of a desk, on the same thread. Whoever asks first makes
  * it. */
 struct desk_guest {
     uint64_t (*idle)(struct desk_guest *guest); /* as desk_idle(); 0: no need to be called again */
+    void (*relieve)(struct desk_guest *guest);  /* as desk_relieve() */
     void (*close)(struct desk_guest *guest);    /* with the desk; frees it */
 };
 struct desk_guest **desk_guest(struct desk *desk); /* points to NULL before there is one */

@@ -43,12 +43,19 @@ static uint64_t drop_old(struct desk_guest *guest)
     return all->count > 0 ? SNAPSHOT_KEEP_MS : 0;
 }
 
-static void close_all(struct desk_guest *guest)
+static void drop_all(struct desk_guest *guest)
 {
     struct snapshots *all = CONTAINER_OF(guest, struct snapshots, guest);
 
     while (all->count > 0)
         drop_at(all, all->count - 1);
+}
+
+static void close_all(struct desk_guest *guest)
+{
+    struct snapshots *all = CONTAINER_OF(guest, struct snapshots, guest);
+
+    drop_all(guest);
     free(all->items);
     free(all);
 }
@@ -60,7 +67,7 @@ static struct snapshots *snapshots_of(struct desk *desk)
     if (*guest == NULL) {
         struct snapshots *all = NEW(struct snapshots);
 
-        all->guest = (struct desk_guest){ drop_old, close_all };
+        all->guest = (struct desk_guest){ drop_old, drop_all, close_all };
         *guest = &all->guest;
     }
     return CONTAINER_OF(*guest, struct snapshots, guest);

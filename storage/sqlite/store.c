@@ -306,6 +306,19 @@ static void idle_databases(struct desk *desk, uint64_t idle_ms)
     desk->released = true;
 }
 
+void desk_relieve(struct desk *desk)
+{
+    if (desk->guest != NULL)
+        desk->guest->relieve(desk->guest);
+    for (size_t i = 0; i < desk->n_slots; i++)
+        if (!desk->slots[i].released) {
+            account_handle_release(desk->slots[i].account);
+            desk->slots[i].released = true;
+        }
+    if (!desk->released)
+        idle_databases(desk, RELEASE_AFTER_MS);
+}
+
 /* Accounts in use lately are looked at each second, to collect what they leave; resting ones when
  * the first of them is to be closed. */
 static uint64_t next_idle_ms(const struct desk *desk, uint64_t now)

@@ -93,7 +93,7 @@ void post_open(struct post *post)
                                   .resume = on_resume,
                                   .fetch = on_fetch };
 
-    const struct pool_desk desk = { open_desk, NULL, close_desk, post->rig.store };
+    const struct pool_desk desk = { open_desk, NULL, NULL, close_desk, post->rig.store };
     const struct queue_options queue = { post->rig.store, post->settings.backlog };
     if (!pool_new(&post->loop, 2, &desk, &post->pool, &err) ||
         !queue_open(&queue, &post->smtpd.queue, &err))
