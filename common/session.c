@@ -152,8 +152,11 @@ static void make_room(struct session *s, size_t held, bool looked_at)
 
 static bool is_light(const struct session *s)
 {
-    return s->call.why == WHY_INPUT && s->next == NEXT_COMMAND && s->opened && !s->last_run &&
-           s->protocol->is_light != NULL && s->protocol->is_light(&s->call);
+    bool asked = s->call.why == WHY_INPUT && s->next == NEXT_COMMAND;
+    bool resumed = s->call.why == WHY_AGAIN && s->next == NEXT_WAIT;
+
+    return (asked || resumed) && s->opened && !s->last_run && s->protocol->is_light != NULL &&
+           s->protocol->is_light(&s->call);
 }
 
 static bool run(struct session *s, enum why why)

@@ -117,8 +117,9 @@ struct protocol {
     enum next (*run)(struct call *call);
     void (*close)(struct call *call);
     /* On the loop thread: is call->in one whole command, with nothing behind it, that takes no time
-     * and no store? Then run() is called right there, with call->desk NULL: two trips between
-     * threads cost more than such a command. May be NULL. */
+     * and no store? Or, after NEXT_WAIT, is it empty, and what is left to do as light? Then run()
+     * is called right there, with call->desk NULL: two trips between threads cost more. May be
+     * NULL. */
     bool (*is_light)(const struct call *call);
     void *context; /* given to open() */
 };

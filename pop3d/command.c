@@ -290,7 +290,7 @@ static bool is_light(const struct call *call)
     const struct pop3 *pop = call->state;
     struct slice input = buf_slice(&call->in), rest, name;
 
-    if (pop->then != NULL || pop->wants_line || pop->skipping || input.len > POP3_LINE_MAX ||
+    if (call->why != WHY_INPUT || pop->then != NULL || pop->wants_line || pop->skipping || input.len > POP3_LINE_MAX ||
         slice_find(input, '\n') != (ptrdiff_t)input.len - 1)
         return false;
     rest = slice_trim(input);

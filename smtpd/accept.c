@@ -299,6 +299,14 @@ enum next accept_committed(struct smtp *smtp)
     return refuse_message(smtp, reply_for_error(err));
 }
 
+bool accept_ends_lightly(const struct smtp *smtp)
+{
+    const struct transaction *mail = &smtp->mail;
+
+    return smtp->change.ok && mail->filter == NULL && mail->burl == NULL &&
+           !body_is_large(mail->letter->body);
+}
+
 void accept_late(struct smtp *smtp)
 {
     if (!smtp->change.ok)

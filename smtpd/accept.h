@@ -34,6 +34,9 @@ enum next accept_committed(struct smtp *smtp); /* STEP_COMMIT: the queue has ans
 /* The client went away while the queue wrote: what was committed is delivered all the same. */
 void accept_late(struct smtp *smtp);
 
+/* In STEP_COMMIT: takes accept_committed() no more than a lock for a moment? */
+bool accept_ends_lightly(const struct smtp *smtp);
+
 /* Shared with BDAT: before the first byte of the message, and after its last. */
 void accept_begin(struct smtp *smtp);
 enum next accept_message(struct smtp *smtp);

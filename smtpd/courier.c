@@ -22,6 +22,9 @@
 #define REST_MS      50
 #define BUSY_PARCELS 4
 
+/* When nothing new has come for so long there is no more company to wait for. */
+#define QUIET_MS 5
+
 /* The key of the job that reads the queue: no account has it. */
 #define SCAN_KEY 0
 
@@ -29,7 +32,7 @@
 struct box {
     struct box *next; /* in its bucket */
     struct box *next_resting;
-    uint64_t rested_ms; /* on clock_ms() */
+    uint64_t rested_ms; /* when it may go on; on clock_ms() */
     struct courier *courier;
     uint64_t account;
     struct parcel *first, *last;
@@ -45,6 +48,7 @@ struct courier {
     struct box *first_resting, *last_resting; /* in the order of their time */
     pthread_t waker;                          /* submits boxes that have rested */
     pthread_cond_t rests;                     /* there are some now */
+    uint64_t put_ms;                          /* when the last parcel came; on clock_ms() */
     size_t in_hand; /* parcels, until the queue knows what became of them */
     uint64_t bytes_in_hand;
     bool catching_up, scanning, stopping;
@@ -143,6 +147,7 @@ static void put(struct courier *courier, struct letter *letter, size_t index)
     (*place)->last = parcel;
     courier->in_hand++;
     courier->bytes_in_hand += letter->message.size;
+    courier->put_ms = clock_ms();
     if (is_new)
         pool_submit(courier->options.pool, account, &(*place)->job);
 }
@@ -294,18 +299,25 @@ static void end_rest(struct courier *courier)
         remove_box(courier, box);
 }
 
+static uint64_t end_of_rest(const struct courier *courier, const struct box *box)
+{
+    return courier->stopping ? 0 : MIN(box->rested_ms, courier->put_ms + QUIET_MS);
+}
+
 /* Waits until there is a box whose rest is over. */
 static void wait_for_rest(struct courier *courier)
 {
     struct box *box = courier->first_resting;
     struct timespec until;
+    uint64_t until_ms;
 
     if (box == NULL) {
         pthread_cond_wait(&courier->rests, &courier->lock);
         return;
     }
-    until.tv_sec = (time_t)(box->rested_ms / 1000);
-    until.tv_nsec = (long)(box->rested_ms % 1000) * 1000000;
+    until_ms = end_of_rest(courier, box);
+    until.tv_sec = (time_t)(until_ms / 1000);
+    until.tv_nsec = (long)(until_ms % 1000) * 1000000;
     pthread_cond_timedwait(&courier->rests, &courier->lock, &until);
 }
 
@@ -317,7 +329,7 @@ static void *wake_boxes(void *argument)
     pthread_mutex_lock(&courier->lock);
     while (!courier->stopping || courier->first_resting != NULL) {
         struct box *box = courier->first_resting;
-        if (box != NULL && (courier->stopping || box->rested_ms <= clock_ms()))
+        if (box != NULL && end_of_rest(courier, box) <= clock_ms())
             end_rest(courier);
         else
             wait_for_rest(courier);

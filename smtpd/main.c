@@ -304,9 +304,9 @@ int main(int argc, char **argv)
     struct smtp_door submission = { &me.smtpd, SERVICE_SUBMISSION };
     struct smtp_door lmtp = { &me.smtpd, SERVICE_LMTP };
     const struct protocol protocols[] = {
-        { "smtp", smtp_open, smtp_run, smtp_close, NULL, &mx },
-        { "submission", smtp_open, smtp_run, smtp_close, NULL, &submission },
-        { "lmtp", smtp_open, smtp_run, smtp_close, NULL, &lmtp },
+        { "smtp", smtp_open, smtp_run, smtp_close, smtp_is_light, &mx },
+        { "submission", smtp_open, smtp_run, smtp_close, smtp_is_light, &submission },
+        { "lmtp", smtp_open, smtp_run, smtp_close, smtp_is_light, &lmtp },
     };
     const struct daemon_listener listeners[] = {
         { "smtp", &protocols[0], false },       { "submission", &protocols[1], false },

@@ -212,6 +212,15 @@ static enum next go_on(struct smtp *smtp)
     abort();
 }
 
+/* The reply to a message that the queue has taken. */
+bool smtp_is_light(const struct call *call)
+{
+    const struct smtp *smtp = call->state;
+
+    return call->why == WHY_AGAIN && smtp->step == STEP_COMMIT && call->in.len == 0 &&
+           accept_ends_lightly(smtp);
+}
+
 enum next smtp_run(struct call *call)
 {
     struct smtp *smtp = call->state;

@@ -101,6 +101,7 @@ struct smtp {
 void *smtp_open(struct call *call, void *door);
 enum next smtp_run(struct call *call);
 void smtp_close(struct call *call);
+bool smtp_is_light(const struct call *call);
 
 /* Has what is missing in the table fetched; NEXT_WAIT. The table is the session's or its
  * transaction's. */

@@ -21,6 +21,7 @@ struct resolver {
     size_t n_targets;
     struct stored_address chain[DEPTH_MAX];
     size_t depth, followed;
+    bool ours;           /* the domain that was asked for */
     bool loop, disabled; /* met on the way */
 };
 
@@ -184,6 +185,8 @@ static bool resolve(struct resolver *r, struct slice local, struct slice domain,
     if (name_domain(domain, &domain_name) &&
         !domain_exists(r->db, buf_slice(&domain_name), &ours, err))
         return false;
+    if (r->followed == 0)
+        r->ours = ours;
     if (!ours) {
         add_target(
             r, (struct resolve_target){ .address = stored_address_print(r->arena, local, domain) });
@@ -196,9 +199,9 @@ static bool resolve(struct resolver *r, struct slice local, struct slice domain,
     return resolve_local(r, &address, detail, err);
 }
 
-static enum resolve outcome(const struct resolver *r, bool ours)
+static enum resolve outcome(const struct resolver *r)
 {
-    if (!ours)
+    if (!r->ours)
         return RESOLVE_REMOTE;
     if (r->loop)
         return RESOLVE_LOOP;
@@ -225,16 +228,14 @@ bool directory_resolve(struct desk *desk, struct arena *arena, struct slice loca
                        struct error *err)
 {
     struct resolver *r = ARENA_NEW(arena, struct resolver);
-    bool ours;
 
     r->arena = arena;
     r->separator = separator;
     *resolved_out = (struct resolved){ .result = RESOLVE_UNKNOWN };
-    if (!domain_is_local(desk, domain, &ours, err) ||
-        !resolve_in_snapshot(desk, r, local, domain, err))
+    if (!resolve_in_snapshot(desk, r, local, domain, err))
         return false;
 
-    resolved_out->result = outcome(r, ours);
+    resolved_out->result = outcome(r);
     if (resolved_out->result == RESOLVE_OK) {
         resolved_out->targets = r->targets;
         resolved_out->count = r->n_targets;

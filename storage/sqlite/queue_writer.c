@@ -31,6 +31,10 @@
 #define BATCH_BYTES     (16 * 1024 * 1024) /* of inline bodies: keeps the WAL small */
 #define DEFAULT_BACKLOG UINT64_MAX
 
+/* Most of what is in the log has left the queue before it need be written to the file: the same
+ * pages are used again and again. */
+#define CHECKPOINT "PRAGMA wal_autocheckpoint = 4000"
+
 struct queue {
     struct store *store;
     uint64_t recipients_max;
@@ -333,7 +337,8 @@ bool queue_open(const struct queue_options *options, struct queue **queue_out, s
     queue->recipients_max = options->recipients_max > 0 ? options->recipients_max : DEFAULT_BACKLOG;
     queue->lock_fd = -1;
     init_waiting(queue);
-    if (!lock_queue(queue, err) || !queue_database_open(queue->store, false, &queue->db, err))
+    if (!lock_queue(queue, err) || !queue_database_open(queue->store, false, &queue->db, err) ||
+        !sql_script(&queue->db, CHECKPOINT, err))
         return false;
 
     read_number(queue, QUEUE_DATA_VERSION, &queue->data_version);

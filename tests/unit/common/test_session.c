@@ -101,7 +101,8 @@ static void test_starttls_drops_clear_text(void **unused)
     toy_end(&toy);
 }
 
-/* One command alone is run by the loop thread, several by a worker. */
+/* One command alone is run by the loop thread, several by a worker; so is what comes after a wait.
+ */
 static void test_light(void **unused)
 {
     struct toy toy;
@@ -116,6 +117,10 @@ static void test_light(void **unused)
         client_expect(&client, "loop\r\n");
         client_say(&client, "WHERE\r\nWHERE\r\n");
         client_expect(&client, "worker\r\nworker\r\n");
+        client_say(&client, "LIGHT 0\r\n");
+        client_expect(&client, "waited on the loop\r\n");
+        client_say(&client, "LIGHT 0\r\nWHERE\r\n");
+        client_expect(&client, "waited on a worker\r\nworker\r\n");
     }
     client_close(&client);
     toy_end(&toy);

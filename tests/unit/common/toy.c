@@ -116,7 +116,8 @@ static enum next run_command(struct call *call, struct toy_state *state, const c
         call->delay_ms = strtoull(argument, NULL, 10);
         return say(call, "late");
     }
-    if (strcmp(word, "WAIT") == 0)
+    state->left = strcmp(word, "LIGHT") == 0;
+    if (strcmp(word, "WAIT") == 0 || strcmp(word, "LIGHT") == 0)
         return start_waiting(call, state, strcmp(argument, "0") == 0);
     if (strcmp(word, "STARTTLS") == 0) {
         say(call, "go");
@@ -220,6 +221,10 @@ static enum next run_idle(struct call *call, struct toy_state *state)
 
 static bool toy_is_light(const struct call *call)
 {
+    const struct toy_state *state = call->state;
+
+    if (call->why == WHY_AGAIN)
+        return state->phase == TOY_WAIT && state->left == 1 && call->in.len == 0;
     return slice_is(buf_slice(&call->in), "WHERE\r\n");
 }
 
@@ -243,7 +248,9 @@ static enum next run_phase(struct call *call, struct toy_state *state)
         return say(call, call->desk == NULL ? "slow" : "not slow");
     case TOY_WAIT:
         state->phase = TOY_LINES;
-        return say(call, "waited");
+        if (state->left == 0)
+            return say(call, "waited");
+        return say(call, call->desk == NULL ? "waited on the loop" : "waited on a worker");
     case TOY_IDLE:
         return run_idle(call, state);
     }

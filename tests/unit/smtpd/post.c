@@ -12,7 +12,11 @@
 #include <unistd.h>
 
 static const struct protocol protocol = {
-    .name = "smtp", .open = smtp_open, .run = smtp_run, .close = smtp_close
+    .name = "smtp",
+    .open = smtp_open,
+    .run = smtp_run,
+    .close = smtp_close,
+    .is_light = smtp_is_light,
 };
 
 static const struct settings small = {

@@ -272,6 +272,24 @@ static void test_long_lines(void **state)
     post_stop(post);
 }
 
+/* The loop thread writes the reply after the commit, unless more commands have come. */
+static void test_light_end(void **state)
+{
+    struct post *post = *state;
+
+    post_start(post, SERVICE_MX);
+    post_say(post, EHLO);
+    assert_true(
+        replies_are(post_say(post, ENVELOPE "DATA\r\n" TEXT ".\r\n"), "250|250|354|250 2.0.0"));
+    assert_int_equal(post->rig.n_light, 1);
+    assert_true(replies_are(post_say(post, ENVELOPE "DATA\r\n" TEXT ".\r\n" ENVELOPE),
+                            "250|250|354|250 2.0.0|250|250"));
+    assert_int_equal(post->rig.n_light, 1);
+    post_stop(post);
+    post_settle(post);
+    assert_int_equal(post_count(post, post->rig.bob), 2);
+}
+
 static void test_goodbyes(void **state)
 {
     static const struct {
@@ -579,6 +597,7 @@ int main(void)
         TEST(test_too_many_errors),
         TEST(test_too_many_failed_logins),
         TEST(test_long_lines),
+        TEST(test_light_end),
         TEST(test_goodbyes),
         TEST(test_too_large),
         TEST(test_loop),

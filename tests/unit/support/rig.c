@@ -79,13 +79,23 @@ static void set_compression(struct rig *rig, bool on)
     }
 }
 
+/* After a wait, as session.c does it: on the loop thread, which has no desk. */
+static bool is_light(struct rig *rig)
+{
+    bool light = rig->call.why == WHY_AGAIN && rig->waits_resume &&
+                 rig->protocol.is_light != NULL && rig->protocol.is_light(&rig->call);
+
+    rig->n_light += light;
+    return light;
+}
+
 /* Runs the protocol until it waits for something that has not happened. */
 static void run(struct rig *rig, enum why why)
 {
     struct call *call = &rig->call;
 
     call->why = why;
-    call->desk = rig->desk;
+    call->desk = is_light(rig) ? NULL : rig->desk;
     rig->turns = 0;
     while (!rig->closed) {
         enum next next = rig->protocol.run(call);

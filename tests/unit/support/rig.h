@@ -32,7 +32,8 @@ struct rig {
     bool unpacks_no_more; /* after NEXT_UNCOMPRESS */
     size_t turns;         /* how often the protocol ran for what was said last */
     bool closed, wants_tls, waits_notice, waits_resume;
-    bool may_hear; /* a server would tell it of a notice here */
+    unsigned n_light; /* runs that the loop thread makes */
+    bool may_hear;    /* a server would tell it of a notice here */
     /* NULL, or called between two turns of a command; it may set `closed`: the client is gone. */
     void (*between)(struct rig *rig);
 };
