@@ -351,8 +351,8 @@ void pool_submit(struct pool *pool, uint64_t key, struct job *job)
     job->key = key;
     pthread_mutex_lock(&worker->lock);
     lines_add(&worker->lines, job);
-    pthread_cond_signal(&worker->changed);
     pthread_mutex_unlock(&worker->lock);
+    pthread_cond_signal(&worker->changed); /* behind the lock, which the worker wants first */
 }
 
 void pool_relieve(struct pool *pool)

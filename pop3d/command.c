@@ -290,8 +290,8 @@ static bool is_light(const struct call *call)
     const struct pop3 *pop = call->state;
     struct slice input = buf_slice(&call->in), rest, name;
 
-    if (call->why != WHY_INPUT || pop->then != NULL || pop->wants_line || pop->skipping || input.len > POP3_LINE_MAX ||
-        slice_find(input, '\n') != (ptrdiff_t)input.len - 1)
+    if (call->why != WHY_INPUT || pop->then != NULL || pop->wants_line || pop->skipping ||
+        input.len > POP3_LINE_MAX || slice_find(input, '\n') != (ptrdiff_t)input.len - 1)
         return false;
     rest = slice_trim(input);
     return slice_split(&rest, ' ', &name) && command_find(pop->phase, name)->run == pop3_dele;

@@ -82,6 +82,7 @@ static enum room_state state_of(const struct quota *quota, uint64_t size)
 bool room_for(struct room *room, struct desk *desk, uint64_t account, uint64_t size,
               enum room_state *state_out, struct error *err)
 {
+    struct account_limits limits;
     struct account *store;
     struct quota quota;
 
@@ -89,6 +90,12 @@ bool room_for(struct room *room, struct desk *desk, uint64_t account, uint64_t s
     *state_out = ROOM_ENOUGH;
     if (is_remembered(room, account, size))
         return true;
+    if (!account_limits_by_id(desk, account, &limits, err))
+        return false;
+    if (limits.bytes == 0 && limits.messages == 0) { /* without opening the account */
+        remember(room, account, UINT64_MAX);
+        return true;
+    }
     if (!desk_account(desk, account, &store, err) || !account_quota(store, &quota, err))
         return false;
     *state_out = state_of(&quota, size);

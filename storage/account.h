@@ -120,6 +120,10 @@ struct quota {
 };
 bool account_quota(struct account *account, struct quota *quota_out, struct error *err) MUST_CHECK;
 
+/* What it may have, without opening it; 0: no limit. */
+bool account_limits_by_id(struct desk *desk, uint64_t id, struct account_limits *limits_out,
+                          struct error *err) MUST_CHECK;
+
 /* What is counted when it is asked for. */
 struct quota_rest {
     uint64_t mailboxes, mailboxes_max;               /* always limited */

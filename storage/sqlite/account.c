@@ -385,22 +385,38 @@ static uint64_t limit_of(uint64_t own, uint64_t default_limit)
     return own != 0 ? own : default_limit;
 }
 
+static void combine_limits(const struct store *store, const struct account_info *info,
+                           struct account_limits *limits_out)
+{
+    const struct account_limits *defaults = &store->options.limits;
+
+    *limits_out = (struct account_limits){
+        .bytes = limit_of(info->limits.bytes, defaults->bytes),
+        .messages = limit_of(info->limits.messages, defaults->messages),
+        .mailboxes = limit_of(info->limits.mailboxes, defaults->mailboxes),
+        .annotation_bytes = limit_of(info->limits.annotation_bytes, defaults->annotation_bytes),
+    };
+}
+
+bool account_limits_by_id(struct desk *desk, uint64_t id, struct account_limits *limits_out,
+                          struct error *err)
+{
+    AUTO(arena_free) struct arena arena = { 0 };
+    struct account_info info;
+
+    if (!account_by_id(desk, &arena, id, &info, err))
+        return false;
+    combine_limits(desk->store, &info, limits_out);
+    return true;
+}
+
 static bool find_limits(struct account *account, struct account_limits *limits_out,
                         struct error *err)
 {
-    const struct account_limits *defaults = &account->store->options.limits;
-    AUTO(arena_free) struct arena arena = { 0 };
-    struct account_info info = { 0 };
-
-    /* without a desk it is just being made, and has no row yet */
-    if (account->desk != NULL && !account_by_id(account->desk, &arena, account->id, &info, err))
-        return false;
-    *limits_out = (struct account_limits){
-        .bytes = limit_of(info.limits.bytes, defaults->bytes),
-        .messages = limit_of(info.limits.messages, defaults->messages),
-        .mailboxes = limit_of(info.limits.mailboxes, defaults->mailboxes),
-        .annotation_bytes = limit_of(info.limits.annotation_bytes, defaults->annotation_bytes),
-    };
+    if (account->desk != NULL)
+        return account_limits_by_id(account->desk, account->id, limits_out, err);
+    /* it is just being made, and has no row yet */
+    combine_limits(account->store, &(struct account_info){ 0 }, limits_out);
     return true;
 }
 
@@ -446,11 +462,16 @@ static bool over(uint64_t have, uint64_t max)
 bool account_charge(struct account *account, int64_t bytes, int64_t messages, bool unlimited,
                     struct error *err)
 {
+    struct account_limits limits;
     struct quota quota;
 
     if (!sql_run(&account->db, SQL_ACCOUNT_ADD, NULL, err, "ii", bytes, messages))
         return false;
     if (unlimited || (bytes <= 0 && messages <= 0))
+        return true;
+    if (!find_limits(account, &limits, err))
+        return false;
+    if (limits.bytes == 0 && limits.messages == 0)
         return true;
     if (!account_quota(account, &quota, err))
         return false;

@@ -276,8 +276,8 @@ void queue_write(struct queue *queue, struct queue_change *change)
         queue->urgent++;
     *queue->end = change;
     queue->end = &change->next;
-    pthread_cond_signal(&queue->changed);
     pthread_mutex_unlock(&queue->lock);
+    pthread_cond_signal(&queue->changed); /* behind the lock, which the writer wants first */
 }
 
 uint64_t queue_backlog(struct queue *queue)
