@@ -1,6 +1,7 @@
 /* check.h - looks for damage in the store, and mends what can be mended.
  *
- * Per account: SQLite's own integrity check; counters of mailboxes against their rows; refs against
+ * Per account: SQLite's own integrity check, and when that finds more than indexes to rebuild,
+ * nothing else, since repairs would be computed from what is damaged (recover.h); counters of mailboxes against their rows; refs against
  * rows; body present for every live msg, its hash; large files without rows; tombstones in order;
  * UIDs below uidnext; with whom it shares mailboxes. Of the whole: accounts without folder and
  * folders without account, queue rows without body, leftovers in temporary folders.

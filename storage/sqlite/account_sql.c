@@ -316,6 +316,7 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
                          " (SELECT count(*) FROM msg WHERE id > ?)",
 
     [SQL_CHECK_INTEGRITY] = "PRAGMA integrity_check(20)",
+    [SQL_CHECK_REINDEX] = "REINDEX",
     [SQL_CHECK_COUNTERS] =
         "SELECT id, name, n_total, n_unseen, n_deleted, bytes, uidnext, modseq, t, u, d, b, top, m"
         " FROM mailbox JOIN (SELECT id AS i, count(uid) AS t, coalesce(sum(NOT flags & 1), 0) AS u,"

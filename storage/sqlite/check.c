@@ -7,6 +7,7 @@
 #include "storage/queue.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,24 +45,55 @@ static bool check_shares(struct check *check, struct account *account, struct er
     return true;
 }
 
-/* An account that cannot be opened is a finding, not the end of the check. */
+#define RECOVER "; `postane recover` reads what can be read"
+
+/* True when there is no file of an account: nothing that a new store could do harm to. */
+static bool is_bare(struct desk *desk, uint64_t id)
+{
+    AUTO(buf_free) struct buf path = { 0 };
+
+    store_account_path(desk->store, id, "big", &path);
+    return rmdir(buf_text(&path)) == 0 || errno == ENOENT || errno == ENOTDIR;
+}
+
+static bool check_missing(struct check *check, struct desk *desk, uint64_t id, struct error *err)
+{
+    bool repair = check->options->repair && is_bare(desk, id);
+
+    if (repair && !account_store_create(desk->store, id, err))
+        return false;
+    check_found(check, repair, "its mail store is missing%s",
+                check->options->repair && !repair ? RECOVER : "");
+    return true;
+}
+
+static bool has_file(struct desk *desk, uint64_t id)
+{
+    AUTO(buf_free) struct buf path = { 0 };
+
+    store_account_path(desk->store, id, "mail.db", &path);
+    return access(buf_text(&path), F_OK) == 0 || errno != ENOENT;
+}
+
+/* An account that is damaged is a finding, not the end of the check. */
 static bool check_one(struct check *check, struct desk *desk, const struct account_info *info,
                       struct error *err)
 {
     struct account *account;
 
-    if (desk_account(desk, info->id, &account, err))
-        return check_account(check, account, err) && check_shares(check, account, err);
-    if (err->kind == ERROR_TEMPORARY)
-        return false;
-    if (err->kind != ERROR_NOT_FOUND) {
-        check_found(check, false, "cannot be opened: %s", err->text);
+    if (!has_file(desk, info->id))
+        return check_missing(check, desk, info->id, err);
+    if (!desk_account(desk, info->id, &account, err)) {
+        if (err->kind == ERROR_TEMPORARY)
+            return false;
+        check_found(check, false, "cannot be opened: %s%s", err->text, RECOVER);
         return true;
     }
-    if (check->options->repair && !account_store_create(desk->store, info->id, err))
-        return false;
-    check_found(check, check->options->repair, "its mail store is missing");
-    return true;
+    if (check_account(check, account, err) && check_shares(check, account, err))
+        return true;
+    if (err->kind == ERROR_INTERNAL)
+        check_found(check, false, "%s%s", err->text, RECOVER);
+    return err->kind == ERROR_INTERNAL;
 }
 
 static bool check_accounts(struct check *check, struct desk *desk, struct error *err)
@@ -168,6 +200,35 @@ static bool check_leftovers(struct check *check, struct desk *desk, struct error
     return for_entries(check, desk, buf_text(&path), check_temporary, err);
 }
 
+/* Databases of the whole store. */
+
+static bool check_database(struct check *check, struct sql_db *db, struct error *err)
+{
+    AUTO(buf_free) struct buf what = { 0 };
+    struct slice rest, line;
+
+    if (!sql_check(db, &what, err)) {
+        if (err->kind != ERROR_INTERNAL)
+            return false;
+        buf_add_text(&what, err->text);
+    }
+    rest = buf_slice(&what);
+    while (slice_split(&rest, '\n', &line))
+        check_found(check, false, "sqlite: " SLICE_FMT, SLICE_ARG(line));
+    return true;
+}
+
+static bool check_databases(struct check *check, struct desk *desk, struct error *err)
+{
+    struct sql_db *db;
+
+    check->where = "postane.db";
+    if (!desk_directory(desk, &db, err) || !check_database(check, db, err))
+        return false;
+    check->where = "queue.db";
+    return desk_queue(desk, &db, err) && check_database(check, db, err);
+}
+
 /* Queue. */
 
 static bool body_fits(struct body *body, bool *fits_out, struct error *err)
@@ -251,9 +312,9 @@ bool store_check(struct desk *desk, const struct check_options *options, uint64_
 {
     struct check check = { .options = options };
 
-    bool ok = check_accounts(&check, desk, err) && check_folders(&check, desk, err) &&
-              check_queue(&check, desk, err) && check_queue_files(&check, desk, err) &&
-              check_leftovers(&check, desk, err);
+    bool ok = check_databases(&check, desk, err) && check_accounts(&check, desk, err) &&
+              check_folders(&check, desk, err) && check_queue(&check, desk, err) &&
+              check_queue_files(&check, desk, err) && check_leftovers(&check, desk, err);
     *findings_out = check.findings;
     return ok;
 }

@@ -47,8 +47,8 @@ struct test {
     bool (*mend)(struct account *account, const struct defect *defect, struct error *err);
 };
 
-static bool look(struct check *check, struct account *account, const struct test *test,
-                 struct defects *defects, struct error *err)
+static bool look(struct account *account, const struct test *test, struct defects *defects,
+                 struct error *err)
 {
     struct sql_row row;
 
@@ -81,7 +81,7 @@ static bool run_test(struct check *check, struct account *account, const struct 
     AUTO(free_defects) struct defects defects = { 0 };
     bool mend = check->options->repair && test->mend != NULL;
 
-    if (!look(check, account, test, &defects, err))
+    if (!look(account, test, &defects, err))
         return false;
     if (defects.count > 0 && mend && !mend_all(account, test, &defects, err))
         return false;
@@ -98,6 +98,50 @@ static void describe_integrity(const struct sql_row *row, struct defect *defect)
 
     if (!slice_is(text, "ok"))
         SAY(defect, "sqlite: " SLICE_FMT, SLICE_ARG(text));
+}
+
+static bool is_about_index(const char *what)
+{
+    return strstr(what, "missing from index") != NULL || strstr(what, "entries in index") != NULL ||
+           strstr(what, "non-unique entry in index") != NULL;
+}
+
+/* Indexes are made of the rows; for anything else there is no source to make it of. */
+static bool rebuild_indexes(struct account *account, bool *sound_out, struct error *err)
+{
+    AUTO(free_defects) struct defects left = { 0 };
+    static const struct test test = { SQL_CHECK_INTEGRITY, describe_integrity, NULL };
+
+    if (!account_begin(account, SQL_FULL, err))
+        return false;
+    if (!sql_run(&account->db, SQL_CHECK_REINDEX, NULL, err, "") ||
+        !look(account, &test, &left, err))
+        return account_rollback(account);
+    *sound_out = left.count == 0;
+    return *sound_out ? account_commit(account, 0, err) : !account_rollback(account);
+}
+
+/* Counters and references that are counted in damaged tables would be wrong, and messages might be
+ * collected that are only out of sight: *sound_out says whether the rest of the check makes sense.
+ */
+static bool check_integrity(struct check *check, struct account *account, bool *sound_out,
+                            struct error *err)
+{
+    AUTO(free_defects) struct defects defects = { 0 };
+    static const struct test test = { SQL_CHECK_INTEGRITY, describe_integrity, NULL };
+    bool only_indexes = true, repaired = false;
+
+    if (!look(account, &test, &defects, err))
+        return false;
+    for (size_t i = 0; i < defects.count; i++)
+        only_indexes &= is_about_index(defects.items[i].what);
+    if (defects.count > 0 && only_indexes && check->options->repair &&
+        !rebuild_indexes(account, &repaired, err))
+        return false;
+    for (size_t i = 0; i < defects.count; i++)
+        check_found(check, repaired, "%s", defects.items[i].what);
+    *sound_out = defects.count == 0 || repaired;
+    return true;
 }
 
 static void describe_counters(const struct sql_row *row, struct defect *defect)
@@ -193,7 +237,6 @@ static bool mend_tombstone(struct account *account, const struct defect *defect,
 
 /* Counters come before totals, which are their sum. */
 static const struct test tests[] = {
-    { SQL_CHECK_INTEGRITY, describe_integrity, NULL },
     { SQL_CHECK_STRAY, describe_stray, mend_stray },
     { SQL_CHECK_COUNTERS, describe_counters, mend_counters },
     { SQL_CHECK_TOTALS, describe_totals, mend_totals },
@@ -342,6 +385,12 @@ static bool check_search(struct check *check, struct account *account, struct er
 
 bool check_account(struct check *check, struct account *account, struct error *err)
 {
+    bool sound;
+
+    if (!check_integrity(check, account, &sound, err))
+        return false;
+    if (!sound)
+        return error_set(err, ERROR_INTERNAL, "its tables are damaged");
     for (size_t i = 0; i < COUNT_OF(tests); i++)
         if (!run_test(check, account, &tests[i], err))
             return false;

@@ -124,7 +124,7 @@ bool sql_open(struct sql_db *db, const char *path, bool create, enum sql_sync sy
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
 
-    *db = (struct sql_db){ .texts = texts, .n_statements = n_texts };
+    *db = (struct sql_db){ .texts = texts, .n_statements = n_texts, .may_be_new = create };
     if (create)
         make_private(path);
     if (!create && access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
@@ -384,6 +384,23 @@ void sql_rollback(struct sql_db *db)
         control(db, SQL_ROLLBACK, &ignored);
 }
 
+bool sql_check(struct sql_db *db, struct buf *what, struct error *err)
+{
+    struct sql_row row = { NULL, false };
+
+    if (sqlite3_prepare_v2(db->handle, "PRAGMA integrity_check(20)", -1, &row.statement, NULL) !=
+        SQLITE_OK)
+        return fail(db->handle, err);
+    while (sql_next(&row, err)) {
+        if (slice_is(sql_slice(&row, 0), "ok"))
+            continue;
+        buf_add_slice(what, sql_slice(&row, 0));
+        buf_add_byte(what, '\n');
+    }
+    sqlite3_finalize(row.statement);
+    return !row.failed;
+}
+
 static bool read_version(struct sql_db *db, int64_t *version_out, struct error *err)
 {
     sqlite3_stmt *statement = NULL;
@@ -432,6 +449,8 @@ bool sql_migrate(struct sql_db *db, const char *const *steps, size_t count, stru
         return refuse_newer(db, version, count, err);
     if ((uint64_t)version == count)
         return true;
+    if (version == 0 && !db->may_be_new)
+        return error_set(err, ERROR_INTERNAL, "%s: its tables are gone", file_of(db->handle));
 
     if (!sql_begin(db, err))
         return false;

@@ -26,6 +26,7 @@ struct sql_db {
     const char *const *texts;
     sqlite3_stmt **statements;
     size_t n_statements;
+    bool may_be_new; /* opened with `create` */
     sqlite3_stmt *controls[SQL_CONTROLS];
     enum sql_sync sync;
 };
@@ -76,7 +77,12 @@ bool sql_in_transaction(struct sql_db *db); /* false after SQLite rolled back by
  * constraint -> ERROR_EXISTS; the rest ERROR_INTERNAL. */
 bool sql_error(struct sql_db *db, struct error *err);
 
+/* SQLite's integrity check: what it finds is appended to `what`, a line each; nothing when all is
+ * well. False: not even that can be read. */
+bool sql_check(struct sql_db *db, struct buf *what, struct error *err) MUST_CHECK;
+
 /* Brings a database from its user_version to `count`, one script per step, in one transaction. A
- * greater user_version is ERROR_NEWER. */
+ * greater user_version is ERROR_NEWER. One without tables that was opened without `create` has lost
+ * them, and is ERROR_INTERNAL. */
 bool sql_migrate(struct sql_db *db, const char *const *steps, size_t count,
                  struct error *err) MUST_CHECK;

@@ -7,6 +7,7 @@
 
 #include "common/crypto.h"
 #include "storage/account.h"
+#include "storage/directory.h"
 #include "storage/sqlite/sql.h"
 #include "storage/sqlite/store_private.h"
 
@@ -15,6 +16,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define RELEASE_AFTER_MS 10000
@@ -215,17 +217,26 @@ static struct desk_slot *least_recent(struct desk *desk)
     return oldest;
 }
 
-/* An account that the operator removed is gone at once, even where it is still open. */
-static bool folder_exists(struct desk *desk, uint64_t id, struct error *err)
+/* An account that the operator removed is gone at once, even where it is still open. One whose mail
+ * is missing is not: what comes for it must wait, and not go back to its sender. */
+static bool find_file(struct desk *desk, uint64_t id, uint64_t *file_out, struct error *err)
 {
+    AUTO(arena_free) struct arena arena = { 0 };
     AUTO(buf_free) struct buf path = { 0 };
+    struct account_info info;
+    struct stat st;
 
     store_account_path(desk->store, id, "mail.db", &path);
-    if (access(buf_text(&path), F_OK) == 0)
+    if (stat(buf_text(&path), &st) == 0) {
+        *file_out = st.st_ino;
         return true;
-    if (errno == ENOENT || errno == ENOTDIR)
-        return error_set(err, ERROR_NOT_FOUND, "%s: there is no such account", path.data);
-    return error_errno(err, "%s", path.data);
+    }
+    if (errno != ENOENT && errno != ENOTDIR)
+        return error_errno(err, "%s", path.data);
+    if (account_by_id(desk, &arena, id, &info, err))
+        return error_set(err, ERROR_INTERNAL, "%s is missing", path.data);
+    return err->kind == ERROR_NOT_FOUND &&
+           error_set(err, ERROR_NOT_FOUND, "%s: there is no such account", path.data);
 }
 
 /* Was it lent in this turn? */
@@ -242,10 +253,10 @@ void desk_begin_turn(struct desk *desk)
         drop_slot(desk, least_recent(desk));
 }
 
-static bool fill_slot(struct desk *desk, uint64_t id, struct desk_slot **slot_out,
+static bool fill_slot(struct desk *desk, uint64_t id, uint64_t file, struct desk_slot **slot_out,
                       struct error *err)
 {
-    struct desk_slot slot = { .id = id };
+    struct desk_slot slot = { .id = id, .file = file };
 
     if (desk->n_slots >= desk->room && !is_lent(desk, least_recent(desk)))
         drop_slot(desk, least_recent(desk));
@@ -263,13 +274,15 @@ static bool fill_slot(struct desk *desk, uint64_t id, struct desk_slot **slot_ou
 bool desk_account(struct desk *desk, uint64_t id, struct account **account_out, struct error *err)
 {
     struct desk_slot *slot = find_slot(desk, id);
+    uint64_t file = 0;
+    bool found = find_file(desk, id, &file, err);
 
-    if (!folder_exists(desk, id, err)) {
-        if (slot != NULL)
-            slot->removed = true; /* closed by desk_idle(): the job may still hold the handle */
-        return false;
+    if (slot != NULL && slot->file != file) {
+        slot->removed = true; /* closed by desk_idle(): the job may still hold the handle */
+        slot->id = 0;
+        slot = NULL;
     }
-    if (slot == NULL && !fill_slot(desk, id, &slot, err))
+    if (!found || (slot == NULL && !fill_slot(desk, id, file, &slot, err)))
         return false;
     if (slot->released)
         account_handle_take_up(slot->account);

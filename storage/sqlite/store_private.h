@@ -26,7 +26,8 @@ struct desk {
         uint64_t used_ms; /* clock_ms() of the last desk_account() */
         uint64_t turn;    /* the greater, the later it was lent */
         bool released;    /* its memory has been given back since */
-        bool removed;     /* the operator removed the account */
+        bool removed;     /* the operator removed the account, or replaced its mail.db */
+        uint64_t file;    /* inode of its mail.db */
     } * slots;
     size_t n_slots, room; /* `room` is what is kept; a turn may need more */
     size_t slots_room;

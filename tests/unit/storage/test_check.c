@@ -105,6 +105,16 @@ static void test_damage(void **state)
         { "INSERT INTO expunged VALUES(1, 2, 1, 1, 0)", "cannot be", true },
         { "INSERT INTO expunged VALUES(1, 2, 90, 99, 0)", "cannot be", true },
         { "INSERT INTO expunged VALUES(1, 2000, 5, 5, 0)", "cannot be", true },
+        { "PRAGMA writable_schema = ON;"
+          "CREATE TEMP TABLE kept AS SELECT * FROM main.sqlite_schema"
+          "  WHERE name = 'message_modseq';"
+          "DELETE FROM main.sqlite_schema WHERE name = 'message_modseq';"
+          "PRAGMA writable_schema = RESET;"
+          "UPDATE message SET modseq = 1 WHERE uid = 1;"
+          "PRAGMA writable_schema = ON;"
+          "INSERT INTO main.sqlite_schema SELECT * FROM kept; DROP TABLE kept;"
+          "PRAGMA writable_schema = RESET",
+          "missing from index", true },
         { "DELETE FROM msg WHERE id = 8", "message 8 does not exist", false },
         { "DELETE FROM body WHERE msg = 7", "bytes are missing", false },
         { "UPDATE body SET data = 'short' WHERE msg = 7", "another length", false },
@@ -190,6 +200,52 @@ static void test_account_without_store(void **state)
     assert_clean(f);
 }
 
+/* Its large messages may be all that is left: no new store takes their numbers. */
+static void test_large_files_without_store(void **state)
+{
+    AUTO(buf_free) struct buf path = { 0 };
+    struct fixture *f = *state;
+
+    fill(f);
+    store_account_path(f->store, f->id, "mail.db", &path);
+    assert_int_equal(unlink(buf_text(&path)), 0);
+    struct report report = check(f, true, false);
+    assert_int_equal(report.repaired, 0);
+    assert_non_null(strstr(buf_text(&report.text), "its mail store is missing"));
+    buf_free(&report.text);
+    fails(desk_account(f->desk, f->id, &f->account, &f->err), ERROR_INTERNAL);
+}
+
+/* Half of the pages are noise: nothing is counted in what is left, and no message collected. */
+static void test_damaged_pages(void **state)
+{
+    AUTO(buf_free) struct buf path = { 0 };
+    struct fixture *f = *state;
+    char noise[4096];
+
+    fill(f);
+    add_mail(f, f->inbox, "long", INLINE_MAX - 100);
+    run_sql(f, "PRAGMA wal_checkpoint(TRUNCATE)");
+    store_account_path(f->store, f->id, "mail.db", &path);
+    fixture_close(f);
+    memset(noise, 0x55, sizeof(noise));
+    FILE *file = fopen(buf_text(&path), "r+");
+    assert_non_null(file);
+    fseek(file, 0, SEEK_END);
+    for (long page = ftell(file) / 4096 - 1; page > 1; page -= 2) {
+        fseek(file, page * 4096, SEEK_SET);
+        assert_int_equal(fwrite(noise, sizeof(noise), 1, file), 1);
+    }
+    fclose(file);
+    struct store_options options = fixture_options(f);
+    must(store_open(&options, &f->store, &f->err));
+    must(desk_open(f->store, &f->desk, &f->err));
+    struct report report = check(f, true, true);
+    assert_int_equal(report.repaired, 0);
+    assert_non_null(strstr(buf_text(&report.text), "postane recover"));
+    buf_free(&report.text);
+}
+
 static void test_store_without_account(void **state)
 {
     struct fixture *f = *state;
@@ -246,6 +302,8 @@ int main(void)
         FIXTURE_TEST(test_mended_tombstone_raises_floor),
         FIXTURE_TEST(test_large_files),
         FIXTURE_TEST(test_account_without_store),
+        FIXTURE_TEST(test_large_files_without_store),
+        FIXTURE_TEST(test_damaged_pages),
         FIXTURE_TEST(test_store_without_account),
         FIXTURE_TEST(test_not_a_database),
         FIXTURE_TEST(test_sweep_leaves_what_is_young),
