@@ -7,6 +7,7 @@ enum outcome init_command(struct tool *tool);
 enum outcome serve_command(struct tool *tool);
 enum outcome status_command(struct tool *tool);
 enum outcome check_command(struct tool *tool);
+enum outcome recover_command(struct tool *tool);
 enum outcome config_show_command(struct tool *tool);
 
 enum outcome domain_add_command(struct tool *tool);

@@ -35,6 +35,12 @@ static const struct command commands[] = {
       "Exit code 3 when there is damage that was not repaired.\n"
       "  --repair   mend what can be mended\n"
       "  --hashes   read every message and compare its hash: slow" },
+    { "recover", NULL, recover_command, "ADDRESS --to FOLDER | --into ADDRESS | --replace [--json]",
+      "save the messages of an account whose mail.db is damaged",
+      "Reads all that can be read, whatever is damaged, and changes nothing there.\n"
+      "  --to FOLDER      write a Maildir++ into a new folder\n"
+      "  --into ADDRESS   store them in another account\n"
+      "  --replace        rename the damaged files, make a new store and put them in there" },
     { "config", "show", config_show_command, "[--json]", "print all settings, with help", NULL },
 
     { "domain", "add", domain_add_command, "DOMAIN", "take mail for a domain", NULL },
