@@ -1,10 +1,11 @@
 /* check.h - looks for damage in the store, and mends what can be mended.
  *
  * Per account: SQLite's own integrity check, and when that finds more than indexes to rebuild,
- * nothing else, since repairs would be computed from what is damaged (recover.h); counters of mailboxes against their rows; refs against
- * rows; body present for every live msg, its hash; large files without rows; tombstones in order;
- * UIDs below uidnext; with whom it shares mailboxes. Of the whole: accounts without folder and
- * folders without account, queue rows without body, leftovers in temporary folders.
+ * nothing else, since repairs would be computed from what is damaged (recover.h); counters of
+ * mailboxes against their rows; refs against rows; body present for every live msg, its hash; large
+ * files without rows; tombstones in order; UIDs below uidnext; with whom it shares mailboxes. Of
+ * the whole: accounts without folder and folders without account, queue rows without body,
+ * leftovers in temporary folders.
  *
  * Threads: one desk. May run beside the daemons: it takes the account's lock for repairs only.
  */
