@@ -16,11 +16,27 @@
 
 #define FIRST_ROOM 64
 
+/* What realloc() leaves behind when it moves is not in our hands. */
+static char *resize_secret(struct buf *buf, char *start, size_t size)
+{
+    char *copy = mem_resize(NULL, size);
+
+    if (start != NULL) {
+        memcpy(copy, start, buf->front + buf->len);
+        mem_wipe(start, buf->front + buf->room);
+    }
+    free(start);
+    return copy;
+}
+
 static void grow(struct buf *buf, size_t room)
 {
     char *start = buf->data == NULL ? NULL : buf->data - buf->front;
 
-    start = mem_resize(start, buf->front + room);
+    if (buf->secret)
+        start = resize_secret(buf, start, buf->front + room);
+    else
+        start = mem_resize(start, buf->front + room);
     buf->data = start + buf->front;
     buf->room = room;
 }
@@ -146,22 +162,33 @@ void buf_clear(struct buf *buf)
 
 void buf_free(struct buf *buf)
 {
-    if (buf->data != NULL)
-        free(buf->data - buf->front);
+    if (buf->data != NULL) {
+        char *start = buf->data - buf->front;
+
+        if (buf->secret)
+            mem_wipe(start, buf->front + buf->room);
+        free(start);
+    }
     *buf = (struct buf){ 0 };
 }
 
 void buf_move(struct buf *to, struct buf *from)
 {
+    bool secret = from->secret;
+
     if (to->len == 0) {
         struct buf empty = *to;
 
         *to = *from;
         *from = empty;
     } else {
+        to->secret = to->secret || secret;
         buf_add_slice(to, buf_slice(from));
     }
-    buf_clear(from);
+    if (secret || from->secret)
+        buf_free(from);
+    else
+        buf_clear(from);
 }
 
 bool buf_is(const struct buf *buf, const char *text)

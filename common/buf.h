@@ -15,6 +15,8 @@ struct buf {
     size_t len;
     size_t room;  /* from data on; 0 when nothing is allocated */
     size_t front; /* dropped bytes before data */
+    bool secret;  /* may hold a password: all of it is overwritten before its memory is given back.
+                     Goes with the content in buf_move(); ends with buf_free() */
 };
 
 void buf_add(struct buf *buf, const void *data, size_t len);

@@ -251,8 +251,14 @@ static void take_sealed(struct conn *conn, struct slice bytes)
     conn_flush(conn);
 }
 
+void conn_set_careful(struct conn *conn, bool careful)
+{
+    conn->careful = careful;
+}
+
 void conn_add_input(struct conn *conn, const char *bytes, size_t len)
 {
+    conn->input.secret = conn->input.secret || conn->careful;
     buf_add(conn->inflater != NULL ? &conn->packed : &conn->input, bytes, len);
     conn_inflate(conn);
 }
@@ -274,6 +280,8 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *space)
         take_sealed(conn, slice_make(space->base, (size_t)count));
     } else {
         conn_add_input(conn, space->base, (size_t)count);
+        if (conn->careful)
+            mem_wipe(space->base, (size_t)count);
         conn->last_input_at = uv_now(conn->net->loop);
     }
     conn_update_reading(conn);

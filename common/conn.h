@@ -75,7 +75,10 @@ bool conn_timed_out(const struct conn *conn); /* idle_ms passed; the owner says 
 const struct conn_peer *conn_peer(const struct conn *conn);
 const struct conn_peer *conn_local(const struct conn *conn);
 void conn_tls_name(const struct conn *conn, struct buf *out); /* "TLS1.3 ECDHE..."; "" in clear */
-uint64_t conn_bytes_in(const struct conn *conn);              /* on the wire */
+/* What comes may be a password: no copy of it is left in memory that is given back. So it begins
+ * for an accepted connection. */
+void conn_set_careful(struct conn *conn, bool careful);
+uint64_t conn_bytes_in(const struct conn *conn); /* on the wire */
 uint64_t conn_bytes_out(const struct conn *conn);
 
 /* Channel bindings for SCRAM-PLUS; false when there is none. */

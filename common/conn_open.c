@@ -87,6 +87,7 @@ struct conn *conn_accept(struct net *net, int fd, const struct conn_options *opt
 {
     struct conn *conn = conn_new(net, options, event, owner);
 
+    conn->careful = true;
     conn_describe(fd, &conn->peer, &conn->local);
     int result = open_accepted(conn, fd, strcmp(conn->local.address, "unix") == 0);
     if (result < 0) {

@@ -39,8 +39,7 @@ struct net {
     uv_loop_t *loop;
     gnutls_certificate_credentials_t client_credentials;
     gnutls_priority_t client_priority;
-    char record[16 * 1024 + 512]; /* one decrypted TLS record */
-    char scratch[64 * 1024];      /* all connections read into it, one at a time */
+    char scratch[64 * 1024]; /* all connections read into it, one at a time */
 };
 
 struct conn {
@@ -61,6 +60,7 @@ struct conn {
     bool reading; /* libuv is asked to read */
     bool saw_end; /* end of input was read; some may still have to be decrypted */
     bool secure;
+    bool careful; /* see conn_set_careful() */
     bool timed_out;
     unsigned char open_handles;
 

@@ -187,15 +187,32 @@ void conn_tls_shake(struct conn *conn)
     conn_time_arm(conn);
 }
 
+/* The clear text lies in GnuTLS's own memory, which it gives back as it is. */
+static ssize_t take_record(struct conn *conn)
+{
+    gnutls_packet_t packet = NULL;
+    gnutls_datum_t bytes = { 0 };
+    ssize_t len = gnutls_record_recv_packet(conn->session, &packet);
+
+    if (len > 0) {
+        gnutls_packet_get(packet, &bytes, NULL);
+        conn_add_input(conn, (const char *)bytes.data, bytes.size);
+        if (conn->careful)
+            mem_wipe(bytes.data, bytes.size);
+    }
+    if (packet != NULL)
+        gnutls_packet_deinit(packet);
+    return len;
+}
+
 /* Returns false when there is no more for now. */
 static bool decrypt_record(struct conn *conn, unsigned *warnings)
 {
-    ssize_t len = gnutls_record_recv(conn->session, conn->net->record, sizeof(conn->net->record));
+    ssize_t len = take_record(conn);
 
     if (len > 0) {
         *warnings = 0;
         conn->last_input_at = uv_now(conn->net->loop); /* parts of a record are no input */
-        conn_add_input(conn, conn->net->record, (size_t)len);
         return true;
     }
     if (len == 0) { /* close_notify */

@@ -88,9 +88,20 @@ void *arena_alloc(struct arena *arena, size_t size)
     return memset(memory, 0, size);
 }
 
+static void wipe_secrets(struct arena *arena)
+{
+    if (!arena->secret)
+        return;
+    for (struct arena_block *block = arena->blocks; block != NULL; block = block->next)
+        mem_wipe(block->data, block->used);
+    arena->secret = false;
+}
+
 void arena_reset(struct arena *arena)
 {
     struct arena_block *kept = NULL;
+
+    wipe_secrets(arena);
 
     while (arena->blocks != NULL) {
         struct arena_block *block = arena->blocks;
@@ -110,6 +121,7 @@ void arena_reset(struct arena *arena)
 
 void arena_free(struct arena *arena)
 {
+    wipe_secrets(arena);
     while (arena->blocks != NULL) {
         struct arena_block *block = arena->blocks;
 

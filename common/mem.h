@@ -27,6 +27,7 @@ void mem_wipe(void *memory, size_t size);
 /* An arena gives memory that lives until the arena is reset or freed: one per call. */
 struct arena {
     struct arena_block *blocks;
+    bool secret; /* may hold a password: all is overwritten when it is reset or freed, once */
 };
 
 void *arena_alloc(struct arena *arena, size_t size); /* zeroed, aligned for anything */

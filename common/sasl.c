@@ -63,7 +63,8 @@ enum sasl_result sasl_malformed(struct sasl *sasl)
 
 static bool take_text(struct buf *to, struct slice text)
 {
-    buf_clear(to);
+    buf_free(to);
+    to->secret = true;
     if (text.len > SASL_TEXT_MAX || slice_find(text, '\0') >= 0)
         return false;
     buf_add_slice(to, text);
@@ -163,7 +164,6 @@ bool sasl_initial(struct slice text, struct buf *out)
 
 void sasl_free(struct sasl *sasl)
 {
-    mem_wipe(sasl->password.data, sasl->password.len);
     scram_free(sasl);
     buf_free(&sasl->user);
     buf_free(&sasl->authzid);

@@ -396,6 +396,7 @@ void server_accept(struct server *server, int fd, const struct protocol *protoco
     session->counted = !is_proxy(server, &peer);
     session->wait = session->counted ? WAIT_OPEN : WAIT_PROXY;
     session->call.tls_offered = tls != NULL && !tls_at_once;
+    session->call.careful = true;
     session->tls_behind = tls_at_once;
     options.tls = tls;
     options.tls_at_once = tls_at_once && session->counted;

@@ -92,6 +92,7 @@ static void work(struct job *job, void *desk) /* on a worker; with a light comma
         s->next = NEXT_CLOSE;
         return;
     }
+    call->arena.secret = call->arena.secret || call->careful;
     if (!s->opened)
         call->state = s->protocol->open != NULL ? s->protocol->open(call, s->context) : NULL;
     s->opened = true;
@@ -99,6 +100,7 @@ static void work(struct job *job, void *desk) /* on a worker; with a light comma
     while (runs_on(s, key, until_ms)) {
         if (s->next == NEXT_COMMAND)
             arena_reset(&call->arena);
+        call->arena.secret = call->arena.secret || call->careful;
         call->why = WHY_INPUT;
         run_once(s);
     }
@@ -300,6 +302,7 @@ static bool reply(struct session *s)
 {
     server_file_keys(s);
     server_note_credential(s);
+    conn_set_careful(s->conn, s->call.careful);
     conn_send(s->conn, &s->call.out);
     if (s->last_run && s->next != NEXT_WAIT)
         return end(s, goodbye_reason(s));

@@ -88,13 +88,15 @@ struct call {
     struct notice_topic notice; /* with WHY_NOTICE */
     bool hears;                 /* a notice wakes it after NEXT_COMMAND, too */
     uint64_t delay_ms;          /* hold this reply back so long, once (wrong passwords) */
-    uint64_t idle_ms;    /* how long the client may be silent from here on; preset by the server */
-    bool must_hear;      /* what is waited for decides something: a stop comes after it */
-    bool tls_offered;    /* NEXT_TLS will work: there is a certificate, and no TLS yet */
-    bool secure;         /* TLS is up */
-    bool compressed;     /* both directions are */
-    atomic_bool closing; /* the connection is gone: what you write is lost, stop early */
-    const char *reason;  /* in close(): why the session ended, in words */
+    uint64_t idle_ms; /* how long the client may be silent from here on; preset by the server */
+    bool careful;   /* what comes may be a password: see conn_set_careful(). So it begins; clear it
+                       when nobody logs in any more */
+    bool must_hear; /* what is waited for decides something: a stop comes after it */
+    bool tls_offered;            /* NEXT_TLS will work: there is a certificate, and no TLS yet */
+    bool secure;                 /* TLS is up */
+    bool compressed;             /* both directions are */
+    atomic_bool closing;         /* the connection is gone: what you write is lost, stop early */
+    const char *reason;          /* in close(): why the session ended, in words */
     struct tls_check *tls_check; /* for NEXT_TLS as a client; may be NULL. When it fails, close()
                                     is called with tls_check->fault set */
     const struct conn_peer *peer, *local;

@@ -65,7 +65,7 @@ static enum next give_up(struct call *call, const char *text)
 
 static enum next take_answer(struct call *call, struct slice line)
 {
-    AUTO(buf_free) struct buf answer = { 0 };
+    AUTO(buf_free) struct buf answer = { .secret = true };
     AUTO(buf_free) struct buf out = { 0 };
     struct client *client = client_of(call);
     struct error err;
@@ -83,7 +83,7 @@ static enum next take_answer(struct call *call, struct slice line)
 
 static enum next read_answer(struct call *call)
 {
-    AUTO(buf_free) struct buf line = { 0 };
+    AUTO(buf_free) struct buf line = { .secret = true };
     struct slice found;
     size_t len;
 
@@ -187,7 +187,7 @@ static bool take_initial(struct args *args, struct buf *initial)
 /* authenticate = "AUTHENTICATE" SP auth-type [SP initial-resp] */
 enum next imap_authenticate(struct call *call, struct args *args)
 {
-    AUTO(buf_free) struct buf initial = { 0 };
+    AUTO(buf_free) struct buf initial = { .secret = true };
     AUTO(buf_free) struct buf out = { 0 };
     struct client *client = client_of(call);
     struct sasl_binding binding = { call->binding_exporter, call->binding_end_point };

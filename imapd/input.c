@@ -268,7 +268,11 @@ static enum input_result skip_literal(struct call *call)
 
 static enum input_result collect_some(struct call *call)
 {
-    switch (client_of(call)->input.where) {
+    struct input *input = &client_of(call)->input;
+
+    input->command.secret = input->command.secret || call->careful;
+    input->tail.secret = input->tail.secret || call->careful;
+    switch (input->where) {
     case INPUT_LINE:
         return collect_line(call);
     case INPUT_LITERAL:
@@ -307,7 +311,7 @@ enum input_result input_collect(struct call *call)
 void input_finish(struct input *input)
 {
     ceiling_hold(&input->held, 0);
-    if (input->command.room > KEPT_MAX)
+    if (input->command.room > KEPT_MAX || input->command.secret)
         buf_free(&input->command);
     else
         buf_clear(&input->command);

@@ -96,6 +96,7 @@ void client_forget_user(struct call *call)
                                .failures = client->failures };
     call->key = client->own_key;
     call->credential = 0;
+    call->careful = true;
     call->hears = false;
     call_watch(call, NULL, 0);
 }

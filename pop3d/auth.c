@@ -139,7 +139,7 @@ static bool mechanism_is_on(const struct call *call, enum sasl_mechanism mechani
 /* AUTH mechanism [initial-response]; "=" is an empty response. */
 enum next pop3_auth(struct call *call, struct slice args)
 {
-    AUTO(buf_free) struct buf initial = { 0 };
+    AUTO(buf_free) struct buf initial = { .secret = true };
     AUTO(buf_free) struct buf out = { 0 };
     struct pop3 *pop = call->state;
     struct slice name = { 0 };
@@ -162,7 +162,7 @@ enum next pop3_auth(struct call *call, struct slice args)
 
 enum next pop3_sasl_answer(struct call *call, struct slice line)
 {
-    AUTO(buf_free) struct buf answer = { 0 };
+    AUTO(buf_free) struct buf answer = { .secret = true };
     AUTO(buf_free) struct buf out = { 0 };
     struct pop3 *pop = call->state;
     struct error err;

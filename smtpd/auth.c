@@ -142,7 +142,7 @@ static const char *not_now(const struct smtp *smtp)
 
 enum next cmd_auth(struct smtp *smtp, struct slice arguments)
 {
-    AUTO(buf_free) struct buf initial = { 0 };
+    AUTO(buf_free) struct buf initial = { .secret = true };
     enum sasl_mechanism mechanism;
     struct slice name;
 
@@ -162,7 +162,7 @@ enum next cmd_auth(struct smtp *smtp, struct slice arguments)
 
 static enum next take_answer(struct smtp *smtp, struct slice line)
 {
-    AUTO(buf_free) struct buf answer = { 0 };
+    AUTO(buf_free) struct buf answer = { .secret = true };
     AUTO(buf_free) struct buf out = { 0 };
     struct error err = { 0 };
 

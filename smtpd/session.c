@@ -20,6 +20,7 @@ void *smtp_open(struct call *call, void *door)
     smtp->smtpd = ((struct smtp_door *)door)->smtpd;
     smtp->service = ((struct smtp_door *)door)->service;
     smtp->call = call;
+    call->careful = smtp->service == SERVICE_SUBMISSION; /* elsewhere nobody logs in */
     smtp->phase = PHASE_START;
     smtp->step = STEP_COMMAND;
     return smtp;

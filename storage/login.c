@@ -353,6 +353,7 @@ void login_admit(const struct login *login, struct call *call)
 {
     login_log(login, call);
     call->credential = login->app.id;
+    call->careful = false;
     if (login->app.id != 0)
         note_use(login, call);
 }

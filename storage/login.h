@@ -93,7 +93,7 @@ enum login_result login_finish(struct login *login, struct desk *desk, struct bu
                                struct error *err);
 
 /* After LOGIN_OK: logs it, notes that an app password was used, and ties the session to it, so that
- * it ends when the app password is revoked. */
+ * it ends when the app password is revoked. From here on what the client sends is no password. */
 void login_admit(const struct login *login, struct call *call);
 
 /* How it ended: event "login" when there is an account, else "login failed". */

@@ -46,16 +46,13 @@ void login_cache_free(struct login_cache **cache)
 static void hash_triple(const struct login_cache *cache, uint64_t account, struct slice argon,
                         struct slice password, unsigned char hash[HASH_SIZE])
 {
-    struct buf all = { 0 };
+    AUTO(buf_free) struct buf all = { .secret = true };
     uint64_t head[2] = { account, argon.len };
 
-    buf_reserve(&all, sizeof(head) + argon.len + password.len); /* one piece, wiped below */
     buf_add(&all, head, sizeof(head));
     buf_add_slice(&all, argon);
     buf_add_slice(&all, password);
     hash_keyed(cache->key, buf_slice(&all), hash);
-    mem_wipe(all.data, all.len);
-    buf_free(&all);
 }
 
 static struct entry *bucket_of(struct login_cache *cache, const unsigned char hash[HASH_SIZE])

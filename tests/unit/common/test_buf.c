@@ -99,9 +99,33 @@ static void moving(void **state)
     assert_int_equal(from.len, 0);
 }
 
+/* What is overwritten is seen by a test that reads a daemon's memory; here, that content is kept.
+ */
+static void secrets_keep_their_content(void **state)
+{
+    AUTO(buf_free) struct buf secret = { .secret = true };
+    AUTO(buf_free) struct buf empty = { 0 };
+    AUTO(buf_free) struct buf other = { 0 };
+
+    for (int i = 0; i < 1000; i++)
+        buf_add_text(&secret, "pass");
+    buf_drop(&secret, 3996);
+    buf_add_text(&secret, "word");
+    assert_true(buf_is(&secret, "password"));
+    buf_move(&empty, &secret);
+    assert_true(empty.secret && !secret.secret);
+    buf_add_text(&other, "my ");
+    buf_move(&other, &empty);
+    assert_true(buf_is(&other, "my password"));
+    assert_true(other.secret && !empty.secret && empty.data == NULL);
+    buf_free(&other);
+    assert_false(other.secret);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(secrets_keep_their_content),
         cmocka_unit_test(adding),
         cmocka_unit_test(formatting_longer_than_the_room),
         cmocka_unit_test(a_queue_keeps_order),
