@@ -18,7 +18,9 @@ static struct append *make_items(struct call *call, const struct place *target, 
     size_t n = 0;
 
     for (const struct append_message *m = client->append->messages; m != NULL; m = m->next, n++) {
-        items[n] = (struct append){ .body = append_body(m), .received_ms = m->received_ms };
+        items[n] = (struct append){ .body = append_body(m),
+                                    .received_ms = m->received_ms,
+                                    .summary_later = true };
         if (place_flags(target, &m->flags, &items[n].flags, err))
             continue;
         free(items);

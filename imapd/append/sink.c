@@ -111,13 +111,13 @@ bool append_has_room(struct call *call, const struct place *target, uint64_t byt
         reply_no(call, "TOOBIG", "The message is too big");
         return false;
     }
+    /* What a REPLACE removes is known to the store only. */
+    if (client->append->replace)
+        return true;
     if (!account_quota(target->account, &quota, &err)) {
         reply_error(call, &err);
         return false;
     }
-    /* What a REPLACE removes is known to the store only. */
-    if (client->append->replace)
-        return true;
     if ((quota.bytes_max > 0 && quota.bytes + bytes > quota.bytes_max) ||
         (quota.messages_max > 0 && quota.messages + messages > quota.messages_max)) {
         reply_no(call, "OVERQUOTA", "The account has no room for it");
