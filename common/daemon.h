@@ -59,6 +59,11 @@ void daemon_watch(struct daemon *daemon, int fd, void (*on_readable)(struct daem
 /* Calls on_tick every so often, from on_start until the end. */
 void daemon_every(struct daemon *daemon, uint64_t ms, void (*on_tick)(struct daemon *));
 
+/* Calls on_tick every `ms` while things happen on the loop. It returns in how many ms something is
+ * due (0: something is under way; UINT64_MAX: nothing); when nothing happens it is called then, and
+ * once in a minute. So a daemon without work sleeps. */
+void daemon_tick(struct daemon *daemon, uint64_t ms, uint64_t (*on_tick)(struct daemon *));
+
 /* Answers on a unix socket at `path`: each connection gets what `report` writes, then is closed.
  * For `postane status`. */
 bool daemon_report(struct daemon *daemon, const char *path,

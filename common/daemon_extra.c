@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #define REPORT_STALL_MS 5000
+#define REST_MS         (60 * 1000) /* between ticks when nothing happens */
+#define QUIET_TICKS     2           /* in a row before that: one may come in the turn of an event */
 
 struct watch {
     uv_poll_t poll;
@@ -29,6 +31,10 @@ struct ticker {
     uv_timer_t timer;
     struct daemon *daemon;
     void (*on_tick)(struct daemon *);
+    uint64_t (*on_busy_tick)(struct daemon *); /* of daemon_tick(); NULL */
+    uint64_t ms;
+    unsigned n_quiet; /* ticks since something happened */
+    bool rests;
     struct ticker *next;
 };
 
@@ -65,19 +71,69 @@ static void on_ticker(uv_timer_t *timer)
 {
     struct ticker *ticker = CONTAINER_OF(timer, struct ticker, timer);
 
+    ticker->daemon->state->ticked = true;
     ticker->on_tick(ticker->daemon);
 }
 
-void daemon_every(struct daemon *daemon, uint64_t ms, void (*on_tick)(struct daemon *))
+static struct ticker *add_ticker(struct daemon *daemon, uint64_t ms)
 {
     struct ticker *ticker = NEW(struct ticker);
 
     ticker->daemon = daemon;
-    ticker->on_tick = on_tick;
+    ticker->ms = ms;
     ticker->next = daemon->state->tickers;
     daemon->state->tickers = ticker;
     uv_timer_init(daemon->loop, &ticker->timer);
+    return ticker;
+}
+
+void daemon_every(struct daemon *daemon, uint64_t ms, void (*on_tick)(struct daemon *))
+{
+    struct ticker *ticker = add_ticker(daemon, ms);
+
+    ticker->on_tick = on_tick;
     uv_timer_start(&ticker->timer, on_ticker, ms, ms);
+}
+
+static void on_busy_ticker(uv_timer_t *timer)
+{
+    struct ticker *ticker = CONTAINER_OF(timer, struct ticker, timer);
+    uint64_t due_ms = ticker->on_busy_tick(ticker->daemon);
+
+    ticker->daemon->state->ticked = true;
+    ticker->n_quiet = ticker->rests ? 1 : ticker->n_quiet + 1;
+    ticker->rests = ticker->n_quiet >= QUIET_TICKS && due_ms > ticker->ms;
+    uv_timer_start(timer, on_busy_ticker, ticker->rests ? MIN(due_ms, REST_MS) : ticker->ms, 0);
+}
+
+/* Something has happened, unless it was a tick: who rests goes on. */
+static void on_turn(uv_prepare_t *turn)
+{
+    struct daemon_state *state = CONTAINER_OF(turn, struct daemon_state, turn);
+    struct ticker *ticker = state->ticked ? NULL : state->tickers;
+
+    state->ticked = false;
+    for (; ticker != NULL; ticker = ticker->next) {
+        ticker->n_quiet = 0;
+        if (!ticker->rests)
+            continue;
+        ticker->rests = false;
+        uv_timer_start(&ticker->timer, on_busy_ticker, ticker->ms, 0);
+    }
+}
+
+void daemon_tick(struct daemon *daemon, uint64_t ms, uint64_t (*on_tick)(struct daemon *))
+{
+    struct daemon_state *state = daemon->state;
+    struct ticker *ticker = add_ticker(daemon, ms);
+
+    ticker->on_busy_tick = on_tick;
+    uv_timer_start(&ticker->timer, on_busy_ticker, ms, 0);
+    if (state->watches_turns)
+        return;
+    state->watches_turns = true;
+    uv_prepare_init(daemon->loop, &state->turn);
+    uv_prepare_start(&state->turn, on_turn);
 }
 
 static void on_report_conn(struct conn *conn, enum conn_event event, void *owner)
@@ -174,6 +230,9 @@ void daemon_extras_end(struct daemon *daemon)
         state->tickers = ticker->next;
         uv_close((uv_handle_t *)&ticker->timer, on_ticker_closed);
     }
+    if (state->watches_turns)
+        uv_close((uv_handle_t *)&state->turn, NULL);
+    state->watches_turns = false;
     while (state->reports != NULL) {
         struct report *report = state->reports;
 

@@ -35,7 +35,10 @@ struct daemon_state {
     uv_timer_t deadline;
 
     struct watch *watches;  /* daemon_watch() */
-    struct ticker *tickers; /* daemon_every() */
+    struct ticker *tickers; /* daemon_every(), daemon_tick() */
+    uv_prepare_t turn; /* each time before the loop waits; there with the first daemon_tick() */
+    bool watches_turns;
+    bool ticked;            /* in this turn: that alone is nothing that has happened */
     struct report *reports; /* daemon_report() */
 };
 

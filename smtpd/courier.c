@@ -447,12 +447,19 @@ void courier_catch_up(struct courier *courier)
     pthread_mutex_unlock(&courier->lock);
 }
 
-void courier_tick(struct courier *courier)
+uint64_t courier_tick(struct courier *courier)
 {
+    int64_t now_ms = time_ms();
+    uint64_t due_ms = 0;
+
     pthread_mutex_lock(&courier->lock);
-    if (!courier->catching_up && courier->retry_ms <= time_ms())
+    if (!courier->catching_up && courier->retry_ms <= now_ms)
         begin_catch_up(courier);
+    else if (!courier->catching_up && is_idle(courier))
+        due_ms =
+            courier->retry_ms == INT64_MAX ? UINT64_MAX : (uint64_t)(courier->retry_ms - now_ms);
     pthread_mutex_unlock(&courier->lock);
+    return due_ms;
 }
 
 void courier_stop(struct courier *courier)

@@ -37,7 +37,9 @@ void courier_take(struct courier *courier, struct letter *letter);
 /* Reads the queue: at the start, and when somebody else has changed it. */
 void courier_catch_up(struct courier *courier);
 
-void courier_tick(struct courier *courier); /* about every second: are retries due? */
+/* About every second: are retries due? Returns in how many ms they are; UINT64_MAX: there are none.
+ */
+uint64_t courier_tick(struct courier *courier);
 
 /* Ends: returns when no job works any more. What is not delivered stays in the queue. */
 void courier_stop(struct courier *courier);

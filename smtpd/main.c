@@ -88,14 +88,15 @@ static void watch_clock(struct daemon *daemon)
     me->clock_ahead_ms = ahead_ms;
 }
 
-static void on_tick(struct daemon *daemon)
+static uint64_t on_tick(struct daemon *daemon)
 {
     struct main *me = main_of(daemon);
+    uint64_t retry_ms = courier_tick(me->smtpd.courier);
+    uint64_t report_ms = reporter_tick(me->smtpd.reporter);
+    uint64_t daily_ms = daily_tick(me->daily);
 
-    courier_tick(me->smtpd.courier);
-    reporter_tick(me->smtpd.reporter);
     watch_clock(daemon);
-    daily_tick(me->daily);
+    return MIN(retry_ms, MIN(report_ms, daily_ms));
 }
 
 static void on_watch(struct daemon *daemon)
@@ -269,7 +270,7 @@ static bool on_start(struct service *service, struct error *err)
     start_couriers(service);
     begin_mending(&service->daemon);
     start_keywatch(service);
-    daemon_every(&service->daemon, TICK_MS, on_tick);
+    daemon_tick(&service->daemon, TICK_MS, on_tick);
     daemon_every(&service->daemon, SWEEP_MS, on_sweep);
     return true;
 }

@@ -245,12 +245,17 @@ void reporter_wake(struct reporter *reporter)
     pthread_mutex_unlock(&reporter->lock);
 }
 
-void reporter_tick(struct reporter *reporter)
+uint64_t reporter_tick(struct reporter *reporter)
 {
+    uint64_t now_ms = clock_ms(), due_ms = 0;
+
     pthread_mutex_lock(&reporter->lock);
-    if (!reporter->running && reporter->due_ms <= clock_ms())
+    if (!reporter->running && reporter->due_ms <= now_ms)
         start(reporter);
+    else if (!reporter->running)
+        due_ms = reporter->due_ms == UINT64_MAX ? UINT64_MAX : reporter->due_ms - now_ms;
     pthread_mutex_unlock(&reporter->lock);
+    return due_ms;
 }
 
 void reporter_stop(struct reporter *reporter)

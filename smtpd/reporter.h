@@ -18,7 +18,8 @@ struct reporter;
 
 struct reporter *reporter_new(struct smtpd *smtpd, struct pool *pool, const struct log *log);
 void reporter_wake(struct reporter *reporter); /* there is something to tell, committed */
-void reporter_tick(struct reporter *reporter); /* about every second */
+/* About every second. Returns in how many ms there is work; UINT64_MAX: not before it is woken. */
+uint64_t reporter_tick(struct reporter *reporter);
 
 /* Returns when no job works any more. After the couriers, before the queue is closed. */
 void reporter_stop(struct reporter *reporter);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define FULL    8 /* notices at once: some may not have found room; Linux's queue holds 10 or more */
-#define LOST_MS 5000 /* and so often we look without a reason */
+#define LOST_MS 5000 /* and so often we look without a reason, as long as there is work */
 
 static void print_help(const char *name, const char *help)
 {
@@ -156,6 +156,12 @@ static void look_for_lost(struct daemon *daemon)
         service->on_lost(service);
 }
 
+static uint64_t on_tick(struct daemon *daemon)
+{
+    look_for_lost(daemon);
+    return UINT64_MAX;
+}
+
 static void read_notices(struct daemon *daemon, int fd)
 {
     struct service *service = daemon->context;
@@ -194,7 +200,7 @@ static bool start(struct daemon *daemon, struct error *err)
         return false;
     daemon_watch(daemon, service->notices, read_notices);
     if (service->on_lost != NULL)
-        daemon_every(daemon, LOST_MS, look_for_lost);
+        daemon_tick(daemon, LOST_MS, on_tick);
     login_uses_start(service->uses, daemon->pool);
     buf_fmt(&path, "%s/run/%s.status", store_path(service->store), daemon->name);
     if (!daemon_report(daemon, buf_text(&path), report, err))

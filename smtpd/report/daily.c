@@ -304,20 +304,31 @@ static void run_last(struct job *job, void *desk)
 
 /* --- the loop thread --- */
 
-void daily_tick(struct daily *daily)
+static uint64_t due_in(const struct daily *daily, uint64_t now)
 {
-    uint64_t now = clock_ms();
-    bool has_work;
+    uint64_t due = daily->look_ms;
+
+    if (daily->stopping)
+        return UINT64_MAX;
+    if (daily->state != DAILY_IDLE)
+        return 1; /* what comes then is not known yet */
+    if (!counts_is_empty(daily->options.smtpd->counts))
+        due = MIN(due, daily->wrote_ms + WRITE_MS);
+    return due > now ? due - now : 0;
+}
+
+uint64_t daily_tick(struct daily *daily)
+{
+    uint64_t due_ms;
 
     pthread_mutex_lock(&daily->lock);
-    has_work = !daily->stopping && daily->state == DAILY_IDLE &&
-               (now >= daily->look_ms || (now - daily->wrote_ms >= WRITE_MS &&
-                                          !counts_is_empty(daily->options.smtpd->counts)));
-    if (has_work)
+    due_ms = due_in(daily, clock_ms());
+    if (due_ms == 0)
         daily->state = DAILY_WAITING;
     pthread_mutex_unlock(&daily->lock);
-    if (has_work)
+    if (due_ms == 0)
         submit(daily);
+    return due_ms;
 }
 
 void daily_stop(struct daily *daily)

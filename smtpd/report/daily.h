@@ -29,8 +29,8 @@ struct daily *daily_new(const struct daily_options *options);
 void daily_free(struct daily **daily);
 
 /* Every second or so. Every minute what was counted is written, every hour, and at the start, it is
- * looked for reports to send. */
-void daily_tick(struct daily *daily);
+ * looked for reports to send. Returns in how many ms something is due. */
+uint64_t daily_tick(struct daily *daily);
 
 /* Begins nothing new; the last counts are written by the pool. */
 void daily_stop(struct daily *daily);

@@ -1,5 +1,5 @@
 /* test_daemon.c - the daemon skeleton in a child process: sockets, signals, status, the end. */
-#include "common/daemon.h"
+#include "common/daemon_private.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -205,6 +205,58 @@ static void test_life(void **unused)
     assert_int_equal(rmdir(folder), 0);
 }
 
+static uint64_t on_busy_tick(struct daemon *daemon)
+{
+    const uint64_t *due_ms = daemon->context;
+
+    return *due_ms;
+}
+
+static void on_event(uv_async_t *event)
+{
+}
+
+/* Something happens, and the loop hears of it. */
+static void happen(uv_loop_t *loop, uv_async_t *event)
+{
+    uv_async_send(event);
+    uv_run(loop, UV_RUN_ONCE);
+    uv_run(loop, UV_RUN_ONCE);
+}
+
+/* How long the loop would wait after some turns in which nothing has happened. */
+static int wait_ms(uv_loop_t *loop)
+{
+    for (int i = 0; i < 5 && uv_backend_timeout(loop) < 100; i++)
+        uv_run(loop, UV_RUN_ONCE);
+    return uv_backend_timeout(loop);
+}
+
+/* What has nothing to do sleeps, until something happens or is due. */
+static void test_rests(void **unused)
+{
+    struct daemon_state state = { 0 };
+    uint64_t due_ms = UINT64_MAX;
+    struct daemon daemon = { .state = &state, .context = &due_ms };
+    uv_async_t event;
+
+    uv_loop_init(&state.loop);
+    daemon.loop = &state.loop;
+    uv_async_init(&state.loop, &event, on_event);
+    daemon_tick(&daemon, 1, on_busy_tick);
+    assert_in_range(wait_ms(&state.loop), 30000, 60000);
+    due_ms = 20000;
+    happen(&state.loop, &event);
+    assert_in_range(wait_ms(&state.loop), 10000, 20000);
+    due_ms = 0;
+    happen(&state.loop, &event);
+    assert_in_range(wait_ms(&state.loop), 0, 1);
+    daemon_extras_end(&daemon);
+    uv_close((uv_handle_t *)&event, NULL);
+    uv_run(&state.loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&state.loop), 0);
+}
+
 static void test_refuses_to_start(void **unused)
 {
     static const char *const names[] = {
@@ -278,6 +330,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_life),
         cmocka_unit_test(test_tells_systemd),
+        cmocka_unit_test(test_rests),
         cmocka_unit_test(test_refuses_to_start),
     };
 
