@@ -1,7 +1,8 @@
 /* fetch.c - FETCH and UID FETCH (RFC 3501 section 6.4.5), CHANGEDSINCE and VANISHED of RFC 7162.
  *
- *     begin ----> \Seen for the whole set ----> slice of messages: stored texts, then line by line
- *                                                   ^------ NEXT_AGAIN, a bounded reply each --'
+ *     begin ----> \Seen of some thousand ----> slice of messages: stored texts, then line by line
+ *                    ^                             ^------ NEXT_AGAIN, a bounded reply each --'
+ *                    '------------------- when their lines are written ----------------------'
  *
  * The view does not change while the command runs; a message that another client expunged meanwhile
  * is still readable for some minutes, and else answered with NIL (RFC 2180 section 4.1.3).
@@ -81,23 +82,36 @@ static void pick_page(struct fetch *fetch)
     fetch->uids = page;
 }
 
-/* Marks the messages as \Seen in one go; their FLAGS are told with their line. */
+/* What was cut down goes from the highest UID to the lowest (RFC 9738 section 3.1). */
+static bool next_message(const struct fetch *fetch, struct view_walk *walk, size_t *index_out)
+{
+    const struct view *view = &fetch->client->view;
+
+    return fetch->backwards ? view_previous(view, &fetch->uids, walk, index_out)
+                            : view_next(view, &fetch->uids, walk, index_out);
+}
+
+/* Marks the next messages as \Seen in one go; their FLAGS are told with their line. */
 static bool set_seen(struct fetch *fetch, struct error *err)
 {
     AUTO(uidset_free) struct uidset unseen = { 0 };
     AUTO(flags_result_free) struct flags_result result = { 0 };
     const struct flag_change change = { .op = FLAGS_ADD, .flags = MAIL_SEEN };
-    struct view *view = &fetch->client->view;
-    struct view_walk walk = { 0 };
+    struct client *client = fetch->client;
+    struct view *view = &client->view;
+    struct view_walk walk = fetch->walk;
     size_t index;
 
-    while (view_next(view, &fetch->uids, &walk, &index))
+    fetch->n_marked = 0;
+    while (fetch->n_marked < client->imap->settings->change_slice &&
+           next_message(fetch, &walk, &index)) {
+        fetch->n_marked++;
         if ((view_flags(view, index) & MAIL_SEEN) == 0 && is_wanted(fetch, index))
             uidset_add(&unseen, view_uid(view, index), view_uid(view, index));
+    }
     if (unseen.count == 0)
         return true;
-    if (!mailbox_store_flags(fetch->client->selected, view->mailbox, &unseen, &change, &result,
-                             err))
+    if (!mailbox_store_flags(client->selected, view->mailbox, &unseen, &change, &result, err))
         return false;
     for (size_t i = 0; i < result.count; i++) {
         if (!view_find(view, result.mails[i].uid, &index))
@@ -183,25 +197,29 @@ static bool take_objects(struct fetch *fetch, const uint64_t *msgs, struct error
     return account_objects(fetch->client->selected, msgs, fetch->n_slice, fetch->objects, err);
 }
 
-/* What was cut down goes from the highest UID to the lowest (RFC 9738 section 3.1). */
-static bool next_message(struct fetch *fetch, size_t *index_out)
+/* Asked anew for each slice: rights may have been taken back. */
+static bool sets_seen(const struct fetch *fetch)
 {
-    const struct view *view = &fetch->client->view;
-
-    return fetch->backwards ? view_previous(view, &fetch->uids, &fetch->walk, index_out)
-                            : view_next(view, &fetch->uids, &fetch->walk, index_out);
+    return (fetch->needs & FETCH_SETS_SEEN) != 0 && !fetch->unasked &&
+           !fetch->client->view.read_only && (fetch->client->rights & RIGHT_SEEN) != 0;
 }
 
 /* Takes the next messages of the set, with their stored texts if some item wants them. */
 static bool next_slice(struct fetch *fetch, struct error *err)
 {
     const struct view *view = &fetch->client->view;
+    bool marks = sets_seen(fetch);
     uint64_t msgs[FETCH_SLICE_MAX];
     size_t index;
 
     fetch->at = fetch->n_slice = fetch->n_cached = 0;
     buf_clear(&fetch->texts);
-    while (fetch->n_slice < FETCH_SLICE_MAX && next_message(fetch, &index)) {
+    while (fetch->n_slice < FETCH_SLICE_MAX) {
+        if (marks && fetch->n_marked == 0 && !set_seen(fetch, err))
+            return false;
+        if (!next_message(fetch, &fetch->walk, &index))
+            break;
+        fetch->n_marked -= marks;
         if (!is_wanted(fetch, index))
             continue;
         msgs[fetch->n_slice] = view_msg(view, index);
@@ -387,9 +405,6 @@ static bool prepare(struct fetch *fetch, const struct seqset *set, struct error 
     }
     if (has_item(fetch, "MODSEQ"))
         condstore_enable(fetch->call);
-    if ((fetch->needs & FETCH_SETS_SEEN) != 0 && !fetch->client->view.read_only &&
-        (fetch->client->rights & RIGHT_SEEN) != 0 && !set_seen(fetch, err))
-        return false;
     return !fetch->vanished || tell_vanished(fetch, set, err);
 }
 

@@ -72,6 +72,7 @@ struct fetch {
     struct partial partial; /* RFC 9394 section 3.3 */
     bool changed_only, vanished;
     uint64_t changed_since;
+    size_t n_marked;    /* of those that come next: \Seen is set where it has to be */
     struct uidset seen; /* whose \Seen this command has set: their FLAGS are told */
 
     size_t slice[FETCH_SLICE_MAX]; /* indexes of the messages of this slice */

@@ -205,6 +205,35 @@ static void test_too_many_items(void **state)
     EXPECT(A, buf_text(&input), "a BAD *\n");
 }
 
+static unsigned long long modseq_of(const char *line)
+{
+    const char *at = strstr(line, "MODSEQ (");
+
+    assert_non_null(at);
+    return strtoull(at + strlen("MODSEQ ("), NULL, 10);
+}
+
+/* \Seen is set for some messages at a time, with one modseq for each lot. */
+static void test_seen_by_lots(void **state)
+{
+    unsigned long long modseqs[3];
+
+    dialogue.settings.change_slice = 2;
+    EXPECT(A, "a FETCH 1:3 (MODSEQ BODY[TEXT]<0.1>)\r\n", "...\na OK *\n");
+    const char *line = rig_text(A);
+    for (int i = 0; i < 3; i++, line++) {
+        line = strstr(line, "FETCH (MODSEQ");
+        assert_non_null(line);
+        modseqs[i] = modseq_of(line);
+    }
+    assert_int_equal(modseqs[1], modseqs[0]);
+    assert_int_equal(modseqs[2], modseqs[0] + 1);
+    EXPECT(A, "b SEARCH UNSEEN\r\n", "* SEARCH\nb OK *\n");
+    EXPECT(A, "c STORE 1:3 -FLAGS.SILENT (\\Seen)\r\n", "...\nc OK *\n");
+    EXPECT(A, "d FETCH 3 BODY[TEXT]\r\n", "...\nd OK *\n"); /* the last lot */
+    EXPECT(A, "e SEARCH UNSEEN\r\n", "* SEARCH 1 2\ne OK *\n");
+}
+
 /* RFC 7162 section 3.1.4.1: only what changed, with MODSEQ; only that becomes \Seen. */
 static void test_changed_since(void **state)
 {
@@ -309,10 +338,10 @@ static void test_long(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_items),  TEST(test_partial),        TEST(test_seen),
-        TEST(test_syntax), TEST(test_too_many_items), TEST(test_changed_since),
-        TEST(test_pages),  TEST(test_modseq_enables), TEST(test_vanished),
-        TEST(test_gone),   TEST(test_long),
+        TEST(test_seen_by_lots),  TEST(test_items),  TEST(test_partial),
+        TEST(test_seen),          TEST(test_syntax), TEST(test_too_many_items),
+        TEST(test_changed_since), TEST(test_pages),  TEST(test_modseq_enables),
+        TEST(test_vanished),      TEST(test_gone),   TEST(test_long),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
