@@ -127,9 +127,15 @@ bool limit_refuses_copy(struct call *call, const struct uidset *uids)
     return true;
 }
 
-bool limit_refuses_append(struct call *call, uint64_t messages, uint64_t max)
+static uint64_t append_max(const struct settings *settings)
 {
-    max = MIN(max, save_max(client_of(call)->imap->settings));
+    return MIN(save_max(settings), APPEND_MESSAGES_MAX);
+}
+
+bool limit_refuses_append(struct call *call, uint64_t messages)
+{
+    uint64_t max = append_max(client_of(call)->imap->settings);
+
     if (messages <= max)
         return false;
     refuse(call, max, 0, "Too many messages at once");
@@ -146,6 +152,6 @@ void limit_print(const struct client *client, struct buf *code)
 void limit_announce(const struct settings *settings, struct buf *out)
 {
     buf_fmt(out, " MESSAGELIMIT=%llu", (unsigned long long)settings->message_limit);
-    if (settings->save_limit < settings->message_limit)
-        buf_fmt(out, " SAVELIMIT=%llu", (unsigned long long)settings->save_limit);
+    if (append_max(settings) < settings->message_limit)
+        buf_fmt(out, " SAVELIMIT=%llu", (unsigned long long)append_max(settings));
 }

@@ -6,13 +6,16 @@
  *     FETCH with PARTIAL                         NO [MESSAGELIMIT 1000]
  *     EXPUNGE, CLOSE, STATUS                     have no limit
  *
- * COPY and APPEND may have a lower limit of their own, SAVELIMIT. Both are settings and at least
- * 1000 (section 3).
+ * COPY and APPEND may have lower limits of their own, and SAVELIMIT tells the lowest of them: who
+ * stays within it is never refused. All are at least 1000 (section 3).
  */
 #pragma once
 
 #include "imapd/client.h"
 #include "imapd/search.h"
+
+/* Of one command, whatever the settings say: each takes about 1 KB while the command comes in. */
+#define APPEND_MESSAGES_MAX 10000
 
 /* Cuts a set down to its newest messages if it names more than a command may work on, and keeps in
  * mind to tell it. Returns whether it did: then they are to be told from the highest UID to the
@@ -31,10 +34,9 @@ uint64_t limit_max(const struct client *client); /* messages of one command */
 
 /* Ends a command that would be over the limit as a whole: NO [MESSAGELIMIT n]. */
 enum next limit_refuse(struct call *call, const char *text);
-/* The same if it is a COPY of so much, or an APPEND of so many, which never may be more than `max`;
- * else returns false. */
+/* The same if it is a COPY of so much, or an APPEND of so many; else returns false. */
 bool limit_refuses_copy(struct call *call, const struct uidset *uids);
-bool limit_refuses_append(struct call *call, uint64_t messages, uint64_t max);
+bool limit_refuses_append(struct call *call, uint64_t messages);
 
 /* The code of the command's OK, if there is something to tell, or "". */
 void limit_print(const struct client *client, struct buf *code);

@@ -286,7 +286,8 @@ static const struct config_key keys[] = {
            "Messages one command works on, except EXPUNGE; of more it takes the newest and says so "
            "(MESSAGELIMIT, RFC 9738)."),
     NUMBER("imap", "save_limit", save_limit, "1000000", 1000, UINT32_MAX,
-           "Messages one COPY or APPEND adds; more are refused (SAVELIMIT)."),
+           "Messages one COPY adds, and one APPEND up to 10000; more are refused. SAVELIMIT "
+           "announces the lower of the two."),
     BOOL("imap", "relaxed_flags", relaxed_flags, "no",
          "Answer flag changes before they are synced to disk."),
     CHOICE(

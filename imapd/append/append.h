@@ -19,13 +19,12 @@
 #include "imapd/args.h"
 #include "imapd/client.h"
 #include "imapd/command.h"
+#include "imapd/limit.h"
 #include "imapd/place.h"
 #include "storage/body.h"
 #include "storage/mail_part.h"
 
-/* Of one command, whatever SAVELIMIT says: each takes about 1 KB while the command comes in. */
-#define APPEND_MESSAGES_MAX 10000
-#define APPEND_PARTS_MAX    1000 /* of all CATENATEs of one command */
+#define APPEND_PARTS_MAX 1000 /* of all CATENATEs of one command */
 
 /* A piece of a message that is put together: a URL, or bytes of message->text. */
 struct append_part {

@@ -111,7 +111,7 @@ enum next append_finish(struct call *call, struct args *args, enum next (*done)(
 {
     if (append_go_on(call, args) != APPEND_STOP_END)
         return reply_syntax(call, args);
-    if (limit_refuses_append(call, client_of(call)->append->n_messages, APPEND_MESSAGES_MAX) ||
+    if (limit_refuses_append(call, client_of(call)->append->n_messages) ||
         !append_find_replaced(call))
         return NEXT_COMMAND;
     client_of(call)->append->store = done;

@@ -105,7 +105,7 @@ bool append_has_room(struct call *call, const struct place *target, uint64_t byt
     struct quota quota;
     struct error err;
 
-    if (limit_refuses_append(call, messages, APPEND_MESSAGES_MAX))
+    if (limit_refuses_append(call, messages))
         return false;
     if (bytes > client->imap->settings->literal) {
         reply_no(call, "TOOBIG", "The message is too big");

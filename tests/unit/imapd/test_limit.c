@@ -194,6 +194,27 @@ static void test_append(void **state)
     EXPECT(&dialogue.a, four, "a OK [APPENDUID *\n");
 }
 
+/* What is announced is what one APPEND may add, down to the last message. */
+static void test_append_announced(void **state)
+{
+    AUTO(buf_free) struct buf command = { 0 };
+
+    dialogue.settings.message_limit = 10000000;
+    dialogue.settings.save_limit = 1000000;
+    EXPECT(&dialogue.a, "a CAPABILITY\r\n", "* CAPABILITY *\na OK *\n");
+    assert_non_null(strstr(rig_text(&dialogue.a), " SAVELIMIT=10000\r\n"));
+    buf_add_text(&command, "b APPEND Sent");
+    for (int i = 0; i < 10000; i++)
+        buf_add_text(&command, " {1+}\r\nx");
+    buf_add_text(&command, "\r\n");
+    EXPECT(&dialogue.a, buf_text(&command), "b OK [APPENDUID *\n");
+    buf_truncate(&command, command.len - 2);
+    buf_add_text(&command, " {1+}\r\nx\r\n");
+    EXPECT(&dialogue.a, buf_text(&command), "b NO [MESSAGELIMIT 10000] *\n");
+    EXPECT(&dialogue.a, "c STATUS Sent (MESSAGES)\r\n",
+           "* STATUS \"Sent\" (MESSAGES 10000)\nc OK *\n");
+}
+
 /* Only \Deleted ones count, and only by UID. */
 static void test_expunge(void **state)
 {
@@ -256,11 +277,22 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_capability), TEST(test_fetch),   TEST(test_fetch_nothing),
-        TEST(test_other_code), TEST(test_search),  TEST(test_keys),
-        TEST(test_store),      TEST(test_copy),    TEST(test_move_condstore),
-        TEST(test_append),     TEST(test_expunge), TEST(test_expunge_all),
-        TEST(test_sort),       TEST(test_esearch), TEST(test_forgotten),
+        TEST(test_capability),
+        TEST(test_fetch),
+        TEST(test_fetch_nothing),
+        TEST(test_other_code),
+        TEST(test_search),
+        TEST(test_keys),
+        TEST(test_store),
+        TEST(test_copy),
+        TEST(test_move_condstore),
+        TEST(test_append),
+        TEST(test_append_announced),
+        TEST(test_expunge),
+        TEST(test_expunge_all),
+        TEST(test_sort),
+        TEST(test_esearch),
+        TEST(test_forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
