@@ -353,6 +353,8 @@ static bool move_part(struct call *call, const struct uidset *part, struct error
     struct move_work *work = client->work;
     struct copy_target to;
 
+    if (!rights_may_remove(client->rights)) /* taken back since the last turn */
+        return error_set(err, ERROR_DENIED, "the ACL does not allow it any more");
     if (!find_again(call, work->owner, work->target, &to, err))
         return false;
     if (!mailbox_copy_to(client->selected, client->view.mailbox, part, &to, true, &result, err))

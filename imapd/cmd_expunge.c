@@ -45,13 +45,15 @@ static void abandon(struct call *call)
     uidset_free(&work->uids);
 }
 
-/* After CLOSE nobody is there to hear that the mailbox is gone. */
+/* After CLOSE nobody is there to hear that the mailbox is gone, and without the right it expunges
+ * nothing (RFC 4314 section 4). */
 static enum next finish(struct call *call, const struct error *err)
 {
     struct expunge_work *work = client_of(call)->work;
 
     uidset_free(&work->uids);
-    if (err != NULL && !(work->closes && err->kind == ERROR_NOT_FOUND))
+    if (err != NULL &&
+        !(work->closes && (err->kind == ERROR_NOT_FOUND || err->kind == ERROR_DENIED)))
         return reply_error(call, err);
     if (!work->closes)
         return expunge_reply_ok(call, work->modseq, "EXPUNGE completed");
@@ -66,6 +68,8 @@ static bool expunge_part(struct call *call, const struct uidset *part, struct er
     struct expunge_work *work = client->work;
     uint64_t modseq;
 
+    if ((client->rights & RIGHT_EXPUNGE) == 0) /* taken back since the last turn */
+        return error_set(err, ERROR_DENIED, "the ACL does not allow it any more");
     if (!mailbox_expunge(client->selected, client->view.mailbox, part, false, &expunged, &modseq,
                          err))
         return false;

@@ -202,6 +202,10 @@ static enum next go_on(struct call *call)
     struct store_work *work = client->work;
     struct error err;
 
+    if (!check_rights(client, &work->args)) { /* taken back since the last turn */
+        (void)error_set(&err, ERROR_DENIED, "the ACL does not allow it any more");
+        return finish(call, &err);
+    }
     if (take_part(client, &work->uids, &part) && !store_part(call, &part, &err))
         return finish(call, &err);
     if (work->uids.count == 0)

@@ -5,7 +5,8 @@
 
 #include <stdio.h>
 
-#define BOBS "\"Other Users/bob@example.test/INBOX\""
+#define BOBS      "\"Other Users/bob@example.test/INBOX\""
+#define BOBS_SENT "\"Other Users/bob@example.test/Sent\""
 
 /* Session a is bob, the owner; session b is eve. */
 static void open_both(struct dialogue *dialogue)
@@ -418,6 +419,75 @@ static void test_rights_in_selected(void **state)
     }
 }
 
+static struct dialogue *between_turns; /* the session that is between two turns, and the owner's */
+static const char *taken_from, *left;
+
+static void take_rights(struct rig *rig)
+{
+    if (rig->turns == 1)
+        grant(between_turns, taken_from, left);
+}
+
+/* A command that takes several turns, and a right that goes meanwhile: what is done by then stays,
+ * but of a COPY. */
+static void test_rights_between_turns(void **state)
+{
+    static const struct {
+        const char *mailbox, *left, *command, *answer, *inbox, *target;
+    } cases[] = {
+        { "INBOX", "lrse", "b STORE 1:3 FLAGS (\\Flagged)\r\n", /* "s" is left: the others stay */
+          "* 1 FETCH (FLAGS (\\Flagged))\n* 2 FETCH (FLAGS (\\Deleted))\n"
+          "* 3 FETCH (FLAGS (\\Deleted))\n* OK [PERMANENTFLAGS *\nb OK *\n",
+          "3", "0" },
+        { "INBOX", "lr", "b STORE 1:3 +FLAGS (\\Flagged)\r\n",
+          "* 1 FETCH (FLAGS (\\Flagged \\Deleted))\n* OK [PERMANENTFLAGS *\nb NO [NOPERM] *\n", "3",
+          "0" },
+        { "INBOX", "lrt", "b UID EXPUNGE 1:3\r\n",
+          "* 1 EXPUNGE\n* OK [PERMANENTFLAGS *\nb NO [NOPERM] *\n", "2", "0" },
+        { "INBOX", "lrt", "b CLOSE\r\n", "b OK *\n", "2", "0" },
+        { "INBOX", "lrt", "b MOVE 1:3 Trash\r\n",
+          "* OK [COPYUID *\n* 1 EXPUNGE\n* OK [PERMANENTFLAGS *\nb NO [NOPERM] *\n", "2", "1" },
+        { "Sent", "lr", "b MOVE 1:3 " BOBS_SENT "\r\n",
+          "* OK [COPYUID *\n* 1 EXPUNGE\nb NO [NOPERM] *\n", "2", "1" },
+        { "Sent", "lr", "b COPY 1:3 " BOBS_SENT "\r\n", "b NO [NOPERM] *\n", "3", "0" },
+        { "Sent", "\"\"", "b COPY 1:3 " BOBS_SENT "\r\n", "b NO [NONEXISTENT] *\n", "3", "0" },
+        { "INBOX", "", "b COPY 1:3 " BOBS_SENT "\r\n", "* OK [PERMANENTFLAGS *\nb OK [COPYUID *\n",
+          "3", "3" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct dialogue dialogue;
+        char want[100];
+
+        open_both(&dialogue);
+        dialogue.settings.change_slice = 1;
+        between_turns = &dialogue;
+        taken_from = cases[i].mailbox;
+        left = *cases[i].left != '\0' ? cases[i].left : "lrswit";
+        for (int n = 0; n < 3; n++)
+            rig_append(&dialogue.a, dialogue.a.bob, "INBOX", "Subject: x\r\n\r\nx\r\n");
+        EXPECT(&dialogue.a, "a SELECT INBOX\r\n", "...\na OK *\n"); /* takes \Recent */
+        EXPECT(&dialogue.a, "a STORE 1:3 +FLAGS.SILENT (\\Deleted)\r\n", "a OK *\n");
+        EXPECT(&dialogue.a, "a UNSELECT\r\n", "a OK *\n");
+        grant(&dialogue, "INBOX", "lrswipkxte");
+        grant(&dialogue, "Sent", "lrswipkxte");
+        EXPECT(&dialogue.b, "b SELECT " BOBS "\r\n", "...\nb OK [READ-WRITE] *\n");
+        dialogue.b.between = take_rights;
+        dialogue_expect(&dialogue.b, cases[i].command, cases[i].answer, false, __FILE__, (int)i);
+        snprintf(want, sizeof(want), "* STATUS \"INBOX\" (MESSAGES %s)\nz OK *\n", cases[i].inbox);
+        dialogue_expect(&dialogue.a, "z STATUS INBOX (MESSAGES)\r\n", want, false, __FILE__,
+                        (int)i);
+        if (strstr(cases[i].command, "Trash") == NULL) {
+            snprintf(want, sizeof(want), "* STATUS \"Sent\" (MESSAGES %s)\nz OK *\n",
+                     cases[i].target);
+            dialogue_expect(&dialogue.a, "z STATUS Sent (MESSAGES)\r\n", want, false, __FILE__,
+                            (int)i);
+        }
+        close_both(&dialogue);
+    }
+}
+
 /* RFC 4314 section 5.1.1 and 5.2. */
 static void test_permanent_flags(void **state)
 {
@@ -606,6 +676,7 @@ int main(void)
         cmocka_unit_test(test_levels),
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_rights_in_selected),
+        cmocka_unit_test(test_rights_between_turns),
         cmocka_unit_test(test_permanent_flags),
         cmocka_unit_test(test_two_sessions),
         cmocka_unit_test(test_copy_across),
