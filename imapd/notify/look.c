@@ -122,13 +122,35 @@ static void keep_counts(struct notify_told *told, const struct mailbox_info *inf
     told->uidnext = info->uidnext;
 }
 
+/* In another's mailbox it may be the user's own \Seen that counts. Counting is work: `told` is what
+ * was counted last, and holds as long as the mailbox has not changed. */
+static bool count_unseen(struct call *call, const struct notify_told *told,
+                         const struct notify_seen *seen, struct mailbox_info *info_out,
+                         struct error *err)
+{
+    struct account *account;
+
+    *info_out = seen->info;
+    if (seen->owner == 0 || (told->events & NOTIFY_FLAG_CHANGE) == 0)
+        return true;
+    if (told->modseq == seen->info.modseq && told->uidvalidity == seen->info.uidvalidity) {
+        info_out->n_unseen = told->n_unseen;
+        return true;
+    }
+    return place_account(call, seen->owner, &account, err) &&
+           mailbox_unseen(account, &seen->info, &info_out->n_unseen, err);
+}
+
 static bool look_at_counts(struct call *call, struct notify_told *told,
                            const struct notify_seen *seen, struct error *err)
 {
     const struct client *client = client_of(call);
-    bool news = !is_selected(client, seen) && is_news(client, told, &seen->info, told->events);
+    struct mailbox_info info;
 
-    keep_counts(told, &seen->info);
+    if (!count_unseen(call, told, seen, &info, err))
+        return false;
+    bool news = !is_selected(client, seen) && is_news(client, told, &info, told->events);
+    keep_counts(told, &info);
     return !news || tell_status(call, seen, told->events, false, err);
 }
 
@@ -270,7 +292,11 @@ static bool look_at(const struct look *look, const struct notify_told *old,
     now->subscribed = info->subscribed;
     now->name = slice_strdup(info->name);
     if (look->first) {
-        keep_counts(now, info);
+        struct mailbox_info counted;
+
+        if (!count_unseen(look->call, now, seen, &counted, err))
+            return false;
+        keep_counts(now, &counted);
         return !look->notify->initial_status || (events & NOTIFY_MESSAGE_EVENTS) == 0 ||
                is_selected(client_of(look->call), seen) ||
                tell_status(look->call, seen, events, true, err);

@@ -143,7 +143,7 @@ static void test_recent(void **state)
     struct three three;
 
     (void)state;
-    open_three(&three, "lrs");
+    open_three(&three, "lrsi");
     EXPECT(three.a, "a " ADD, "a OK *\n");
     EXPECT(three.b, "b STATUS " BOBS " (RECENT)\r\n", "* STATUS " BOBS " (RECENT 1)\nb OK *\n");
     EXPECT(three.b, "b SELECT " BOBS "\r\n", "...\n* 1 RECENT\n...\nb OK *\n");
@@ -183,13 +183,43 @@ static void test_copies(void **state)
     close_three(&three);
 }
 
+static void hear(struct rig *rig, const char *pattern)
+{
+    rig_event(rig, WHY_NOTICE);
+    EXPECT(rig, NULL, pattern);
+}
+
+/* NOTIFY tells how many the user has not seen, and when that changes. */
+static void test_notify(void **state)
+{
+    struct three three;
+
+    (void)state;
+    open_three(&three, "lrsi");
+    for (int i = 0; i < 3; i++)
+        EXPECT(three.a, "a " ADD, "a OK *\n");
+    EXPECT(three.a, "a SELECT INBOX\r\n", "...\na OK [READ-WRITE] *\n");
+    EXPECT(three.b,
+           "b NOTIFY SET STATUS (MAILBOXES " BOBS " (MessageNew MessageExpunge FlagChange))\r\n",
+           "* STATUS " BOBS " (MESSAGES 3 UIDNEXT 4 UIDVALIDITY *\nb OK *\n");
+    EXPECT(three.a, "a STORE 1 +FLAGS.SILENT (\\Seen)\r\n", "a OK *\n"); /* the owner has */
+    hear(three.b, "");
+    EXPECT(&three.c, "c SELECT " BOBS "\r\n", "...\nc OK [READ-WRITE] *\n");
+    EXPECT(&three.c, "c STORE 1:2 +FLAGS.SILENT (\\Seen)\r\n", "c OK *\n");
+    hear(three.b, "* STATUS " BOBS " (MESSAGES 3 UIDNEXT 4 UIDVALIDITY *\n");
+    assert_non_null(strstr(rig_text(three.b), " UNSEEN 1)"));
+    EXPECT(three.a, "a STORE 2:3 +FLAGS.SILENT (\\Seen)\r\n", "a OK *\n");
+    hear(three.b, "");
+    close_three(&three);
+}
+
 /* With `shared` there is one for all, whatever was private before. */
 static void test_setting(void **state)
 {
     struct three three;
 
     (void)state;
-    open_three(&three, "lrs");
+    open_three(&three, "lrsi");
     EXPECT(three.a, "a " ADD, "a OK *\n");
     EXPECT(three.b, "b SELECT " BOBS "\r\n", "...\nb OK *\n");
     EXPECT(three.b, "b STORE 1 +FLAGS.SILENT (\\Seen)\r\n", "b OK *\n");
@@ -206,6 +236,7 @@ int main(void)
         cmocka_unit_test(test_seen),   cmocka_unit_test(test_modseqs),
         cmocka_unit_test(test_recent), cmocka_unit_test(test_read_write),
         cmocka_unit_test(test_copies), cmocka_unit_test(test_setting),
+        cmocka_unit_test(test_notify),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
