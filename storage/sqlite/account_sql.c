@@ -358,6 +358,28 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
         "   WHERE m.mailbox = e.mailbox AND m.uid BETWEEN e.uid_lo AND e.uid_hi)",
     [SQL_CHECK_TOMBSTONES_MEND] = "DELETE FROM expunged"
                                   " WHERE mailbox = ? AND modseq = ? AND uid_lo = ?",
+    [SQL_CHECK_SEEN] =
+        "SELECT s.mailbox, s.reader, s.lo, s.hi FROM seen s LEFT JOIN mailbox b ON b.id = s.mailbox"
+        " WHERE s.lo < 1 OR s.lo > s.hi OR s.hi >= b.uidnext OR s.modseq > b.modseq"
+        "   OR (b.id IS NULL AND s.mailbox NOT IN (SELECT mailbox FROM doomed))"
+        "   OR EXISTS(SELECT 1 FROM seen o WHERE o.mailbox = s.mailbox AND o.reader = s.reader"
+        "   AND o.lo > s.lo AND o.lo <= s.hi)",
+    [SQL_CHECK_SEEN_MEND] = "DELETE FROM seen WHERE mailbox = ? AND reader = ? AND lo = ?",
+    [SQL_CHECK_READERS] =
+        "SELECT r.mailbox, r.reader, r.recent_from FROM reader r LEFT JOIN mailbox b"
+        " ON b.id = r.mailbox WHERE r.recent_from < 1 OR r.recent_from > b.uidnext"
+        "   OR (b.id IS NULL AND r.mailbox NOT IN (SELECT mailbox FROM doomed))",
+    [SQL_CHECK_READERS_MEND] = "UPDATE reader SET recent_from = (SELECT uidnext FROM mailbox"
+                               " WHERE id = ?1) WHERE mailbox = ?1 AND reader = ?2"
+                               " AND EXISTS(SELECT 1 FROM mailbox WHERE id = ?1)",
+    [SQL_CHECK_READERS_DROP] = "DELETE FROM reader WHERE mailbox = ?1 AND reader = ?2"
+                               " AND NOT EXISTS(SELECT 1 FROM mailbox WHERE id = ?1)",
+    [SQL_CHECK_UNDER_WAY] =
+        "SELECT mailbox, lo, hi FROM (SELECT mailbox, lo, hi FROM leaving"
+        "   UNION SELECT mailbox, lo, hi FROM copying) w WHERE lo < 1 OR lo > hi"
+        "   OR hi >= (SELECT uidnext FROM mailbox b WHERE b.id = w.mailbox)",
+    [SQL_CHECK_LEAVING_MEND] = "DELETE FROM leaving WHERE mailbox = ? AND lo = ? AND hi = ?",
+    [SQL_CHECK_COPYING_MEND] = "DELETE FROM copying WHERE mailbox = ? AND lo = ? AND hi = ?",
     [SQL_CHECK_BODIES] = "SELECT id, size, inline_bytes, coalesce(length(data), -1), hash"
                          " FROM msg LEFT JOIN body ON msg = id WHERE id > ? AND refs > 0"
                          " ORDER BY id LIMIT ?",

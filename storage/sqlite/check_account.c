@@ -235,6 +235,64 @@ static bool mend_tombstone(struct account *account, const struct defect *defect,
                    defect->key[0]);
 }
 
+static void keep_key(const struct sql_row *row, struct defect *defect)
+{
+    for (int i = 0; i < 3; i++)
+        defect->key[i] = sql_u64(row, i);
+}
+
+static bool mend_with(struct account *account, enum account_slot slot, const struct defect *defect,
+                      struct error *err)
+{
+    return sql_run(&account->db, slot, NULL, err, "uuu", defect->key[0], defect->key[1],
+                   defect->key[2]);
+}
+
+static void describe_seen(const struct sql_row *row, struct defect *defect)
+{
+    keep_key(row, defect);
+    SAY(defect, "mailbox %llu: what reader %llu has seen of %llu:%llu cannot be",
+        (unsigned long long)sql_u64(row, 0), (unsigned long long)sql_u64(row, 1),
+        (unsigned long long)sql_u64(row, 2), (unsigned long long)sql_u64(row, 3));
+}
+
+/* These messages are then unseen to the reader. */
+static bool mend_seen(struct account *account, const struct defect *defect, struct error *err)
+{
+    return mend_with(account, SQL_CHECK_SEEN_MEND, defect, err);
+}
+
+static void describe_reader(const struct sql_row *row, struct defect *defect)
+{
+    keep_key(row, defect);
+    SAY(defect, "mailbox %llu: to reader %llu messages are recent from %llu on, which cannot be",
+        (unsigned long long)sql_u64(row, 0), (unsigned long long)sql_u64(row, 1),
+        (unsigned long long)sql_u64(row, 2));
+}
+
+static bool mend_reader(struct account *account, const struct defect *defect, struct error *err)
+{
+    struct sql_db *db = &account->db;
+
+    return sql_run(db, SQL_CHECK_READERS_MEND, NULL, err, "uu", defect->key[0], defect->key[1]) &&
+           sql_run(db, SQL_CHECK_READERS_DROP, NULL, err, "uu", defect->key[0], defect->key[1]);
+}
+
+static void describe_under_way(const struct sql_row *row, struct defect *defect)
+{
+    keep_key(row, defect);
+    SAY(defect, "mailbox %llu: a move or copy of %llu:%llu cannot be under way",
+        (unsigned long long)sql_u64(row, 0), (unsigned long long)sql_u64(row, 1),
+        (unsigned long long)sql_u64(row, 2));
+}
+
+/* To end what it says might take away messages that it is not about. */
+static bool mend_under_way(struct account *account, const struct defect *defect, struct error *err)
+{
+    return mend_with(account, SQL_CHECK_LEAVING_MEND, defect, err) &&
+           mend_with(account, SQL_CHECK_COPYING_MEND, defect, err);
+}
+
 /* Counters come before totals, which are their sum. */
 static const struct test tests[] = {
     { SQL_CHECK_STRAY, describe_stray, mend_stray },
@@ -243,6 +301,9 @@ static const struct test tests[] = {
     { SQL_CHECK_REFS, describe_refs, mend_refs },
     { SQL_CHECK_NO_MSG, describe_no_msg, NULL },
     { SQL_CHECK_TOMBSTONES, describe_tombstone, mend_tombstone },
+    { SQL_CHECK_SEEN, describe_seen, mend_seen },
+    { SQL_CHECK_READERS, describe_reader, mend_reader },
+    { SQL_CHECK_UNDER_WAY, describe_under_way, mend_under_way },
 };
 
 /* Bodies. */

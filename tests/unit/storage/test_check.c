@@ -74,7 +74,13 @@ static void test_clean(void **state)
 
     assert_clean(f);
     fill(f);
+    /* what readers have seen, a move and a copy under way, and what is left of a mailbox */
+    run_sql(f, "INSERT INTO seen VALUES(1, 7, 1, 4, 1, 2), (1, 7, 5, 11, 0, 2), (1, 8, 2, 3, 1, 2);"
+               "INSERT INTO reader VALUES(1, 7, 12), (1, 8, 1);"
+               "INSERT INTO leaving VALUES(x'31', 7, 1, 4, 11), (x'32', 7, 4242, 1, 1);"
+               "INSERT INTO copying VALUES(9, 1, 11, 11), (9, 4242, 1, 3)");
     assert_clean(f);
+    run_sql(f, "DELETE FROM leaving; DELETE FROM copying");
     must(mailbox_delete(f->account, SLICE("target"), &f->err));
     assert_clean(f);
     collect(f, 2 * COLLECT_AGE_MS);
@@ -115,6 +121,18 @@ static void test_damage(void **state)
           "INSERT INTO main.sqlite_schema SELECT * FROM kept; DROP TABLE kept;"
           "PRAGMA writable_schema = RESET",
           "missing from index", true },
+        { "INSERT INTO seen VALUES(1, 7, 4, 3, 1, 1)", "has seen of 4:3 cannot be", true },
+        { "INSERT INTO seen VALUES(1, 7, 0, 3, 1, 1)", "has seen of 0:3 cannot be", true },
+        { "INSERT INTO seen VALUES(1, 7, 3, 12, 1, 1)", "has seen of 3:12 cannot be", true },
+        { "INSERT INTO seen VALUES(1, 7, 3, 4, 1, 999)", "has seen of 3:4 cannot be", true },
+        { "INSERT INTO seen VALUES(4242, 7, 3, 4, 1, 1)", "has seen of 3:4 cannot be", true },
+        { "INSERT INTO seen VALUES(1, 7, 1, 5, 1, 1), (1, 7, 5, 6, 0, 1)",
+          "has seen of 1:5 cannot be", true },
+        { "INSERT INTO reader VALUES(1, 7, 13)", "recent from 13 on", true },
+        { "INSERT INTO reader VALUES(1, 7, 0)", "recent from 0 on", true },
+        { "INSERT INTO reader VALUES(4242, 7, 1)", "recent from 1 on", true },
+        { "INSERT INTO leaving VALUES(x'31', 7, 1, 4, 3)", "copy of 4:3 cannot be", true },
+        { "INSERT INTO copying VALUES(9, 1, 4, 12)", "copy of 4:12 cannot be", true },
         { "DELETE FROM msg WHERE id = 8", "message 8 does not exist", false },
         { "DELETE FROM body WHERE msg = 7", "bytes are missing", false },
         { "UPDATE body SET data = 'short' WHERE msg = 7", "another length", false },
