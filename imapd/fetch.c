@@ -112,7 +112,7 @@ static bool set_seen(struct fetch *fetch, struct error *err)
     if (unseen.count == 0)
         return true;
     if (!mailbox_store_flags(client->selected, view->mailbox, &unseen, &change, &result, err))
-        return false;
+        return err->kind == ERROR_LIMIT; /* \Seen is not kept, but there is something to read */
     for (size_t i = 0; i < result.count; i++) {
         if (!view_find(view, result.mails[i].uid, &index))
             continue;

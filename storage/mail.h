@@ -134,6 +134,8 @@ struct flags_result {
     uint64_t modseq;       /* of the mailbox, afterwards */
     uint64_t since;        /* and before, if these are all changes in between; else 0 */
 };
+/* Errors: ERROR_LIMIT when a reader of somebody else's mailbox has too many ranges of \Seen; to set
+ * or clear it of all messages makes them few again. */
 bool mailbox_store_flags(struct account *account, uint64_t mailbox, const struct uidset *which,
                          const struct flag_change *change, struct flags_result *result_out,
                          struct error *err) MUST_CHECK;

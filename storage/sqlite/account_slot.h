@@ -72,6 +72,7 @@ enum account_slot {
     SQL_SEEN_CLEAR,
     SQL_SEEN_EXTEND,
     SQL_SEEN_INSERT,
+    SQL_SEEN_FULL,
     SQL_SEEN_DROP,
     SQL_SEEN_STALE,
     SQL_SEEN_TRIM,

@@ -244,6 +244,7 @@ const char *const account_statements[ACCOUNT_SLOTS] = {
     [SQL_SEEN_EXTEND] = "UPDATE seen SET hi = ?4 WHERE " SEEN_OF
                         "= " SEEN_LAST("?3 - 1") " AND hi = ?3 - 1 AND seen = ?5 AND modseq = ?6",
     [SQL_SEEN_INSERT] = "INSERT INTO seen VALUES(?, ?, ?, ?, ?, ?)",
+    [SQL_SEEN_FULL] = "SELECT 1 FROM seen WHERE mailbox = ? AND reader = ? LIMIT 1 OFFSET ?",
     [SQL_SEEN_DROP] = "DELETE FROM seen WHERE mailbox = ?1 AND (reader, lo) IN"
                       " (SELECT reader, lo FROM seen WHERE mailbox = ?1 LIMIT ?2)",
     [SQL_SEEN_STALE] = "SELECT 1 FROM seen WHERE " SEEN_NOBODYS " LIMIT 1",

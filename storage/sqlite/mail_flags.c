@@ -148,6 +148,8 @@ static bool store_slice(struct bulk *bulk, const struct mail_list *mails, uint64
             return false;
         i += MAX(count, 1);
     }
+    if (job->apart && *changed && !seen_check_room(bulk->account, bulk->mailbox, err))
+        return false;
     return !*changed || mailbox_apply(bulk->account, bulk->mailbox, &delta, err);
 }
 

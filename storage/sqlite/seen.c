@@ -119,6 +119,16 @@ bool seen_put(struct account *account, uint64_t mailbox, struct uid_range range,
     return put(account, mailbox, account_reader(account), range, seen, modseq, err);
 }
 
+bool seen_check_room(struct account *account, uint64_t mailbox, struct error *err)
+{
+    uint64_t full = 0;
+
+    if (!sql_number(&account->db, SQL_SEEN_FULL, &full, err, "uuu", mailbox,
+                    account_reader(account), (uint64_t)SEEN_RANGES_MAX))
+        return false;
+    return full == 0 || error_set(err, ERROR_LIMIT, "too many ranges of \\Seen");
+}
+
 bool seen_put_new(struct account *account, uint64_t mailbox, uint32_t uid, uint64_t *flags,
                   uint64_t modseq, struct error *err)
 {

@@ -28,6 +28,11 @@ bool seen_changed(struct account *account, uint64_t mailbox, uint64_t since, str
 bool seen_put(struct account *account, uint64_t mailbox, struct uid_range range, bool seen,
               uint64_t modseq, struct error *err) MUST_CHECK;
 
+/* Has the reader more ranges than anybody should have to write down? Then ERROR_LIMIT. It is the
+ * owner's room that they take. */
+#define SEEN_RANGES_MAX 100000
+bool seen_check_room(struct account *account, uint64_t mailbox, struct error *err) MUST_CHECK;
+
 /* Of a message that the reader puts into the mailbox: \Seen goes from its flags to the reader's. */
 bool seen_put_new(struct account *account, uint64_t mailbox, uint32_t uid, uint64_t *flags,
                   uint64_t modseq, struct error *err) MUST_CHECK;

@@ -285,6 +285,28 @@ static void test_cleaning(void **state)
     assert_int_equal(count_rows(f, "SELECT count(*) FROM reader"), 2);
 }
 
+/* A reader cannot fill the owner's store. */
+static void test_too_many_ranges(void **state)
+{
+    struct fixture *f = *state;
+    AUTO(uidset_free) struct uidset which = set_of("5");
+    const struct flag_change change = { .op = FLAGS_ADD, .flags = MAIL_SEEN };
+    struct flags_result result;
+
+    add_many(f, f->inbox, 10);
+    run_sql(f, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)"
+               " INSERT INTO seen SELECT 1, 28673, 2 * i + 100, 2 * i + 100, 1, 1 FROM n");
+    as(f, ANN);
+    fails(mailbox_store_flags(f->account, f->inbox, &which, &change, &result, &f->err),
+          ERROR_LIMIT);
+    assert_seen(f, f->inbox, BEN, "");
+    mark(f, BEN, "5", FLAGS_ADD);
+    run_sql(f, "DELETE FROM seen WHERE lo = 102");
+    mark(f, ANN, "5", FLAGS_ADD);
+    as(f, ANN);
+    assert_true((look_mail(f, f->inbox, 5).flags & MAIL_SEEN) != 0);
+}
+
 static void test_rename_of_inbox(void **state)
 {
     struct fixture *f = *state;
@@ -524,6 +546,7 @@ int main(void)
         FIXTURE_TEST(test_copies_elsewhere),
         FIXTURE_TEST(test_recent),
         FIXTURE_TEST(test_cleaning),
+        FIXTURE_TEST(test_too_many_ranges),
         FIXTURE_TEST(test_rename_of_inbox),
         FIXTURE_TEST(test_many),
         FIXTURE_TEST(test_random),
