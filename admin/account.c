@@ -4,6 +4,7 @@
 #include "admin/output.h"
 #include "admin/password.h"
 #include "storage/directory.h"
+#include "storage/logbook.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -288,6 +289,16 @@ enum outcome account_enable_command(struct tool *tool)
     return set_disabled(tool, false);
 }
 
+/* Ids are not given again; what stays would go by itself. */
+static void forget_logins(struct tool *tool, uint64_t account)
+{
+    AUTO(logbook_close) struct logbook *logbook = NULL;
+    struct error ignored;
+
+    if (logbook_open(tool->store, true, &logbook, &ignored))
+        (void)!logbook_forget(logbook, account, &ignored);
+}
+
 enum outcome account_remove_command(struct tool *tool)
 {
     bool yes = tool_flag(tool, "--yes");
@@ -302,6 +313,7 @@ enum outcome account_remove_command(struct tool *tool)
         return OUTCOME_FAILED;
     if (!account_remove(tool->desk, account.id, &tool->err))
         return OUTCOME_FAILED;
+    forget_logins(tool, account.id);
     printf("Removed " SLICE_FMT " and its mail.\n", SLICE_ARG(address));
     return OUTCOME_DONE;
 }

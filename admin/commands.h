@@ -24,6 +24,7 @@ enum outcome account_quota_command(struct tool *tool);
 enum outcome account_disable_command(struct tool *tool);
 enum outcome account_enable_command(struct tool *tool);
 enum outcome account_remove_command(struct tool *tool);
+enum outcome account_logins_command(struct tool *tool); /* ban.c */
 
 enum outcome app_password_add_command(struct tool *tool);
 enum outcome app_password_list_command(struct tool *tool);
@@ -32,6 +33,10 @@ enum outcome app_password_revoke_command(struct tool *tool);
 enum outcome totp_enable_command(struct tool *tool);
 enum outcome totp_disable_command(struct tool *tool);
 enum outcome totp_status_command(struct tool *tool);
+
+enum outcome ban_list_command(struct tool *tool);
+enum outcome ban_add_command(struct tool *tool);
+enum outcome ban_remove_command(struct tool *tool);
 
 enum outcome alias_add_command(struct tool *tool);
 enum outcome alias_list_command(struct tool *tool);

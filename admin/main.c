@@ -76,6 +76,10 @@ static const struct command commands[] = {
     { "account", "disable", account_disable_command, "ADDRESS", "refuse its logins and its mail",
       NULL },
     { "account", "enable", account_enable_command, "ADDRESS", "take it back", NULL },
+    { "account", "logins", account_logins_command, "ADDRESS [--json]",
+      "show when and from where somebody has logged in, or tried to",
+      "Logins that are alike (protocol, address, method, result) are one row with a count. Kept\n"
+      "are the latest 100 of those that went well, and 50 of others, for [auth] login_history." },
     { "account", "remove", account_remove_command, "ADDRESS [--yes]",
       "remove an account and all its mail", NULL },
 
@@ -99,6 +103,16 @@ static const struct command commands[] = {
       "Also when the authenticator is lost." },
     { "totp", "status", totp_status_command, "ADDRESS [--json]", "tell whether a code is needed",
       NULL },
+
+    { "ban", "list", ban_list_command, "[--json]", "list the addresses that may not connect",
+      "Those that the guard has banned for guessing passwords, and an operator's." },
+    { "ban", "add", ban_add_command, "NETWORK [--for TIME] [--reason TEXT]",
+      "let nobody connect from an address or network",
+      "At once, in all daemons; connections that are open are cut. What the guard bans may still\n"
+      "bring mail on port 25; what you ban may not.\n"
+      "  --for TIME      for so long (90s, 30m, 12h, 7d); without it for ever" },
+    { "ban", "remove", ban_remove_command, "NETWORK", "let them connect again",
+      "The wrong passwords that led to a ban are forgotten." },
 
     { "alias", "add", alias_add_command, "ADDRESS TARGET...", "send mail for an address on",
       "Targets may be here or elsewhere. *@DOMAIN is the catch-all of a domain. Targets of an\n"

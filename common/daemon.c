@@ -162,6 +162,13 @@ static void watch_signals(struct daemon *daemon)
     }
 }
 
+static bool is_banned(void *context, const struct protocol *protocol, const char *address)
+{
+    struct daemon *daemon = context;
+
+    return daemon->is_banned != NULL && daemon->is_banned(daemon, protocol, address);
+}
+
 static struct server_options server_options(struct daemon *daemon)
 {
     return (struct server_options){
@@ -177,6 +184,8 @@ static struct server_options server_options(struct daemon *daemon)
         .max_sessions = daemon->max_sessions,
         .max_per_address = daemon->max_per_address,
         .busy_reply = daemon->busy_reply,
+        .is_banned = is_banned,
+        .banned_reply = daemon->banned_reply,
         .proxy_hosts = daemon->proxy_hosts,
         .on_empty = on_empty,
         .context = daemon,

@@ -33,10 +33,11 @@ struct daemon {
     uint64_t idle_ms, stall_ms, connect_ms, stop_ms;
     size_t input_max, max_sessions, max_per_address;
     size_t descriptors; /* that the work of all workers may need */
-    const char *busy_reply, *proxy_hosts;
+    const char *busy_reply, *banned_reply, *proxy_hosts;
     void *context;
 
     /* All may be NULL; all on the loop thread. */
+    bool (*is_banned)(struct daemon *daemon, const struct protocol *protocol, const char *address);
     bool (*on_start)(struct daemon *daemon, struct error *err); /* before the first accept */
     void (*on_reload)(struct daemon *daemon);
     void (*on_stop)(struct daemon *daemon); /* before sessions are told to stop */

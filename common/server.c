@@ -303,6 +303,27 @@ void server_forget(struct session *session)
         server->options.on_empty(server->options.context);
 }
 
+bool server_is_banned(const struct server *server, const struct protocol *protocol,
+                      const char *address)
+{
+    const struct server_options *options = &server->options;
+
+    return options->is_banned != NULL && options->is_banned(options->context, protocol, address);
+}
+
+/* A flood of them is not to be one of lines in the log. */
+static void refuse_banned(struct server *server, int fd, const struct conn_peer *peer,
+                          bool tls_at_once)
+{
+    const char *reply = server->options.banned_reply;
+
+    if (reply != NULL && !tls_at_once)
+        (void)!send(fd, reply, strlen(reply), MSG_DONTWAIT | MSG_NOSIGNAL);
+    close(fd);
+    log_debug(&server->options.log, "refused", F_STR("peer", peer->address),
+              F_STR("reason", "banned"));
+}
+
 static void refuse(struct server *server, int fd, const struct conn_peer *peer, bool tls_at_once,
                    const char *reason)
 {
@@ -382,6 +403,10 @@ void server_accept(struct server *server, int fd, const struct protocol *protoco
     struct conn_peer peer, local;
 
     conn_describe(fd, &peer, &local);
+    if (!is_proxy(server, &peer) && server_is_banned(server, protocol, peer.address)) {
+        refuse_banned(server, fd, &peer, tls_at_once);
+        return;
+    }
     if (server_look(server) == CEILING_SCARCE) {
         refuse(server, fd, &peer, tls_at_once, "memory is scarce");
         return;
@@ -453,6 +478,14 @@ void server_abort(struct server *server, const char *reason)
     for (struct session *s = server->sessions; s != NULL; s = s->next_session)
         if (s->conn != NULL)
             conn_abort(s->conn, reason);
+}
+
+void server_cut_banned(struct server *server)
+{
+    for (struct session *s = server->sessions; s != NULL; s = s->next_session)
+        if (s->conn != NULL && !s->outgoing && s->wait != WAIT_PROXY &&
+            server_is_banned(server, s->protocol, s->peer.address))
+            conn_abort(s->conn, "banned");
 }
 
 void server_each(struct server *server, void (*each)(const struct session_info *, void *),

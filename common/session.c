@@ -386,8 +386,13 @@ static bool look_for_open(struct session *s)
     return run(s, WHY_START);
 }
 
-static bool turn_away(struct session *s, const char *reason)
+/* `reply` may be NULL; where TLS comes first there is none. */
+static bool turn_away(struct session *s, const char *reply, const char *reason)
 {
+    if (reply != NULL && !s->tls_behind) {
+        buf_add_text(&s->call.out, reply);
+        conn_send(s->conn, &s->call.out);
+    }
     log_warn(&s->call.log, "refused", F_STR("peer", s->peer.address), F_STR("reason", reason));
     return end(s, reason);
 }
@@ -395,8 +400,6 @@ static bool turn_away(struct session *s, const char *reason)
 /* The client is who the proxy says it is; now it is counted as any other. */
 static bool meet_client(struct session *s, const struct proxy_header *header)
 {
-    const char *busy = s->server->options.busy_reply;
-
     if (header->has_addresses) {
         s->peer = header->peer;
         s->local = header->local;
@@ -404,13 +407,10 @@ static bool meet_client(struct session *s, const struct proxy_header *header)
     }
     log_debug(&s->call.log, "proxied", F_STR("peer", s->peer.address),
               F_STR("proxy", conn_peer(s->conn)->address));
-    if (!server_count(s)) {
-        if (busy != NULL && !s->tls_behind) {
-            buf_add_text(&s->call.out, busy);
-            conn_send(s->conn, &s->call.out);
-        }
-        return turn_away(s, "too many connections");
-    }
+    if (server_is_banned(s->server, s->protocol, s->peer.address))
+        return turn_away(s, s->server->options.banned_reply, "banned");
+    if (!server_count(s))
+        return turn_away(s, s->server->options.busy_reply, "too many connections");
     if (s->tls_behind)
         conn_start_tls_behind(s->conn);
     return wait_for(s, WAIT_OPEN);
@@ -427,12 +427,12 @@ static bool look_for_proxy(struct session *s)
         buf_drop(conn_input(s->conn), header.len);
         return meet_client(s, &header);
     case PARSE_BAD:
-        return turn_away(s, "no PROXY header from a proxy");
+        return turn_away(s, NULL, "no PROXY header from a proxy");
     case PARSE_MORE:
         break;
     }
     if (conn_ended(s->conn) || conn_alarm_due(s->conn))
-        return turn_away(s, "half a PROXY header from a proxy");
+        return turn_away(s, NULL, "half a PROXY header from a proxy");
     return false;
 }
 
@@ -478,7 +478,8 @@ static bool step(struct session *s)
     case WAIT_NOTICE:
         return s->conn == NULL ? lost(s) : look_for_input(s);
     case WAIT_DELAY:
-        return s->conn == NULL ? lost(s) : conn_alarm_due(s->conn) && reply(s);
+        return s->conn == NULL ? lost(s)
+                               : (conn_alarm_due(s->conn) || s->server->stopping) && reply(s);
     case WAIT_SENT:
         return s->conn == NULL ? lost(s) : conn_unsent(s->conn) < out_enough() && run(s, WHY_AGAIN);
     case WAIT_TLS:

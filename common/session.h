@@ -142,6 +142,9 @@ struct server_options {
                                 (proxy.h); NULL or "": none */
     const char *busy_reply;  /* sent to a client over the limits, then closed; with CRLF; may be
                                NULL. Not sent where TLS comes first */
+    /* Whether an address may not connect; asked on the loop thread, before the limits. */
+    bool (*is_banned)(void *context, const struct protocol *protocol, const char *address);
+    const char *banned_reply; /* as busy_reply */
     void (*on_empty)(
         void *context); /* after server_stop(): the last session is gone; may be NULL */
     void *context;
@@ -182,6 +185,9 @@ void server_notify(struct server *server, uint64_t key, uint64_t detail);
 void server_revoke(struct server *server, uint64_t credential);
 
 size_t server_sessions(const struct server *server);
+
+/* Cuts the connections of clients whose address may not connect any more. */
+void server_cut_banned(struct server *server);
 
 /* Lets every session finish the command in hand and say goodbye (WHY_STOP). */
 void server_stop(struct server *server);

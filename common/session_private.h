@@ -111,5 +111,7 @@ bool server_is_crowded(const struct server *server);   /* memory or places are s
 void server_file_keys(struct session *session); /* call->key or call->watch may have changed */
 /* So may call->credential; cuts the connection when it was revoked meanwhile. */
 void server_note_credential(struct session *session);
-bool server_count(struct session *session);  /* for its address; false: over the limit */
+bool server_count(struct session *session); /* for its address; false: over the limit */
+bool server_is_banned(const struct server *server, const struct protocol *protocol,
+                      const char *address);
 void server_forget(struct session *session); /* the session is about to be freed */

@@ -131,6 +131,7 @@ static enum next go_on(struct call *call, enum login_result result, struct slice
 {
     struct client *client = client_of(call);
 
+    call->delay_ms = login_wait(&client->login, call);
     switch (result) {
     case LOGIN_CHALLENGE:
         return challenge(call, data);

@@ -106,6 +106,7 @@ int main(int argc, char **argv)
     protocol.context = &imap;
     service.daemon.idle_ms = service.settings.idle_imap;
     service.daemon.busy_reply = "* BYE [UNAVAILABLE] Too many connections, try again later\r\n";
+    service.daemon.banned_reply = "* BYE [UNAVAILABLE] This address is banned\r\n";
     service.daemon.listeners = listeners;
     service.daemon.n_listeners = COUNT_OF(listeners);
     service.on_notice = on_notice;

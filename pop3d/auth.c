@@ -54,6 +54,7 @@ static enum next go_on(struct call *call, enum login_result result, struct slice
 {
     struct pop3 *pop = call->state;
 
+    call->delay_ms = login_wait(&pop->login, call);
     switch (result) {
     case LOGIN_CHALLENGE:
         buf_add_text(&call->out, "+ ");

@@ -100,6 +100,7 @@ static enum next succeed(struct smtp *smtp, const struct buf *out)
 static enum next act(struct smtp *smtp, enum login_result result, const struct buf *out,
                      const struct error *err)
 {
+    smtp->call->delay_ms = login_wait(&smtp->auth, smtp->call);
     switch (result) {
     case LOGIN_CHALLENGE:
         return challenge(smtp, out);

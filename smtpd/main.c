@@ -141,6 +141,7 @@ static void on_notice(struct service *service, const struct notice *notice)
         return;
     case NOTICE_ACCOUNT:
     case NOTICE_REVOKED:
+    case NOTICE_BANS:
         return;
     }
 }
@@ -339,6 +340,7 @@ int main(int argc, char **argv)
     service.daemon.idle_ms = service.settings.command_timeout;
     service.daemon.authorities = service.settings.authorities;
     service.daemon.busy_reply = "421 4.7.0 Too many connections, try again later\r\n";
+    service.daemon.banned_reply = "421 4.7.0 This address is banned\r\n";
     code = service_run(&service);
     remote_free(&me.remote);
     sts_free(&me.smtpd.sts);

@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/session.h"
 #include "common/totp.h"
+#include "storage/gate.h"
 #include "storage/login_cache.h"
 #include "storage/login_use.h"
 
@@ -317,6 +318,7 @@ void login_slow(struct login *login)
 {
     struct slice password = main_password(login);
 
+    login->hashed = true;
     if (login->known)
         login->matched = password_matches(password, buf_text(&login->argon));
     else
@@ -349,7 +351,7 @@ static void note_use(const struct login *login, const struct call *call)
     login_uses_note(login->options->uses, &use);
 }
 
-void login_admit(const struct login *login, struct call *call)
+void login_admit(struct login *login, struct call *call)
 {
     login_log(login, call);
     call->credential = login->app.id;
@@ -358,7 +360,61 @@ void login_admit(const struct login *login, struct call *call)
         note_use(login, call);
 }
 
-void login_log(const struct login *login, const struct call *call)
+static struct guard_visit visit_of(const struct login *login)
+{
+    return (struct guard_visit){
+        .address = login->peer,
+        .account = login->account != 0 ? login->account : login->candidate,
+        .user = buf_slice(&login->address),
+    };
+}
+
+static const char *protocol_of(unsigned scope)
+{
+    if (scope == LOGIN_IMAP)
+        return "imap";
+    return scope == LOGIN_POP3 ? "pop3" : "smtp";
+}
+
+uint64_t login_wait(struct login *login, const struct call *call)
+{
+    struct guard_visit visit;
+
+    if (login->peer[0] != '\0' || login->address.len == 0)
+        return 0;
+    snprintf(login->peer, sizeof(login->peer), "%s", call->peer->address);
+    visit = visit_of(login);
+    if (sasl_sends_password(login->sasl.mechanism))
+        login->mark = gate_mark(login->options->gate, &visit, buf_slice(&login->sasl.password));
+    return gate_wait(login->options->gate, &visit);
+}
+
+/* Whose password is refused only for what it may not be used for does not guess. */
+static bool is_guess(const char *reason)
+{
+    struct slice text = slice_of(reason);
+
+    return !slice_starts(text, "authorisation identity") &&
+           !slice_starts(text, "app password is") && !slice_starts(text, "app password has");
+}
+
+static void count(struct login *login, const char *reason)
+{
+    const struct gate_login ended = {
+        .visit = visit_of(login),
+        .protocol = protocol_of(login->options->scope),
+        .method = login->method,
+        .reason = reason,
+        .guessed = reason != NULL && is_guess(reason),
+        .mark = login->mark,
+    };
+
+    if (login->peer[0] != '\0' && !login->ended)
+        gate_ended(login->options->gate, &ended);
+    login->ended = true;
+}
+
+void login_log(struct login *login, const struct call *call)
 {
     const struct log_field user = F_TEXT("user", buf_slice(&login->address));
     const struct log_field method = F_STR("method", login->method);
@@ -373,10 +429,19 @@ void login_log(const struct login *login, const struct call *call)
     else
         log_info(&call->log, "login failed", user, method, F_STR("reason", login->reason), peer,
                  tls);
+    count(login, login->account != 0 ? NULL : login->reason);
+}
+
+/* Who hangs up while the password is being hashed has cost us as much as any other. */
+static void count_runaway(struct login *login)
+{
+    if (login->hashed && !login->matched)
+        count(login, "hung up");
 }
 
 void login_free(struct login *login)
 {
+    count_runaway(login);
     sasl_free(&login->sasl);
     if (login->argon.len > 0)
         mem_wipe(login->argon.data, login->argon.len);

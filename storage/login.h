@@ -44,6 +44,7 @@ enum login_result {
 
 struct call;
 struct login_uses;
+struct gate;
 struct login_cache;
 struct login_cache *login_cache_new(size_t entries);
 void login_cache_free(struct login_cache **cache);
@@ -54,6 +55,7 @@ struct login_options {
     const char *default_domain; /* for a bare local part; may be "" */
     unsigned scope;             /* the protocol: what app passwords must be for (login_scope) */
     struct login_uses *uses;    /* NULL: what is used is not noted */
+    struct gate *gate;          /* NULL: nobody waits, nothing is counted */
 };
 
 struct login {
@@ -73,6 +75,9 @@ struct login {
     struct buf app_ids; /* SCRAM: whose keys were given behind the main ones; uint64_t each */
     const char *reason; /* for the log: "unknown user", "wrong password", "disabled" */
     const char *method; /* "PLAIN" */
+    char peer[64];      /* whom gate_ended() is told of; "": nobody yet */
+    uint32_t mark;      /* stands for the password there */
+    bool hashed, ended;
 };
 
 /* With a mechanism; `initial` has data NULL when the client sent no initial response. */
@@ -88,15 +93,19 @@ enum login_result login_password(struct login *login, const struct login_options
                                  struct desk *desk, struct slice user, struct slice password,
                                  struct error *err);
 
+/* How long the client has to wait: ask after each of the functions above, and hold back what
+ * follows so long, whatever it is: a challenge, the slow lane, the answer. */
+uint64_t login_wait(struct login *login, const struct call *call);
+
 void login_slow(struct login *login);
 enum login_result login_finish(struct login *login, struct desk *desk, struct buf *out,
                                struct error *err);
 
 /* After LOGIN_OK: logs it, notes that an app password was used, and ties the session to it, so that
  * it ends when the app password is revoked. From here on what the client sends is no password. */
-void login_admit(const struct login *login, struct call *call);
+void login_admit(struct login *login, struct call *call);
 
-/* How it ended: event "login" when there is an account, else "login failed". */
-void login_log(const struct login *login, const struct call *call);
+/* How it ended: event "login" when there is an account, else "login failed"; and it counts. */
+void login_log(struct login *login, const struct call *call);
 
 void login_free(struct login *login); /* wipes secrets; may be used again after */

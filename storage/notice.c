@@ -242,7 +242,7 @@ bool notice_read(int fd, struct notice *notice_out)
         len = recv(fd, &packet, sizeof(packet), MSG_DONTWAIT | MSG_TRUNC);
         if (len < 0 && errno != EINTR)
             return false;
-    } while (len != sizeof(packet) || packet.kind < NOTICE_ACCOUNT || packet.kind > NOTICE_REVOKED);
+    } while (len != sizeof(packet) || packet.kind < NOTICE_ACCOUNT || packet.kind > NOTICE_BANS);
 
     *notice_out = (struct notice){ (enum notice_kind)packet.kind, packet.id, packet.mailbox };
     return true;

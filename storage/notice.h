@@ -15,6 +15,7 @@ enum notice_kind {
     NOTICE_QUEUE,       /* the queue was changed by somebody else (operator) */
     NOTICE_DIRECTORY,   /* accounts, aliases or domains changed */
     NOTICE_REVOKED,     /* sessions that logged in with app password `id` have to end */
+    NOTICE_BANS,        /* somebody was banned, or is no more */
 };
 
 struct notice {

@@ -3,6 +3,7 @@
 
 #include "common/ceiling.h"
 #include "storage/confinement.h"
+#include "storage/gate.h"
 #include "storage/login_use.h"
 
 #include <getopt.h>
@@ -101,6 +102,7 @@ static void fill_daemon(struct service *service, const char *name)
 
 static void free_parts(struct service *service)
 {
+    gate_close(&service->gate);
     login_cache_free(&service->cache);
     login_uses_free(&service->uses);
     store_close(&service->store);
@@ -113,6 +115,18 @@ static unsigned scope_of(const char *daemon)
     if (strcmp(daemon, "imapd") == 0)
         return LOGIN_IMAP;
     return strcmp(daemon, "pop3d") == 0 ? LOGIN_POP3 : LOGIN_SMTP;
+}
+
+static struct gate *open_gate(struct service *service, const struct log *log)
+{
+    const struct gate_options options = {
+        .store = service->store,
+        .log = *log,
+        .guard = settings_guard(&service->settings),
+        .keep_ms = service->settings.login_history,
+    };
+
+    return gate_new(&options);
 }
 
 bool service_init(struct service *service, const char *name, const char *help, int argc,
@@ -144,15 +158,60 @@ bool service_init(struct service *service, const char *name, const char *help, i
     service->login = settings_login(&service->settings, service->cache);
     service->login.scope = scope_of(name);
     service->login.uses = service->uses;
+    service->gate = open_gate(service, &log);
+    service->login.gate = service->gate;
     fill_daemon(service, name);
     return true;
+}
+
+/* Mail from other servers comes for users, whoever else is at the address: only an operator bans
+ * it. LMTP is for programs of the operator's. */
+static bool is_banned(struct daemon *daemon, const struct protocol *protocol, const char *address)
+{
+    struct service *service = daemon->context;
+    enum banned banned = gate_find(service->gate, address);
+
+    if (strcmp(protocol->name, "lmtp") == 0)
+        return false;
+    return banned == BANNED_BY_OPERATOR ||
+           (banned == BANNED_AUTOMATICALLY && strcmp(protocol->name, "smtp") != 0);
+}
+
+static void run_reload(struct job *job, void *desk)
+{
+    gate_reload(CONTAINER_OF(job, struct service, reload)->gate);
+}
+
+static void reload_bans(struct service *service);
+
+static void reload_done(struct job *job)
+{
+    struct service *service = CONTAINER_OF(job, struct service, reload);
+
+    service->reloading = false;
+    server_cut_banned(service->daemon.server);
+    if (service->reload_again)
+        reload_bans(service);
+}
+
+static void reload_bans(struct service *service)
+{
+    service->reload_again = service->reloading;
+    if (service->reloading || service->daemon.pool == NULL) /* NULL: at the end */
+        return;
+    service->reloading = true;
+    service->reload = (struct job){ .work = run_reload, .done = reload_done };
+    pool_submit(service->daemon.pool, 0, &service->reload);
 }
 
 static void look_for_lost(struct daemon *daemon)
 {
     struct service *service = daemon->context;
 
-    if (service->on_lost != NULL && notice_lost(service->notices))
+    if (!notice_lost(service->notices))
+        return;
+    reload_bans(service);
+    if (service->on_lost != NULL)
         service->on_lost(service);
 }
 
@@ -171,6 +230,8 @@ static void read_notices(struct daemon *daemon, int fd)
     for (; notice_read(fd, &notice); count++) {
         if (notice.kind == NOTICE_REVOKED)
             server_revoke(daemon->server, notice.id);
+        else if (notice.kind == NOTICE_BANS)
+            reload_bans(service);
         else if (service->on_notice != NULL)
             service->on_notice(service, &notice);
     }
@@ -202,6 +263,7 @@ static bool start(struct daemon *daemon, struct error *err)
     if (service->on_lost != NULL)
         daemon_tick(daemon, LOST_MS, on_tick);
     login_uses_start(service->uses, daemon->pool);
+    gate_start(service->gate);
     buf_fmt(&path, "%s/run/%s.status", store_path(service->store), daemon->name);
     if (!daemon_report(daemon, buf_text(&path), report, err))
         return false;
@@ -215,6 +277,7 @@ int service_run(struct service *service)
     struct error err;
 
     service->daemon.on_start = start;
+    service->daemon.is_banned = is_banned;
     if (ceiling_set((size_t)service->settings.memory, &err) &&
         confinement_begin(&service->settings, service->connects, log, &err))
         code = daemon_run(&service->daemon);

@@ -23,6 +23,9 @@ struct service {
     struct login_cache *cache;
     struct login_options login; /* for the protocol's logins */
     struct login_uses *uses;
+    struct gate *gate;
+    struct job reload; /* of the gate's bans */
+    bool reloading, reload_again;
     bool connects;        /* it opens connections to other machines */
     struct daemon daemon; /* filled from the settings; add listeners, idle_ms, hooks */
 

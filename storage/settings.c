@@ -137,6 +137,25 @@ static const struct config_key keys[] = {
              "How long the answer to a wrong password is held back."),
     NUMBER("auth", "failures", failures, "5", 1, 1000,
            "Wrong passwords after which a connection is closed."),
+    NUMBER("auth", "wait_after", wait_after, "3", 1, 1000,
+           "Different wrong passwords for one account from one network after which a login there "
+           "has to wait before its password is looked at: 1 s, 2 s, 4 s..."),
+    DURATION("auth", "wait_max", wait_max, "15s", 0, MINUTES, "The longest such wait; 0: none."),
+    NUMBER("auth", "ban_after", ban_after, "20", 0, 10000,
+           "Different wrong passwords from one address (IPv6: one /64), or ten times as many from "
+           "one network (/24, /48), after which it is banned, unless somebody has logged in from "
+           "there lately; 0: nobody is banned."),
+    DURATION("auth", "ban_time", ban_time, "1h", MINUTES, 7 * DAYS,
+             "How long, the first time; it doubles up to 7 days."),
+    DURATION("auth", "known", known, "30d", HOURS, 365 * DAYS,
+             "How long it is remembered where somebody has logged in: nobody there is banned, and "
+             "what others do to the account makes no login there wait."),
+    DURATION("auth", "forgive", forgive, "1h", MINUTES, 7 * DAYS,
+             "After so much time one wrong password less counts."),
+    TEXT("auth", "exempt", exempt, "127.0.0.0/8 ::1",
+         "Networks that are not banned by themselves: those of a webmail server, for example."),
+    DURATION("auth", "login_history", login_history, "90d", DAYS, 3650 * DAYS,
+             "How long the logins of an account are listed (`postane account logins`)."),
 
     SIZE("smtp", "message_size", message_size, "50M", 64 * KB, 4 * GB - 1,
          "Largest message taken."),
@@ -353,6 +372,8 @@ bool settings_load(const char *path, struct settings *settings, struct error *er
         return error_wrap(err, "%s: [listen] proxy_hosts", path != NULL ? path : "defaults");
     if (!networks_check(slice_of(settings->trusted_networks), err))
         return error_wrap(err, "%s: [smtp] trusted_networks", path != NULL ? path : "defaults");
+    if (!networks_check(slice_of(settings->exempt), err))
+        return error_wrap(err, "%s: [auth] exempt", path != NULL ? path : "defaults");
     if (strlen(settings->subaddress_separator) > 1)
         return error_set(err, ERROR_INVALID, "%s: [smtp] subaddress_separator: one character",
                          path != NULL ? path : "defaults");
@@ -379,6 +400,19 @@ struct store_options settings_store(const struct settings *settings, const char 
         .limits = { settings->quota_bytes, settings->quota_messages, settings->quota_mailboxes,
                     settings->quota_annotations },
         .relaxed_flags = settings->relaxed_flags,
+    };
+}
+
+struct guard_options settings_guard(const struct settings *settings)
+{
+    return (struct guard_options){
+        .delay_max_ms = settings->wait_max,
+        .free = settings->wait_after,
+        .ban_after = settings->ban_after,
+        .ban_ms = settings->ban_time,
+        .known_ms = settings->known,
+        .forgive_ms = settings->forgive,
+        .exempt = settings->exempt,
     };
 }
 

@@ -10,6 +10,7 @@
 #include "common/config.h"
 #include "common/daemon.h"
 #include "common/log.h"
+#include "storage/guard.h"
 #include "storage/login.h"
 #include "storage/store.h"
 
@@ -31,7 +32,8 @@ struct settings {
     /* [auth] */
     bool plaintext;
     uint64_t hash_memory, hash_passes, hash_workers, scram_iterations, cache, failure_delay;
-    uint64_t failures;
+    uint64_t failures, wait_max, wait_after, ban_after, ban_time, known, forgive, login_history;
+    char *exempt;
     /* [smtp] */
     uint64_t message_size, recipients, errors, hops, command_timeout, data_timeout, backlog;
     uint64_t bare_newline, retry_first, retry_last, give_up, deliveries, deliveries_per_site;
@@ -89,6 +91,7 @@ void settings_free(struct settings *settings);
 
 /* The parts of it that the libraries take. */
 struct store_options settings_store(const struct settings *settings, const char *daemon);
+struct guard_options settings_guard(const struct settings *settings);
 struct login_options settings_login(const struct settings *settings, struct login_cache *cache);
 
 /* Fills what all daemons have alike: TLS files, workers, limits, timeouts. `idle_ms`: the

@@ -8,6 +8,8 @@
  *                                        private: mode 0600
  *     <data>/queue.db, queue/            accepted, not yet delivered               (queue.h)
  *     <data>/accounts/<hh>/<id>/mail.db  one account; lock, big/ beside it         (account.h)
+ *     <data>/logins.db                   bans, logins                              (logbook.h)
+ *     <data>/guard                       counts of wrong passwords                 (guard.h)
  *     <data>/run/                        sockets                                   (notice.h)
  *
  * Threads: blocking. The store may be shared; a desk belongs to the thread that opened it.

@@ -105,7 +105,7 @@ class Server:
                         "log_level": "debug", "confine": "fatal"},
             "listen": {name: f"127.0.0.1:{port}" for name, port in self.ports.items()},
             "auth": {"hash_memory": "64K", "hash_passes": 1, "scram_iterations": 4096,
-                     "failure_delay": "10ms", "failures": 100},
+                     "failure_delay": "10ms", "failures": 100, "wait_max": 0, "ban_after": 0},
             "smtp": {"errors": 1000, "retry_first": "1s", "report_wait": "2s"},
             "dns": {"resolver": "127.0.0.1@1", "trust_anchor": "none", "timeout": "2s"},
             "limits": {"sessions_per_address": 10000, "workers": 3, "recipients_per_hour": 0,

@@ -48,8 +48,10 @@ static int set_up(void **state)
     struct error err = { 0 };
 
     place_open((void **)&users->place);
-    users->options =
-        (struct login_options){ login_cache_new(64), cheap, "example.org", LOGIN_IMAP, NULL };
+    users->options = (struct login_options){ .cache = login_cache_new(64),
+                                             .cost = cheap,
+                                             .default_domain = "example.org",
+                                             .scope = LOGIN_IMAP };
     check_ok(domain_add(users->place->desk, SLICE("example.org"), &err), &err);
     users->bob = add_user(users->place, "bob@example.org", "secret");
     users->eve = add_user(users->place, "eve@example.org", "other");
