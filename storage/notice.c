@@ -25,7 +25,7 @@
 
 #define LIST_MS 1000
 #define LOST    ".lost"
-#define CALM    "calm-" /* before the names of listeners that do not hear of mail */
+#define CALM    "~" /* before the names of listeners that do not hear of mail */
 
 /* What goes over the wire; both ends are programs of one version on one machine. */
 struct packet {
