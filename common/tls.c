@@ -165,7 +165,7 @@ bool tls_load(const struct tls_files *files, struct tls **tls_out, struct error 
         tls->folder = slice_strdup(slice_of(files->folder));
     if (!load_certificates(tls, &tls->current, err))
         return false;
-    if (gnutls_priority_init(&tls->priority, TLS_PRIORITY, NULL) < 0 ||
+    if (gnutls_priority_init(&tls->priority, TLS_SERVER_PRIORITY, NULL) < 0 ||
         gnutls_session_ticket_key_generate(&tls->ticket_key) < 0)
         return error_set(err, ERROR_INTERNAL, "GnuTLS cannot be set up");
     *tls_out = TAKE(tls);

@@ -9,7 +9,14 @@
 
 #include <gnutls/gnutls.h>
 
+/* As a client: mail that leaves had better be encrypted with something old than with nothing. */
 #define TLS_PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
+/* As a server: forward secrecy and authenticated ciphers only (RFC 9325 section 4.2). */
+#define TLS_SERVER_PRIORITY                                                                        \
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"                                                   \
+    ":-CIPHER-ALL:+AES-256-GCM:+CHACHA20-POLY1305:+AES-128-GCM"                                    \
+    ":-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA"
 
 struct tls_certificates;
 
