@@ -257,6 +257,21 @@ bool keyword_bit(struct account *account, struct slice name, unsigned *bit_out, 
 
 /* Recent. */
 
+/* A power cut may make messages recent again, which does no harm: no fsync. */
+static bool claim_recent(struct account *account, uint64_t mailbox, uint32_t *first_out,
+                         struct error *err)
+{
+    struct mailbox_row row;
+
+    if (!account_begin(account, SQL_NORMAL, err))
+        return false;
+    if (!mailbox_row(account, mailbox, &row, err) ||
+        !seen_recent(account, mailbox, &row, first_out, err) || !seen_claim(account, mailbox, err))
+        return account_rollback(account);
+    return account_commit_quietly(account, err);
+}
+
+/* When the disk is full, whoever comes next has them as recent, too: mail can be read. */
 bool mailbox_recent(struct account *account, uint64_t mailbox, bool claim, uint32_t *first_out,
                     struct error *err)
 {
@@ -265,14 +280,6 @@ bool mailbox_recent(struct account *account, uint64_t mailbox, bool claim, uint3
     if (!mailbox_row(account, mailbox, &row, err) ||
         !seen_recent(account, mailbox, &row, first_out, err))
         return false;
-    if (!claim || *first_out == row.uidnext)
-        return true;
-
-    /* A power cut may make messages recent again, which does no harm: no fsync. */
-    if (!account_begin(account, SQL_NORMAL, err))
-        return false;
-    if (!mailbox_row(account, mailbox, &row, err) ||
-        !seen_recent(account, mailbox, &row, first_out, err) || !seen_claim(account, mailbox, err))
-        return account_rollback(account);
-    return account_commit_quietly(account, err);
+    return !claim || *first_out == row.uidnext || claim_recent(account, mailbox, first_out, err) ||
+           err->kind == ERROR_TEMPORARY;
 }

@@ -76,11 +76,11 @@ def wait_until(condition, what, seconds=PATIENCE):
 
 
 class Server:
-    def __init__(self, folder, settings=None, certificate=True):
-        """`settings`: {"smtp": {"errors": 3}}, added to those that make tests quick."""
+    def __init__(self, folder, settings=None, certificate=True, data=None):
+        """`settings`: {"smtp": {"errors": 3}}, added to those that make tests quick; `data`: where the store is."""
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.data = self.folder / "data"
+        self.data = pathlib.Path(data or self.folder / "data")
         self.config = self.folder / "postane.conf"
         self.ports = dict(zip(NAMES, free_ports(len(NAMES))))
         self.process = None
