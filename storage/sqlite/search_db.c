@@ -57,6 +57,7 @@ static bool open_database(const char *path, bool create, struct sql_db *db, stru
 {
     if (!sql_open(db, path, create, SQL_NORMAL, statements, SEARCH_SLOTS, err))
         return false;
+    db->may_be_new = true; /* its first commit was not synced: a power cut leaves it empty */
     if (sql_migrate(db, schema, COUNT_OF(schema), err) &&
         sql_script(db, "PRAGMA mmap_size = 268435456", err))
         return true;

@@ -312,6 +312,20 @@ static void test_sweep_leaves_what_is_young(void **state)
     assert_clean(f);
 }
 
+/* As a power cut leaves it before its first commit is synced. */
+static void test_empty_index(void **state)
+{
+    AUTO(buf_free) struct buf path = { 0 };
+    struct fixture *f = *state;
+
+    fill(f);
+    store_account_path(f->store, f->id, "search.db", &path);
+    FILE *file = fopen(buf_text(&path), "w");
+    assert_non_null(file);
+    fclose(file);
+    assert_clean(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +338,7 @@ int main(void)
         FIXTURE_TEST(test_damaged_pages),
         FIXTURE_TEST(test_store_without_account),
         FIXTURE_TEST(test_not_a_database),
+        FIXTURE_TEST(test_empty_index),
         FIXTURE_TEST(test_sweep_leaves_what_is_young),
     };
 
