@@ -11,6 +11,7 @@ import re
 import subprocess
 import threading
 
+MANY = 2100  # more than a slice has
 FAR = "far.test"  # nobody answers for it: mail for it stays in the queue
 
 
@@ -186,8 +187,10 @@ class Appending(Worker):
 class Watching(Worker):
     """Another session on the mailboxes of Appending: what it has seen is not taken back."""
 
+    ACCOUNT, KEY = "appending@example.test", "archive"
+
     def session(self):
-        self.account, self.seen = "appending@example.test", []
+        self.account, self.seen = self.ACCOUNT, []
         imap = self.server.imap(self.account)
         while not self.stopped:
             numbers = state_of(imap, "Archive")
@@ -197,8 +200,34 @@ class Watching(Worker):
 
     def problems(self, found, position):
         seen = [numbers for at, numbers in self.seen if at <= position]
-        if seen and any(now < then for now, then in zip(found["archive"], seen[-1])):
-            yield f"UIDNEXT, HIGHESTMODSEQ are {found['archive']}, and were {seen[-1]}"
+        if seen and any(now < then for now, then in zip(found[self.KEY], seen[-1])):
+            yield f"UIDNEXT, HIGHESTMODSEQ are {found[self.KEY]}, and were {seen[-1]}"
+
+
+class WatchingMany(Watching):
+    """The same where many messages change at once, in slices."""
+
+    ACCOUNT, KEY = "many@example.test", "many"
+
+
+class Many(Worker):
+    """COPY of many messages, which takes turns: all or none; STORE and EXPUNGE of them, in slices."""
+
+    def session(self):
+        self.counts = History((0, 0))  # of the copies: at least, at most
+        imap = self.server.imap(self.account)
+        while not self.stopped:
+            imap.select("Archive")
+            assert imap.uid("STORE", "1:*", self.random.choice("+-") + "FLAGS.SILENT", r"(\Flagged)")[0] == "OK"
+            self.change(self.counts, (MANY, MANY), lambda: imap.uid("COPY", "1:*", "Sent")[0] == "OK")
+            imap.select("Sent")
+            self.change(self.counts, (0, MANY), lambda: imap.uid("STORE", "1:*", "+FLAGS.SILENT", r"(\Deleted)")[0] == "OK")
+            self.change(self.counts, (0, 0), lambda: imap.expunge()[0] == "OK")
+
+    def problems(self, found, position):
+        possible = self.counts.possible(position)
+        if not any(low <= found["copies"] <= high for low, high in possible):
+            yield f"lost: {found['copies']} copies, possible is {possible}"
 
 
 class Storing(Worker):
@@ -281,9 +310,9 @@ class Administering(Worker):
                 yield f"lost: alias {alias}"
 
 
-WORKERS = (Delivering, Sending, Appending, Watching, Storing, Deleting, Moving, Administering)
+WORKERS = (Delivering, Sending, Appending, Watching, Many, WatchingMany, Storing, Deleting, Moving, Administering)
 ACCOUNTS = ["delivering", "second-delivering", "sending", "appending", "storing", "deleting", "moving", "sharing",
-            "administering"]
+            "administering", "many"]
 
 
 class Load:
@@ -330,6 +359,9 @@ def prepare(server):
         with server.imap("storing@example.test") as imap:
             for i in range(10):
                 imap.append("Drafts", None, None, b"Subject: %d\r\n\r\nx\r\n" % i)
+        with server.imap("many@example.test") as imap:
+            for _ in range(MANY // 300):
+                imap.xatom("APPEND", b"Archive" + b" {14+}\r\nSubject: x\r\n\r\n" * 300)
 
 
 def state_of(imap, mailbox):
@@ -347,6 +379,10 @@ def look_at(server):
         with server.imap(account) as imap:
             if name == "appending":
                 found["archive"] = state_of(imap, "Archive")
+            if name == "many":
+                found["many"] = state_of(imap, "Archive")
+                found["copies"] = int(re.search(rb"MESSAGES (\d+)", imap.status("Sent", "(MESSAGES)")[1][0])[1])
+                continue
             for mailbox in ["INBOX", "Archive", "Drafts", "Trash"] + [Moving.OTHERS] * (name == "moving"):
                 look_into(imap, account, mailbox, found)
             if name == "storing":
