@@ -1,7 +1,9 @@
 /* pool.c - one queue and one thread per worker; a key always goes to the same worker.
  *
- * The jobs of one key are a line; the first of each line stands in the round, by whose turn it is,
- * and in a small hash table, where the next job of that key finds its line:
+ * The jobs of one key are a line; the first of each line stands in a round, by whose turn it is,
+ * and in a small hash table, where the next job of that key finds its line. Who comes anew stands
+ * among the newcomers, which go first: a command now and then does not wait for all who keep a
+ * worker busy. Of five turns the others have one at least.
  *
  *     round --> job of key 7 --> job of key 2 --> job of key 9
  *                   | next           |
@@ -21,6 +23,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 #include <uv.h>
@@ -36,9 +39,16 @@ struct queue {
 };
 
 /* What waits for a worker. */
-struct lines {
+#define NEWCOMERS_IN_A_ROW 4
+
+struct round {
     struct job *first;
     struct job **end;
+};
+
+struct lines {
+    struct round newcomers, others;
+    unsigned in_a_row; /* turns of newcomers */
     struct job *buckets[BUCKETS];
 };
 
@@ -53,6 +63,7 @@ struct worker {
     enum worker_state state;
     bool ending;
     bool relieve; /* the desk is to give back memory */
+    atomic_bool others_wait;
     struct error failure;
     void *desk;
 };
@@ -89,14 +100,14 @@ static struct job **bucket_of(struct lines *lines, uint64_t key)
     return &lines->buckets[(mix(key) >> 8) % BUCKETS];
 }
 
-/* The first of its key goes to the end of the round. */
-static void lines_begin(struct lines *lines, struct job *first)
+/* The first of its key goes to the end of a round. */
+static void lines_begin(struct lines *lines, struct round *round, struct job *first)
 {
     struct job **bucket = bucket_of(lines, first->key);
 
     first->next_turn = NULL;
-    *lines->end = first;
-    lines->end = &first->next_turn;
+    *round->end = first;
+    round->end = &first->next_turn;
     first->next_in_bucket = *bucket;
     *bucket = first;
 }
@@ -114,27 +125,51 @@ static void lines_add(struct lines *lines, struct job *job)
         return;
     }
     job->last = job;
-    lines_begin(lines, job);
+    lines_begin(lines, &lines->newcomers, job);
+}
+
+static struct job *round_take(struct round *round)
+{
+    struct job *job = round->first;
+
+    if (job == NULL)
+        return NULL;
+    round->first = job->next_turn;
+    if (round->first == NULL)
+        round->end = &round->first;
+    return job;
+}
+
+static struct job *next_turn(struct lines *lines)
+{
+    struct job *job = lines->in_a_row < NEWCOMERS_IN_A_ROW ? round_take(&lines->newcomers) : NULL;
+
+    lines->in_a_row = job != NULL ? lines->in_a_row + 1 : 0;
+    if (job == NULL)
+        job = round_take(&lines->others);
+    return job != NULL ? job : round_take(&lines->newcomers);
 }
 
 static struct job *lines_take(struct lines *lines)
 {
-    struct job *job = lines->first;
+    struct job *job = next_turn(lines);
 
     if (job == NULL)
         return NULL;
-    lines->first = job->next_turn;
-    if (lines->first == NULL)
-        lines->end = &lines->first;
     struct job **place = bucket_of(lines, job->key);
     while (*place != job)
         place = &(*place)->next_in_bucket;
     *place = job->next_in_bucket;
     if (job->next != NULL) {
         job->next->last = job->last;
-        lines_begin(lines, job->next);
+        lines_begin(lines, &lines->others, job->next);
     }
     return job;
+}
+
+static bool lines_wait(const struct lines *lines)
+{
+    return lines->newcomers.first != NULL || lines->others.first != NULL;
 }
 
 /* Returns false when nothing came within the time. */
@@ -186,11 +221,20 @@ static struct job *next_job(struct worker *worker, bool worked)
             desk_relieve(worker);
         else if (wait_ms == 0)
             pthread_cond_wait(&worker->changed, &worker->lock);
-        else if (!wait_for(worker, wait_ms) && worker->lines.first == NULL)
+        else if (!wait_for(worker, wait_ms) && !lines_wait(&worker->lines))
             wait_ms = desk_idle(worker);
     }
+    atomic_store_explicit(&worker->others_wait, lines_wait(&worker->lines), memory_order_relaxed);
     pthread_mutex_unlock(&worker->lock);
     return job;
+}
+
+static _Thread_local const struct worker *this_worker;
+
+bool pool_others_wait(void)
+{
+    return this_worker != NULL &&
+           atomic_load_explicit(&this_worker->others_wait, memory_order_relaxed);
 }
 
 static void run_job(struct worker *worker, struct job *job)
@@ -224,6 +268,7 @@ static void *worker_main(void *argument)
     struct worker *worker = argument;
     struct job *job;
 
+    this_worker = worker;
     if (!open_desk(worker))
         return NULL;
     for (bool worked = false; (job = next_job(worker, worked)) != NULL; worked = true)
@@ -275,7 +320,8 @@ static void worker_init(struct worker *worker, struct pool *pool)
     pthread_condattr_t attributes;
 
     worker->pool = pool;
-    worker->lines.end = &worker->lines.first;
+    worker->lines.newcomers.end = &worker->lines.newcomers.first;
+    worker->lines.others.end = &worker->lines.others.first;
     pthread_mutex_init(&worker->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -351,6 +397,7 @@ void pool_submit(struct pool *pool, uint64_t key, struct job *job)
     job->key = key;
     pthread_mutex_lock(&worker->lock);
     lines_add(&worker->lines, job);
+    atomic_store_explicit(&worker->others_wait, true, memory_order_relaxed);
     pthread_mutex_unlock(&worker->lock);
     pthread_cond_signal(&worker->changed); /* behind the lock, which the worker wants first */
 }

@@ -1,10 +1,10 @@
 /* pool.h - keyed worker threads for everything that blocks.
  *
  * Jobs of one key run in the order submitted, on one thread; so whatever belongs to a key (an
- * account's open store) needs no lock. Keys that share a worker take turns, job by job: whoever has
- * many jobs waits for his own, not the others for him. Each thread has a desk: a pointer made and
- * freed on that thread, given to every job it runs. `done` runs on the loop thread, never from
- * pool_submit().
+ * account's open store) needs no lock. Keys that share a worker take turns, job by
+ * job: whoever has many jobs waits for his own, not the others for him, and who has one now and
+ * then goes first. Each thread has a desk: a pointer made and freed on that thread, given to every
+ * job it runs. `done` runs on the loop thread, never from pool_submit().
  *
  *     loop: pool_submit() ---> worker: job->work(job, desk) ---> loop: job->done(job)
  *
@@ -42,6 +42,9 @@ struct pool_desk {
 bool pool_new(struct uv_loop_s *loop, unsigned threads, const struct pool_desk *desk,
               struct pool **pool_out, struct error *err) MUST_CHECK;
 void pool_submit(struct pool *pool, uint64_t key, struct job *job);
+
+/* In a job: does the worker have another one to do? Then this one should be short. */
+bool pool_others_wait(void);
 
 /* Memory is short: each worker gives back what it can, soon. */
 void pool_relieve(struct pool *pool);

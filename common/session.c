@@ -22,7 +22,8 @@
 #define OUT_ENOUGH   (64 * 1024) /* bytes of reply: send before making more */
 #define OUT_TIGHT    (8 * 1024)  /* ... when memory is */
 #define IN_TIGHT     (4 * 1024)  /* bytes that are read ahead then */
-#define TURN_MS      10          /* then the worker is somebody else's */
+#define TURN_MS      10          /* of a worker, for what a client has pipelined */
+#define BUSY_TURN_MS 2           /* ... while others wait for it */
 #define CROWDED_MS   10000       /* how long a stranger may be silent while places are short */
 #define BYTES_PER_MS 1           /* of a command in hand, at least, when it takes long */
 
@@ -63,12 +64,13 @@ static bool goes_on(const struct session *s)
 }
 
 /* On a worker: whether run() may go on with the next pipelined command at once. */
-static bool runs_on(const struct session *s, uint64_t key, uint64_t until_ms)
+static bool runs_on(const struct session *s, uint64_t key, uint64_t began_ms)
 {
+    unsigned turn_ms = pool_others_wait() ? BUSY_TURN_MS : TURN_MS;
     const struct call *call = &s->call;
     return goes_on(s) && call->in.len > 0 && call->out.len < out_enough() && call->key == key &&
            call->delay_ms == 0 && !s->slow && !s->last_run && !atomic_load(&call->closing) &&
-           clock_coarse_ms() < until_ms;
+           clock_coarse_ms() - began_ms < turn_ms;
 }
 
 static void run_once(struct session *s)
@@ -85,7 +87,7 @@ static void work(struct job *job, void *desk) /* on a worker; with a light comma
 {
     struct session *s = CONTAINER_OF(job, struct session, job);
     struct call *call = &s->call;
-    uint64_t key = call->key, until_ms = clock_coarse_ms() + TURN_MS;
+    uint64_t key = call->key, began_ms = clock_coarse_ms();
 
     call->desk = s->slow ? NULL : desk;
     if (s->slow && atomic_load(&call->closing)) { /* nobody waits for what takes so long */
@@ -97,7 +99,7 @@ static void work(struct job *job, void *desk) /* on a worker; with a light comma
         call->state = s->protocol->open != NULL ? s->protocol->open(call, s->context) : NULL;
     s->opened = true;
     run_once(s);
-    while (runs_on(s, key, until_ms)) {
+    while (runs_on(s, key, began_ms)) {
         if (s->next == NEXT_COMMAND)
             arena_reset(&call->arena);
         call->arena.secret = call->arena.secret || call->careful;

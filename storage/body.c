@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define WRITE_BYTES (256 * 1024) /* how much of a large body is gathered for one write() */
-#define FREE_BYTES  (16 * 1024)  /* a small one: not worth an account */
+#define FREE_BYTES  (4 * 1024)   /* a small one: not worth an account */
 
 struct body {
     struct store *store;
@@ -106,6 +106,8 @@ bool body_finish(struct body *body, struct error *err)
             return error_errno(err, "syncing %s", body_file(body));
         buf_free(&body->bytes);
         ceiling_hold(&body->held, 0);
+        close(body->fd); /* there may be very many finished ones at a time */
+        body->fd = -1;
     }
     hash_end(&body->hash, body->digest);
     body->finished = true;
@@ -135,6 +137,11 @@ size_t body_size(const struct body *body)
     return body->size;
 }
 
+bool body_is_finished(const struct body *body)
+{
+    return body->finished;
+}
+
 bool body_is_large(const struct body *body)
 {
     return body->file.len > 0;
@@ -151,21 +158,30 @@ const char *body_file(const struct body *body)
     return body->file.len > 0 ? body->file.data : NULL;
 }
 
+static bool map_file(struct body *body, struct error *err)
+{
+    int fd = body->fd >= 0 ? body->fd : open(body_file(body), O_RDONLY | O_CLOEXEC);
+    void *map = fd < 0 ? MAP_FAILED : mmap(NULL, body->size, PROT_READ, MAP_PRIVATE, fd, 0);
+
+    if (map == MAP_FAILED)
+        error_errno(err, "mapping %s", body_file(body));
+    if (fd >= 0 && fd != body->fd)
+        close(fd);
+    if (map == MAP_FAILED)
+        return false;
+    body->map = map;
+    return true;
+}
+
 bool body_bytes(struct body *body, struct slice *bytes_out, struct error *err)
 {
-    void *map;
-
     assert(body->finished);
     if (!body_is_large(body) || body->size == 0) {
         *bytes_out = buf_slice(&body->bytes);
         return true;
     }
-    if (body->map == NULL) {
-        map = mmap(NULL, body->size, PROT_READ, MAP_PRIVATE, body->fd, 0);
-        if (map == MAP_FAILED)
-            return error_errno(err, "mapping %s", body_file(body));
-        body->map = map;
-    }
+    if (body->map == NULL && !map_file(body, err))
+        return false;
     *bytes_out = slice_make(body->map, body->size);
     return true;
 }

@@ -23,6 +23,7 @@ bool body_finish(struct body *body, struct error *err) MUST_CHECK; /* large ones
 void body_free(struct body **body);
 
 size_t body_size(const struct body *body);
+bool body_is_finished(const struct body *body);
 bool body_is_large(const struct body *body);
 const unsigned char *body_hash(const struct body *body); /* after body_finish() */
 const char *body_file(const struct body *body);          /* path of a large one, or NULL */

@@ -72,8 +72,10 @@ struct appending {
     uint64_t owner;      /* the account's id */
     uint64_t found_ms;   /* on clock_ms() */
     struct append_message *messages, *last;
+    struct append_message *unfinished; /* the first whose body may be; NULL: none was */
     size_t n_messages, n_parts;
-    uint64_t bytes; /* announced so far */
+    struct held held; /* by the messages, beside their bodies */
+    uint64_t bytes;   /* announced so far */
 
     bool failed; /* a body could not be written */
     struct error error;

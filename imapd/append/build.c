@@ -158,7 +158,8 @@ static enum append_build check_text(struct call *call, const struct append_messa
 
     if (message->nul)
         return refuse(call, NULL, "A message cannot hold NUL");
-    if (message->text != NULL && !body_finish(message->text, &err))
+    if (message->text != NULL && !body_is_finished(message->text) &&
+        !body_finish(message->text, &err))
         return refuse_error(call, &err);
     return APPEND_BUILT;
 }

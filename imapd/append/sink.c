@@ -9,12 +9,15 @@
 
 #include <stdlib.h>
 
-#define FOUND_MS 1000 /* how long a mailbox and the rights on it are not looked up again */
+#define MESSAGE_BYTES (6 * 1024) /* what one of very many takes, with a small body */
+#define FREE_MESSAGES 16         /* not worth an account */
+#define FOUND_MS      1000 /* how long a mailbox and the rights on it are not looked up again */
 
 void append_free(struct client *client)
 {
     if (client->append == NULL)
         return;
+    ceiling_hold(&client->append->held, 0);
     for (struct append_message *m = client->append->messages; m != NULL; m = m->next) {
         body_free(&m->text);
         body_free(&m->built);
@@ -133,6 +136,26 @@ static enum literal_plan refuse_syntax(struct call *call, struct args *args, con
     return LITERAL_REFUSE;
 }
 
+/* Is there memory for one message more? The one before is whole. */
+static bool has_memory(struct call *call)
+{
+    struct appending *appending = client_of(call)->append;
+    size_t count = appending->n_messages;
+
+    return count <= FREE_MESSAGES || ceiling_hold(&appending->held, count * MESSAGE_BYTES);
+}
+
+/* A body that is whole needs no descriptor any more. */
+static void finish_others(struct appending *appending)
+{
+    for (struct append_message *m = appending->unfinished; m != NULL && m->next != NULL;
+         m = m->next) {
+        if (m->text != NULL && !appending->failed && !body_is_finished(m->text))
+            appending->failed = !body_finish(m->text, &appending->error);
+        appending->unfinished = m->next;
+    }
+}
+
 /* A literal of a message: does it fit? */
 static enum literal_plan plan_data(struct call *call, struct args *args,
                                    const struct literal *literal)
@@ -156,6 +179,13 @@ static enum literal_plan plan_data(struct call *call, struct args *args,
     if (!append_find_replaced(call) || !append_find_target(call, &target) ||
         !append_has_room(call, &target, appending->bytes, appending->n_messages))
         return LITERAL_REFUSE;
+    if (!has_memory(call)) {
+        reply_no(call, "LIMIT", "Too much to do for so many messages, try again later");
+        return LITERAL_REFUSE;
+    }
+    if (appending->unfinished == NULL)
+        appending->unfinished = appending->messages;
+    finish_others(appending);
     if (message->text == NULL)
         message->text = body_new(client->imap->store);
     appending->in_literal = true;
@@ -176,6 +206,13 @@ static enum literal_plan plan(struct call *call, struct args *args, const struct
     return refuse_syntax(call, args, "a space was expected");
 }
 
+/* Many small messages for which there is no memory would be as many files. */
+static bool is_crowd(const struct client *client, const struct append_message *message)
+{
+    return client->append->n_messages > FREE_MESSAGES && body_is_large(message->text) &&
+           body_size(message->text) <= client->imap->settings->inline_max;
+}
+
 static void add(struct call *call, struct slice bytes)
 {
     struct client *client = client_of(call);
@@ -190,6 +227,11 @@ static void add(struct call *call, struct slice bytes)
     }
     if (!appending->failed && !message->nul)
         appending->failed = !body_add(message->text, bytes, &appending->error);
+    if (!appending->failed && is_crowd(client, message))
+        appending->failed = !error_set(&appending->error, ERROR_LIMIT, "memory is short");
+    if (appending->failed)
+        for (struct append_message *m = appending->messages; m != NULL; m = m->next)
+            body_free(&m->text);
 }
 
 static void drop(struct call *call)
