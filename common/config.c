@@ -130,11 +130,13 @@ static bool add_to_key(struct reading *reading, size_t index, const char *value)
 {
     const struct config_key *key = &reading->keys[index];
     AUTO(buf_free) struct buf whole = { 0 };
+    const char *before;
 
     if (!config_is_text(key->type) || !reading->given[index])
         return error_set(reading->err, ERROR_INVALID,
                          "%s: += is for a text that stands above with =", key->name);
-    buf_fmt(&whole, "%s %s", *(char **)((char *)reading->settings + key->offset), value);
+    before = *(char **)((char *)reading->settings + key->offset);
+    buf_fmt(&whole, "%s%s%s", before, before[0] != '\0' && value[0] != '\0' ? " " : "", value);
     return config_value_set(key, buf_slice(&whole), reading->settings, reading->err);
 }
 
@@ -145,6 +147,9 @@ static bool set_key(struct reading *reading, const char *section, const char *na
     struct slice base;
     bool adds = take_plus(name, &base);
 
+    /* As it would behind a blank: in "name = ;x" inih sees a comment, in "name =;x" it does not. */
+    if (value[0] == ';')
+        return error_set(reading->err, ERROR_INVALID, "%s: a value cannot begin with ;", name);
     for (size_t i = 0; i < reading->count; i++) {
         const struct config_key *key = &reading->keys[i];
 
@@ -198,10 +203,13 @@ static char *next_line(char *line, int size, void *user)
     if (reading->failed_at != 0 || fgets(line, size, reading->file) == NULL)
         return NULL;
     reading->line++;
-    if (!ends_line(line) && strlen(line) + 1 == (size_t)size) {
-        error_set(reading->err, ERROR_INVALID,
-                  "line too long (at most %d bytes); go on with another one: name += more",
-                  size - 2);
+    if (!ends_line(line) && !feof(reading->file)) {
+        if (strlen(line) + 1 == (size_t)size)
+            error_set(reading->err, ERROR_INVALID,
+                      "line too long (at most %d bytes); go on with another one: name += more",
+                      size - 2);
+        else
+            error_set(reading->err, ERROR_INVALID, "a line has a NUL in it");
         fail(reading);
         return NULL;
     }
@@ -311,6 +319,19 @@ static void print_help(const char *help, struct buf *out)
     }
 }
 
+/* Takes what fits into `max` bytes off the front, up to a single blank, which "+=" puts back. */
+static struct slice take_line(struct slice *rest, size_t max)
+{
+    struct slice whole = *rest;
+    size_t end = whole.len;
+
+    for (size_t i = 1; whole.len > max && i + 1 < whole.len && (i <= max || end == whole.len); i++)
+        if (whole.data[i] == ' ' && whole.data[i - 1] != ' ' && whole.data[i + 1] != ' ')
+            end = i;
+    *rest = slice_from(whole, MIN(end + 1, whole.len));
+    return slice_part(whole, 0, end);
+}
+
 /* In several lines, when one would be too long to be read again. */
 static void print_value(const struct config_key *key, const void *settings, struct buf *out)
 {
@@ -319,11 +340,11 @@ static void print_value(const struct config_key *key, const void *settings, stru
 
     config_value_print(key, settings, &value);
     rest = buf_slice(&value);
-    line = take_words(&rest, VALUE_WIDTH);
+    line = take_line(&rest, VALUE_WIDTH);
     buf_fmt(out, "%s%s = " SLICE_FMT "\n", key->type == CONFIG_SECRET ? "; " : "", key->name,
             SLICE_ARG(line));
     while (rest.len > 0) {
-        line = take_words(&rest, VALUE_WIDTH);
+        line = take_line(&rest, VALUE_WIDTH);
         buf_fmt(out, "%s += " SLICE_FMT "\n", key->name, SLICE_ARG(line));
     }
 }

@@ -31,7 +31,7 @@ static const struct config_key keys[] = {
 };
 
 /* Writes the text to a file and loads it; the file's name in errors becomes "F". */
-static bool load(const char *text, struct sample *sample, char error[300])
+static bool load_bytes(const char *text, size_t size, struct sample *sample, char error[300])
 {
     char path[] = "/tmp/test_config_XXXXXX";
     int fd = mkstemp(path);
@@ -40,7 +40,7 @@ static bool load(const char *text, struct sample *sample, char error[300])
     bool ok;
 
     assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    assert_int_equal(write(fd, text, size), size);
     close(fd);
     ok = config_load(keys, COUNT_OF(keys), path, sample, &err);
     unlink(path);
@@ -48,6 +48,11 @@ static bool load(const char *text, struct sample *sample, char error[300])
     if (!ok && strncmp(err.text, path, len) == 0)
         snprintf(error, 300, "F%s", err.text + len);
     return ok;
+}
+
+static bool load(const char *text, struct sample *sample, char error[300])
+{
+    return load_bytes(text, strlen(text), sample, error);
 }
 
 static void defaults(void **state)
@@ -145,6 +150,7 @@ static void errors(void **state)
         { "[two]\nwait = 1\nwait += 2\n",
           "F:3: [two] wait: += is for a text that stands above with =" },
         { "[one]\nname += x\n", "F:2: [one] name: += is for a text that stands above with =" },
+        { "[one]\nname =;x\n", "F:2: [one] name: a value cannot begin with ;" },
         { "[one]\nnam += x\n", "F:2: [one] nam: no such key; did you mean name?" },
         { "[two]\nnonsense\n[two]\nwait = y\n", "F:2: expected [section] or key = value" },
         { "[two\nwait = 1\n", "F:1: expected [section] or key = value" },
@@ -172,6 +178,17 @@ static void long_lines_are_errors(void **state)
     assert_int_equal(strncmp(error, "F:2: line too long", 18), 0);
 }
 
+/* What stands behind it would not be seen. */
+static void nul_in_line(void **state)
+{
+    static const char text[] = "[one]\nname = a\0b\n";
+    struct sample sample;
+    char error[300];
+
+    assert_false(load_bytes(text, sizeof(text) - 1, &sample, error));
+    assert_string_equal(error, "F:2: a line has a NUL in it");
+}
+
 /* A long text is printed in lines that can be read again. */
 static void long_text(void **state)
 {
@@ -182,10 +199,13 @@ static void long_text(void **state)
     assert_true(load("[one]\nname = a\nname += b  c\nname+=d\n", &sample, error));
     assert_string_equal(sample.name, "a b  c d");
     config_free(keys, COUNT_OF(keys), &sample);
+    assert_true(load("[one]\nname =\nname += d\nname +=\n", &sample, error));
+    assert_string_equal(sample.name, "d");
+    config_free(keys, COUNT_OF(keys), &sample);
 
     buf_add_text(&first, "[one]\nname = 0123456789\n");
     for (int i = 0; i < 50; i++)
-        buf_add_text(&first, "name += 0123456789\n");
+        buf_add_text(&first, "name += 01234  789\n");
     assert_true(load(buf_text(&first), &sample, error));
     assert_int_equal(strlen(sample.name), 51 * 11 - 1);
     config_print(keys, COUNT_OF(keys), &sample, false, &second);
@@ -276,6 +296,7 @@ int main(void)
         cmocka_unit_test(words_for_yes_and_no),
         cmocka_unit_test(errors),
         cmocka_unit_test(long_lines_are_errors),
+        cmocka_unit_test(nul_in_line),
         cmocka_unit_test(long_text),
         cmocka_unit_test(missing_file),
         cmocka_unit_test(the_output_is_a_config_file),
