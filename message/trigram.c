@@ -164,7 +164,8 @@ static uint32_t *add_keys(struct trigram_keys *keys, size_t count)
 {
     uint32_t *added;
 
-    keys->keys = mem_grow(keys->keys, &keys->room, keys->count + count, sizeof(*keys->keys));
+    /* Also for none there is a place. */
+    keys->keys = mem_grow(keys->keys, &keys->room, keys->count + count + 1, sizeof(*keys->keys));
     added = keys->keys + keys->count;
     keys->count += count;
     return added;

@@ -196,9 +196,12 @@ static bool take_entry(struct slice *group, uint64_t known, unsigned *third_out,
 static uint64_t texts_with(const struct trigram_block *block, uint32_t trigram)
 {
     struct slice group = group_of(block, trigram >> 16, trigram >> 8 & 0xff);
-    const unsigned char *at = (const unsigned char *)group.data, *end = at + group.len;
+    const unsigned char *at = (const unsigned char *)group.data, *end;
     unsigned third = trigram & 0xff;
 
+    if (group.len == 0)
+        return 0; /* nor is there a place to count from */
+    end = at + group.len;
     while (end - at >= 2 && at[0] < third)
         at += 2 + payload_of(at[1]);
     if (end - at < 2 || at[0] != third || (size_t)(end - at) < 2 + payload_of(at[1]))
