@@ -10,13 +10,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct sample {
-    char *name;
+    char *name, *word;
     bool on;
     uint64_t count, size, wait, colour;
 };
 
 static const struct config_key keys[] = {
     { "one", "name", CONFIG_TEXT, offsetof(struct sample, name), "", 0, 0, NULL, "A name." },
+    { "one", "word", CONFIG_SECRET, offsetof(struct sample, word), "", 0, 0, NULL, "A secret." },
     { "one", "on", CONFIG_BOOL, offsetof(struct sample, on), "yes", 0, 0, NULL, "A switch." },
     { "one", "count", CONFIG_NUMBER, offsetof(struct sample, count), "7", 1, 100, NULL, "N." },
     { "two", "size", CONFIG_SIZE, offsetof(struct sample, size), "64K", 0, 0, NULL, "A size." },
@@ -44,6 +45,10 @@ static bool load(struct slice bytes, struct sample *sample, struct error *err)
 
 static void print(struct sample *sample, struct buf *out)
 {
+    AUTO(buf_free) struct buf json = { 0 };
+
+    config_print(keys, COUNT_OF(keys), sample, true, &json);
+    sample->word[0] = '\0'; /* is not printed */
     config_print(keys, COUNT_OF(keys), sample, false, out);
     config_free(keys, COUNT_OF(keys), sample);
 }

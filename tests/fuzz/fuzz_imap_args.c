@@ -3,6 +3,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static bool print(const struct seqset *set)
+{
+    AUTO(buf_free) struct buf text = { 0 };
+
+    seqset_print(set, &text);
+    return text.len > 0;
+}
+
 static bool read_one(struct args *args, unsigned which)
 {
     struct slice text;
@@ -32,7 +40,7 @@ static bool read_one(struct args *args, unsigned which)
     case 7:
         return args_number64(args, &number64);
     case 8:
-        return args_seqset(args, &set);
+        return args_seqset(args, &set) && print(&set);
     case 9:
         return args_mailbox(args, &text);
     case 10:

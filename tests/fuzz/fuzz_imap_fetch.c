@@ -5,9 +5,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const char *const commands[] = { "FETCH", "UID FETCH" };
     static struct world world;
 
     if (size > 0)
-        world_say(&world, data[0] % 2 == 0 ? "FETCH" : "UID FETCH", data + 1, size - 1);
+        world_say(&world, commands[data[0] % COUNT_OF(commands)], data + 1, size - 1);
     return 0;
 }

@@ -1,7 +1,8 @@
-/* fuzz_imap_session.c - whole IMAP sessions in memory, logged in, on a real store.
+/* fuzz_imap_session.c - whole IMAP sessions in memory, on a real store.
  *
  * The input is what the client says; it comes in two pieces, so that commands are cut anywhere. The
- * store is made anew once in a while, since sessions fill it.
+ * first byte says where, and with its last bits that there is compression, that nobody is
+ * logged in, and how it ends. The store is made anew once in a while, since sessions fill it.
  */
 #include "imapd/client.h"
 #include "tests/unit/support/rig.h"
@@ -57,13 +58,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     world.sessions++;
     rig_start(&world.rig, &imap_protocol, &world.imap);
-    rig_say(&world.rig, "0 LOGIN bob secret\r\n1 SELECT INBOX\r\n");
+    if ((data[0] & 2) == 0)
+        rig_say(&world.rig, "0 LOGIN bob secret\r\n1 SELECT INBOX\r\n");
     if ((data[0] & 1) != 0)
         rig_say(&world.rig, "2 COMPRESS DEFLATE\r\n");
     rig_say_bytes(&world.rig, slice_make(data + 1, first > 0 ? first - 1 : 0));
     rig_say_bytes(&world.rig, slice_make(data + MAX(first, 1), size - MAX(first, 1)));
     if (world.rig.may_hear)
         rig_event(&world.rig, WHY_NOTICE);
+    if (!world.rig.closed && (data[0] & 4) != 0)
+        rig_event(&world.rig, (data[0] & 8) != 0 ? WHY_TIMEOUT : WHY_STOP);
     rig_stop(&world.rig);
     return 0;
 }

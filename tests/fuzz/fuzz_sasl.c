@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct sasl_binding binding = { { "exporter", 8 }, { "end point", 9 } };
     AUTO(buf_free) struct buf out = { 0 };
-    AUTO(sasl_free) struct sasl sasl;
+    AUTO(sasl_free) struct sasl sasl = { 0 };
     struct slice rest, message;
     uint8_t choice;
 

@@ -93,17 +93,29 @@ static void say(struct rig *rig, struct slice piece)
         rig_secure(rig);
 }
 
-/* The input in pieces, as the network may cut it: a NUL ends a piece. One that starts with "N" is a
+/* The first byte says what kind of server it is, and whether it is kept. */
+enum { KEPT = 1, LMTP = 2, LOGIN = 4, TLS_REQUIRED = 8 };
+
+static struct client_task make_task(struct shipment *shipment, uint8_t kind)
+{
+    return (struct client_task){ .shipment = shipment,
+                                 .hostname = "mx.test",
+                                 .lmtp = (kind & LMTP) != 0,
+                                 .login = (kind & LOGIN) != 0 ? "me" : NULL,
+                                 .password = "secret",
+                                 .policy.require_tls = (kind & TLS_REQUIRED) != 0,
+                                 .finished = (kind & KEPT) != 0 ? on_finished : NULL,
+                                 .ended = on_ended };
+}
+
+/* Then pieces, as the network may cut them: a NUL ends a piece. One that starts with "N" is a
  * notice, with another shipment the first time; with "Q" a notice to quit, with "T" a timeout. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct rig *rig = the_rig();
     struct shipment *shipment = make_shipment(rig), *second = make_shipment(rig);
-    struct client_task task = { .shipment = shipment,
-                                .hostname = "mx.test",
-                                .finished = size % 2 != 0 ? on_finished : NULL,
-                                .ended = on_ended };
-    struct slice rest = slice_make(data, size), piece;
+    struct client_task task = make_task(shipment, size > 0 ? data[0] : 0);
+    struct slice rest = slice_from(slice_make(data, size), 1), piece;
 
     check_answer(rest);
     rig_start(rig, &protocol, &task);
