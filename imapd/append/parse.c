@@ -10,8 +10,8 @@
  *
  * UTF8 is a word that changes nothing: 8-bit characters in a header are taken with it and without.
  * RFC 6855 section 4 wants NO from a server whose client did not ENABLE UTF8=ACCEPT, but RFC 9051
- * section 6.3.12 permits them, mail from before RFC 6532 is full of them, and whoever moves old mail
- * here, without knowing of UTF8, could not store it; by SMTP it came in the same form.
+ * section 6.3.12 permits them, mail from before RFC 6532 is full of them, and whoever moves old
+ * mail here, without knowing of UTF8, could not store it; by SMTP it came in the same form.
  *
  * A step takes something whole or nothing: appending->where and args->rest move together. Pure.
  */
