@@ -45,16 +45,24 @@ static void open_guard(struct watch *watch)
         fail_msg("%s", err.text);
 }
 
+/* A secret that is always the same: two passwords in some thousands have the same mark, and would
+ * be counted as one. It has to be there after the file was opened. */
+static const char header[48] = "postane guard 1\nnot a secret";
+
 static int set_up(void **state)
 {
     struct watch *watch = NEW(struct watch);
+    char found[sizeof(header)];
     int fd;
 
     strcpy(watch->path, "/tmp/guard-XXXXXX");
     fd = mkstemp(watch->path);
     assert_true(fd >= 0);
-    close(fd);
+    assert_int_equal(write(fd, header, sizeof(header)), sizeof(header));
     open_guard(watch);
+    assert_int_equal(pread(fd, found, sizeof(found), 0), sizeof(found));
+    assert_memory_equal(found, header, sizeof(found));
+    close(fd);
     *state = watch;
     return 0;
 }
