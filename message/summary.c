@@ -63,7 +63,7 @@ void add_nstring(struct slice text, struct buf *out)
 
 void summary_make(struct slice message, struct summary *summary_out)
 {
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     const struct mime_part *root = mime_parse(&arena, message);
 
     *summary_out = (struct summary){ .header_len = root->header_len };

@@ -103,7 +103,7 @@ bool arc_seal(const struct dkim_signer *signer, const struct arc_verdict *incomi
               struct slice results, struct slice header, struct slice body, struct buf *fields_out,
               struct error *err)
 {
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     struct arc_chain *chain = ARENA_NEW(&arena, struct arc_chain);
     struct field_index index;
 

@@ -97,7 +97,7 @@ static bool check_record(struct signed_field *s, struct slice text)
  * signature has failed, whatever is wrong with others. */
 static void check_records(struct signed_field *s, const struct dns_answer *answer)
 {
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     struct signed_field best = { 0 };
 
     settle(&best, DKIM_PERMERROR, "no key for signature");

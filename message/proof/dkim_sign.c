@@ -160,7 +160,7 @@ void dkim_body_hash(struct slice body, unsigned char hash_out[32])
 bool dkim_sign_hashed(const struct dkim_signer *signer, struct slice header,
                       const unsigned char body_hash[32], struct buf *field_out, struct error *err)
 {
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     AUTO(buf_free) struct buf names = { 0 };
     AUTO(buf_free) struct buf field = { 0 };
     struct field_index index;

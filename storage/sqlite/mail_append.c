@@ -88,7 +88,7 @@ static bool glue_together(struct glue *glue, struct slice prefix, const struct b
 /* For the thread, which is given with the message. */
 static void make_sort_keys(struct slice whole, struct buf *out)
 {
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
 
     sort_keys_write(&arena, slice_part(whole, 0, header_length(whole)), out);
 }

@@ -37,7 +37,7 @@ static void check_round_trip(struct arena *arena, const struct path *path)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     struct slice text = slice_make(data, size);
     struct path path;
 

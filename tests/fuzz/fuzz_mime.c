@@ -27,7 +27,7 @@ static size_t check_part(struct slice message, const struct mime_part *part, siz
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     AUTO(buf_free) struct buf text = { 0 };
     struct slice message = slice_make(data, size);
     const struct mime_part *root = mime_parse(&arena, message);

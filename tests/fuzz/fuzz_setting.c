@@ -53,7 +53,7 @@ static void check_servers(struct slice text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     struct slice rest = slice_make(data, size), first;
     struct error err;
     unsigned services;

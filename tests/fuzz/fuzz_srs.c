@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const unsigned char secret[32] = "a secret of thirty-two bytes ...";
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     struct slice local = slice_make(data, size), made, back, domain;
 
     (void)srs_reverse(secret, NOW, &arena, local, &back, &domain);

@@ -119,7 +119,7 @@ static void add_part(struct slice message, const struct mime_part *part, struct 
 
 static void print_tree(const char *path, struct slice message)
 {
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     AUTO(buf_free) struct buf line = { 0 };
 
     buf_add_byte(&line, '{');
@@ -150,7 +150,7 @@ static void add_sections(const struct mime_part *root, uint32_t *path, size_t de
 static void print_summary(const char *path, struct slice message)
 {
     AUTO(summary_free) struct summary summary;
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     AUTO(buf_free) struct buf line = { 0 };
     uint32_t sections[2 * MIME_DEPTH_MAX + 1];
 

@@ -87,7 +87,7 @@ static void print_list(const struct address_list *list, struct buf *out)
 
 static void parse_and_print(struct slice text, size_t max, struct buf *out)
 {
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     AUTO(exact_free) struct slice input = exact(text);
     struct address_list list;
 

@@ -34,7 +34,7 @@ static const struct {
 
 static void print_header(struct slice message, struct buf *out)
 {
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     struct slice rest = message;
     struct header_field field;
 

@@ -111,7 +111,7 @@ static void check_part(struct slice message, const struct mime_part *part, size_
 
 static void parse_and_print(struct slice text, struct buf *out)
 {
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     AUTO(exact_free) struct slice message = exact(text);
     struct mime_part *root = mime_parse(&arena, message);
 
@@ -141,7 +141,7 @@ static void test_truncated(void **state)
 
 static void test_fields(void **state)
 {
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     struct slice message = SLICE("content-type: TEXT/Plain; Charset=\"utf-8\"\r\n"
                                  "Content-Transfer-Encoding: Base64 (really)\r\n"
                                  "Content-Disposition: attachment;\r\n filename=\"a b\"\r\n"
@@ -206,7 +206,7 @@ static void test_sections(void **state)
                                          "4.2.1", "4.2.2.1", "4.2.2.2", "4.3.1" };
     static const char *const not_there[] = { "0",   "5",       "1.1",   "3.3",
                                              "3.0", "4.2.2.3", "4.3.2", "4.3.1.1" };
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     struct slice message = SLICE(sections_message);
     const struct mime_part *root = mime_parse(&arena, message);
     struct slice body;
@@ -224,7 +224,7 @@ static void test_sections(void **state)
 
 static void test_sections_of_single_part(void **state)
 {
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     struct slice plain = SLICE("A: b\r\n\r\nbody");
     struct slice message = SLICE("Content-Type: message/rfc822\r\n\r\nA: b\r\n\r\nbody");
     struct slice body;
@@ -265,7 +265,7 @@ static void test_bounds(void **state)
     };
 
     for (size_t i = 0; i < COUNT_OF(hostile); i++) {
-        AUTO(arena_free) struct arena arena = { NULL };
+        AUTO(arena_free) struct arena arena = { 0 };
         AUTO(buf_free) struct buf text = { 0 };
         const struct mime_part *root;
 

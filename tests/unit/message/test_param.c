@@ -50,7 +50,7 @@ static const struct {
 
 static void parse_and_print(struct slice text, struct buf *out)
 {
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     AUTO(exact_free) struct slice input = exact(text);
     struct slice rest = input;
     struct mime_param *params;
@@ -88,7 +88,7 @@ static void test_truncated(void **state)
 
 static void test_limit(void **state)
 {
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     AUTO(buf_free) struct buf text = { 0 };
     struct mime_param *params;
     size_t count;

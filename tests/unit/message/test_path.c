@@ -56,7 +56,7 @@ static void print_path(const struct path *path, struct slice rest, struct buf *o
 static void test_paths(void **state)
 {
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        AUTO(arena_free) struct arena arena = { NULL };
+        AUTO(arena_free) struct arena arena = { 0 };
         AUTO(exact_free) struct slice input = exact(slice_of(cases[i].input));
         AUTO(buf_free) struct buf got = { 0 };
         struct slice rest = input;
@@ -76,7 +76,7 @@ static void test_truncated(void **state)
 {
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         for (size_t len = 0; len < strlen(cases[i].input); len++) {
-            AUTO(arena_free) struct arena arena = { NULL };
+            AUTO(arena_free) struct arena arena = { 0 };
             AUTO(exact_free) struct slice input = exact(slice_make(cases[i].input, len));
             struct slice rest = input;
             struct path path;
@@ -91,7 +91,7 @@ static void test_truncated(void **state)
 
 static void test_lengths(void **state)
 {
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     char text[1000] = "<";
     struct slice rest;
     struct path path;
@@ -131,7 +131,7 @@ static void test_bare(void **state)
     };
 
     for (size_t i = 0; i < COUNT_OF(bare); i++) {
-        AUTO(arena_free) struct arena arena = { NULL };
+        AUTO(arena_free) struct arena arena = { 0 };
         AUTO(exact_free) struct slice input = exact(slice_of(bare[i].text));
         struct path path;
 

@@ -7,7 +7,7 @@
 
 static void test_walk(void **state)
 {
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     AUTO(buf_free) struct buf text = { 0 };
     AUTO(buf_free) struct buf all = { 0 };
     struct slice message =
@@ -32,7 +32,7 @@ static void test_walk(void **state)
 /* Attachments are found by their names. */
 static void test_names(void **state)
 {
-    AUTO(arena_free) struct arena arena = { NULL };
+    AUTO(arena_free) struct arena arena = { 0 };
     AUTO(buf_free) struct buf text = { 0 };
     AUTO(buf_free) struct buf all = { 0 };
     struct slice message =
