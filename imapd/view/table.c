@@ -163,16 +163,23 @@ void table_set(struct table *table, size_t index, uint64_t flags, uint64_t modse
     free(packer);
 }
 
+/* Is the chunk better added as it is? Not if it is small, or fits behind the rows that wait: chunks
+ * shall not become ever smaller. */
+static bool stays_whole(const struct packer *packer, const struct chunk *chunk)
+{
+    return packer->count + chunk->count > CHUNK_ROWS ||
+           (packer->count == 0 && chunk->count > CHUNK_ROWS / 2);
+}
+
 /* Adds a chunk's rows but those of `indexes`, counted from `start`; returns how many of them there
- * were. What has no gap and does not fit behind the rows that wait is added as it is. */
+ * were. */
 static size_t keep_chunk(struct table *table, struct packer *packer, struct chunk *chunk,
                          size_t start, const uint32_t *indexes, size_t count)
 {
     size_t used = 0;
     struct mail mail;
 
-    if ((count == 0 || indexes[0] >= start + chunk->count) &&
-        packer->count + chunk->count > CHUNK_ROWS) {
+    if ((count == 0 || indexes[0] >= start + chunk->count) && stays_whole(packer, chunk)) {
         pack(table, packer, packer->count);
         push(table, chunk_share(chunk));
         return 0;
