@@ -1,6 +1,8 @@
 /* test_migrate.c - stores of older and newer versions. */
 #include "tests/unit/storage/mail_fixture.h"
 
+#include <pthread.h>
+#include <stdio.h>
 #include <unistd.h>
 
 static const char next_step[] =
@@ -91,6 +93,52 @@ static void test_migrates_first_version(void **state)
     assert_int_equal(list.items[0].uidvalidity, 17);
 }
 
+/* One of those who come to the account first, each from a thread with a desk of its own. */
+struct opener {
+    pthread_t thread;
+    struct fixture *f;
+    char mailbox[20];
+    bool ok;
+    struct error err;
+};
+
+static void *open_and_write(void *context)
+{
+    struct opener *opener = context;
+    AUTO(desk_close) struct desk *desk = NULL;
+    struct account *account;
+    uint64_t id;
+
+    opener->ok =
+        desk_open(opener->f->store, &desk, &opener->err) &&
+        desk_account(desk, opener->f->id, &account, &opener->err) &&
+        mailbox_create(account, slice_of(opener->mailbox), SPECIAL_NONE, &id, &opener->err);
+    return NULL;
+}
+
+static void test_migrates_under_load(void **state)
+{
+    struct fixture *f = *state;
+    struct opener openers[8];
+    struct mailbox_list list;
+
+    replace_store(f, 1, "INSERT INTO mailbox(name, uidvalidity) VALUES('INBOX', 17)");
+    for (size_t i = 0; i < COUNT_OF(openers); i++) {
+        openers[i] = (struct opener){ .f = f };
+        snprintf(openers[i].mailbox, sizeof(openers[i].mailbox), "box %zu", i);
+        assert_int_equal(pthread_create(&openers[i].thread, NULL, open_and_write, &openers[i]), 0);
+    }
+    for (size_t i = 0; i < COUNT_OF(openers); i++) {
+        pthread_join(openers[i].thread, NULL);
+        if (!openers[i].ok)
+            fail_msg("%s", openers[i].err.text);
+    }
+    must(desk_account(f->desk, f->id, &f->account, &f->err));
+    assert_int_equal(count_rows(f, "PRAGMA user_version"), account_schema_version);
+    must(mailbox_all(f->account, &f->arena, &list, &f->err));
+    assert_int_equal(list.count, 1 + COUNT_OF(openers));
+}
+
 /* One that was just being made when the process died: tables of another day, version 0. Whoever
  * only opens it refuses: it may be what is left of an account. */
 static void test_migrates_from_nothing(void **state)
@@ -136,6 +184,7 @@ int main(void)
         FIXTURE_TEST(test_version),
         FIXTURE_TEST(test_migrates_when_opened),
         FIXTURE_TEST(test_migrates_first_version),
+        FIXTURE_TEST(test_migrates_under_load),
         FIXTURE_TEST(test_migrates_from_nothing),
         FIXTURE_TEST(test_refuses_newer),
         FIXTURE_TEST(test_all_or_nothing),
