@@ -25,7 +25,7 @@ def test_help_of_every_command(server):
               if line.startswith("  ")]
     assert len(groups) > 20
     for words in groups:
-        name = words[:1] if words[0] in ("init", "serve", "status", "check") else words
+        name = words[:1] if words[0] in ("init", "serve", "status", "check", "recover") else words
         assert server.run(*name, "--help").startswith("usage: postane [-c FILE] " + " ".join(name))
 
 
