@@ -307,14 +307,25 @@ static bool check_queue_files(struct check *check, struct desk *desk, struct err
     return true;
 }
 
+/* Damage that ends one part of the check is a finding of it. */
+static bool go_on(struct check *check, bool ok, const struct error *err)
+{
+    if (ok || err->kind != ERROR_INTERNAL)
+        return ok;
+    check_found(check, false, "%s", err->text);
+    return true;
+}
+
 bool store_check(struct desk *desk, const struct check_options *options, uint64_t *findings_out,
                  struct error *err)
 {
     struct check check = { .options = options };
 
     bool ok = check_databases(&check, desk, err) && check_accounts(&check, desk, err) &&
-              check_folders(&check, desk, err) && check_queue(&check, desk, err) &&
-              check_queue_files(&check, desk, err) && check_leftovers(&check, desk, err);
+              check_folders(&check, desk, err) &&
+              go_on(&check, check_queue(&check, desk, err), err) &&
+              go_on(&check, check_queue_files(&check, desk, err), err) &&
+              check_leftovers(&check, desk, err);
     *findings_out = check.findings;
     return ok;
 }

@@ -7,13 +7,16 @@ import os
 import poplib
 import random
 import re
+import shutil
 import sqlite3
+import tempfile
 
 import pytest
 
-from server import DOMAIN, wait_until
+from server import DOMAIN, Server, wait_until
 
 PAGE = 4096
+ALICE, BOB = f"alice@{DOMAIN}", f"bob@{DOMAIN}"
 LINE = "A line as long as lines tend to be, more or less.\r\n"
 
 
@@ -99,16 +102,32 @@ def cut_off(path):
         file.truncate(path.stat().st_size * 2 // 3)
 
 
+@pytest.fixture(scope="module")
+def filled():
+    """A folder with a server that has mail, and what its first account has."""
+    with tempfile.TemporaryDirectory(prefix="postane-") as folder:
+        server = Server(folder)
+        for name in (ALICE, BOB):
+            server.add_account(name)
+        with server:
+            before = fill(server, ALICE)
+            server.deliver(BOB, "Subject: one\r\n\r\nhi\r\n")
+            server.wait_for_mail(BOB)
+        yield server.folder, before
+
+
 @pytest.fixture
-def world(make_server):
-    server = make_server()
-    server.alice, server.bob = (server.add_account(f"{name}@{DOMAIN}") for name in ("alice", "bob"))
-    with server:
-        server.before = fill(server, server.alice)
-        server.deliver(server.bob, "Subject: one\r\n\r\nhi\r\n")
-        server.wait_for_mail(server.bob)
-    server.mail = folder_of(server, server.alice)
-    return server
+def world(filled):
+    """A copy of it, not started."""
+    source, before = filled
+    with tempfile.TemporaryDirectory(prefix="postane-") as folder:
+        shutil.copytree(source / "data", f"{folder}/data", ignore=shutil.ignore_patterns("notice", "*.sock"))
+        for name in ("cert.pem", "key.pem"):
+            shutil.copy(source / name, folder)
+        server = Server(folder)
+        server.alice, server.bob, server.before = ALICE, BOB, before
+        server.mail = folder_of(server, ALICE)
+        yield server
 
 
 def recover(server, *args):
@@ -204,16 +223,39 @@ def test_an_empty_file_is_no_new_store(world, name):
         assert check.returncode != 0 and "its tables are gone" in check.stdout + check.stderr
 
 
-def test_mail_for_an_account_without_store_waits(world):
-    (world.mail / "mail.db").rename(world.mail / "kept")
+def test_a_damaged_queue(world):
+    """Mail is read, and what cannot be queued is refused for the time being; the rest of the check goes on."""
+    with world, world.submission(world.bob) as smtp:
+        for number in range(40):
+            smtp.sendmail(world.bob, [f"x{number}@far.test"], f"Subject: far\r\n\r\n{LINE * number * 10}".encode())
+    for name in ("queue.db-wal", "queue.db-shm"):
+        (world.data / name).unlink(missing_ok=True)
+    damage_some(world.data / "queue.db", 0.4)
     with world:
-        smtp_trouble(world)
+        pids = world.pids()
+        assert snapshot(world, world.alice) == world.before
         with world.smtp() as smtp:
             smtp.ehlo()
             smtp.mail("a@elsewhere.test")
-            assert smtp.rcpt(world.alice)[0] == 451
+            smtp.rcpt(world.bob)
+            code, reply = smtp.data("Subject: one\r\n\r\nhi\r\n")
+            assert code == 250 or code == 451 and reply.startswith(b"4.3.0")
+        check = world.command("check", "--repair", "--hashes")
+        assert check.returncode == 3 and "queue.db" in check.stdout and "@" not in check.stdout
+        assert world.pids() == pids
+
+
+def test_mail_for_an_account_without_store_waits(world):
+    (world.mail / "mail.db").rename(world.mail / "kept")
+    with world:
+        imap_trouble(world)
+        smtp_trouble(world)
+        world.deliver(world.alice, "Subject: later\r\n\r\nhi\r\n")  # without a quota nobody has to look
+        wait_until(lambda: "mail.db is missing" in world.log(), "a try to deliver")
         (world.mail / "kept").rename(world.mail / "mail.db")
-        assert snapshot(world, world.alice) == world.before
+        wait_until(lambda: ("INBOX", "later") in snapshot(world, world.alice), "it is delivered")
+        assert world.before.items() <= snapshot(world, world.alice).items()
+        assert snapshot(world, world.bob).keys() == {("INBOX", "one")}
 
 
 @pytest.mark.parametrize("name", ["cache.db", "search.db"])
