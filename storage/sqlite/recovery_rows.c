@@ -8,7 +8,6 @@
  */
 #include "storage/sqlite/recovery_private.h"
 
-#include <endian.h>
 #include <stdlib.h>
 
 #define NAME_BYTES_MAX 2000
@@ -77,6 +76,11 @@ static void walk_tree(struct recovery *recovery, uint32_t root, enum role role)
     free(stack.items);
 }
 
+static uint32_t number_at(const unsigned char *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
 /* The list of free pages: what is in them was deleted. */
 static void walk_free(struct recovery *recovery)
 {
@@ -85,19 +89,19 @@ static void walk_free(struct recovery *recovery)
 
     if (!page_read(&recovery->file, 1, bytes) || memcmp(bytes, "SQLite format 3", 16) != 0)
         return;
-    uint32_t trunk = be32toh(*(const uint32_t *)(bytes + 32));
+    uint32_t trunk = number_at(bytes + 32);
     while (left-- > 0 && trunk != 0 && trunk <= recovery->file.count &&
            page_read(&recovery->file, trunk, bytes)) {
-        uint32_t count = MIN(be32toh(*(const uint32_t *)(bytes + 4)), PAGE_BYTES / 4u - 2);
+        uint32_t count = MIN(number_at(bytes + 4), PAGE_BYTES / 4u - 2);
 
         for (uint32_t i = 0; i < count; i++) {
-            uint32_t leaf = be32toh(*(const uint32_t *)(bytes + 8 + 4 * i));
+            uint32_t leaf = number_at(bytes + 8 + 4 * i);
 
             if (leaf > 0 && leaf <= recovery->file.count && recovery->roles[leaf] == UNKNOWN)
                 recovery->roles[leaf] = OTHER;
         }
         recovery->roles[trunk] = OTHER;
-        trunk = be32toh(*(const uint32_t *)bytes);
+        trunk = number_at(bytes);
     }
 }
 
