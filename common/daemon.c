@@ -178,6 +178,7 @@ static struct server_options server_options(struct daemon *daemon)
         .slow = daemon->slow,
         .log = daemon->log,
         .idle_ms = daemon->idle_ms,
+        .login_ms = daemon->login_ms,
         .stall_ms = daemon->stall_ms,
         .connect_ms = daemon->connect_ms,
         .input_max = daemon->input_max,

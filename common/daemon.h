@@ -31,6 +31,7 @@ struct daemon {
     unsigned workers, slow_workers;
     struct pool_desk desk;
     uint64_t idle_ms, stall_ms, connect_ms, stop_ms;
+    uint64_t login_ms; /* 0: nobody needs to log in */
     size_t input_max, max_sessions, max_per_address;
     size_t descriptors; /* that the work of all workers may need */
     const char *busy_reply, *banned_reply, *proxy_hosts;

@@ -281,6 +281,20 @@ static uint64_t deadline_ms(struct session *s, uint64_t patience_ms)
     return until > now ? until - now : 1;
 }
 
+/* How long it may take until somebody logs in; 0: nobody needs to. */
+static uint64_t login_ms(struct session *s)
+{
+    uint64_t now = uv_now(s->server->options.loop), most = s->server->options.login_ms;
+
+    if (!is_stranger(s) || most == 0) {
+        s->stranger_ms = 0;
+        return 0;
+    }
+    if (s->stranger_ms == 0)
+        s->stranger_ms = now;
+    return s->stranger_ms + most > now ? s->stranger_ms + most - now : 1;
+}
+
 static uint64_t idle_ms(const struct session *s)
 {
     bool short_of = is_stranger(s) && server_is_crowded(s->server);
@@ -295,7 +309,8 @@ static bool wait_for_input(struct session *s, enum wait wait)
         return end(s, "the client sends more than fits");
     make_room(s, s->held, s->held > 0 && goes_on(s));
     conn_set_idle(s->conn, idle_ms(s));
-    conn_set_deadline(s->conn, deadline_ms(s, idle_ms(s)));
+    uint64_t command = deadline_ms(s, idle_ms(s)), login = login_ms(s);
+    conn_set_deadline(s->conn, command == 0 || (login != 0 && login < command) ? login : command);
     return wait_for(s, wait);
 }
 

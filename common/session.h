@@ -135,6 +135,7 @@ struct server_options {
     struct pool *pool, *slow;
     struct log log;
     uint64_t idle_ms, stall_ms;
+    uint64_t login_ms;   /* how long a client may be there without having logged in; 0: any time */
     uint64_t connect_ms; /* for an outgoing connection to open; 0: as stall_ms */
     size_t input_max;
     size_t max_sessions, max_per_address; /* 0: no limit */

@@ -66,6 +66,7 @@ struct session {
     bool resumed;    /* call_resume() came */
 
     uint64_t id, started_ms;
+    uint64_t stranger_ms;              /* since when nobody is logged in; 0: somebody is */
     uint64_t command_ms, command_from; /* when a command began to come (0: none), bytes_in then */
     uint64_t credential;               /* call->credential, as of the last run */
     const char *lost_reason;           /* why the connection is gone, once it is */

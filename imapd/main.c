@@ -105,6 +105,7 @@ int main(int argc, char **argv)
                           .login = service.login };
     protocol.context = &imap;
     service.daemon.idle_ms = service.settings.idle_imap;
+    service.daemon.login_ms = service.settings.login_time;
     service.daemon.busy_reply = "* BYE [UNAVAILABLE] Too many connections, try again later\r\n";
     service.daemon.banned_reply = "* BYE [UNAVAILABLE] This address is banned\r\n";
     service.daemon.listeners = listeners;

@@ -29,6 +29,7 @@ int main(int argc, char **argv)
     };
     protocol.context = &pop3;
     service.daemon.idle_ms = service.settings.idle_pop3;
+    service.daemon.login_ms = service.settings.login_time;
     service.daemon.busy_reply = "-ERR [SYS/TEMP] Too many connections, try again later\r\n";
     service.daemon.banned_reply = "-ERR [SYS/TEMP] This address is banned\r\n";
     service.daemon.listeners = listeners;

@@ -102,6 +102,8 @@ static const struct config_key keys[] = {
              "Silence after which an IMAP session is ended (RFC 3501 asks for 30 minutes)."),
     DURATION("limits", "idle_pop3", idle_pop3, "10m", 10 * MINUTES, DAYS,
              "Silence after which a POP3 session is ended (RFC 1939 asks for 10 minutes)."),
+    DURATION("limits", "login_time", login_time, "3m", 1 * SECONDS, HOURS,
+             "How long an IMAP or POP3 client may be there without having logged in."),
     DURATION("limits", "stall", stall, "1m", 5 * SECONDS, HOURS,
              "How long a client may take nothing of what we send, or need for a handshake."),
     DURATION("limits", "stop", stop, "10s", 1 * SECONDS, 10 * MINUTES,

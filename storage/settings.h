@@ -27,6 +27,7 @@ struct settings {
     bool dane, mta_sts;
     /* [limits] */
     uint64_t workers, memory, handles, sessions, sessions_per_address, idle_imap, idle_pop3;
+    uint64_t login_time;
     uint64_t stall, stop, input, quota_bytes, quota_messages, quota_mailboxes, quota_annotations;
     uint64_t recipients_per_hour, recipients_per_day;
     /* [auth] */

@@ -169,3 +169,37 @@ def test_wrong_passwords_end_the_session(make_server):
         lines = peer.makefile("rb").read().splitlines()
         assert sum(b"AUTHENTICATIONFAILED" in line for line in lines) == 2
         assert any(line.startswith(b"* BYE") for line in lines)
+
+
+def test_time_to_log_in(make_server):
+    """A client that only talks is ended; one that logs in stays."""
+    server = make_server({"limits": {"login_time": "2s"}})
+    user = server.add_account(f"user@{DOMAIN}")
+    with server:
+        with server.imap(user) as known, socket.create_connection(("localhost", server.ports["imap"]), 60) as wire:
+            lines = wire.makefile("rb")
+            start = time.monotonic()
+            while not lines.readline().startswith(b"* BYE"):
+                assert time.monotonic() - start < 60
+                wire.sendall(b"a NOOP\r\n")
+                time.sleep(0.1)
+            assert lines.readline() == b""
+            assert known.noop()[0] == "OK"
+
+
+def test_byte_now_and_then(make_server):
+    """Bytes that come too slowly are no sign of life in the middle of a command."""
+    server = make_server({"smtp": {"command_timeout": "10s"}})
+    with server, socket.create_connection(("localhost", server.ports["smtp"]), 60) as wire:
+        lines = wire.makefile("rb")
+        lines.readline()
+        wire.settimeout(0.2)
+        start = time.monotonic()
+        answer = b""
+        while not answer.startswith(b"421"):
+            assert time.monotonic() - start < 60
+            wire.sendall(b"x")
+            try:
+                answer = wire.recv(1000)
+            except TimeoutError:
+                pass
