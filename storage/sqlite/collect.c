@@ -92,12 +92,15 @@ static bool collect_dead(struct account *account, int64_t now_ms, bool *more, st
     if (busy)
         return true;
     /* Again, under the lock: a copy may have revived some. */
-    if (!find_dead(account, now_ms, &dead, err) || !delete_dead(account, &dead, err))
+    if (!find_dead(account, now_ms, &dead, err))
+        return account_rollback(account);
+    cache_forget(account, dead.ids, dead.count); /* a crash leaves none that belongs to nobody */
+    if (!delete_dead(account, &dead, err))
         return account_rollback(account);
     if (!account_commit_quietly(account, err))
         return false;
     unlink_dead(account, &dead);
-    cache_forget(account, dead.ids, dead.count);
+    cache_forget(account, dead.ids, dead.count); /* what a late reader has made meanwhile */
     qsort(dead.ids, dead.count, sizeof(dead.ids[0]), compare_ids);
     search_forget(account, dead.ids, dead.count);
     return true;

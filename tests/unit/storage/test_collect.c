@@ -79,6 +79,21 @@ static void test_gives_way(void **state)
     assert_int_equal(count_rows(f, "SELECT count(*) FROM msg"), 0);
 }
 
+/* As after a crash right after the commit, which is not to leave summaries of nothing. */
+static void test_summaries_go_first(void **state)
+{
+    struct fixture *f = *state;
+    bool more;
+
+    add_many(f, f->inbox, 3);
+    expunge(f, f->inbox, "1:2");
+    assert_int_equal(count_cache_rows(f, "SELECT count(*) FROM envelope"), 3);
+    run_sql(f, "CREATE TRIGGER stuck BEFORE DELETE ON msg BEGIN SELECT RAISE(ABORT, 'no'); END");
+    assert_false(account_collect(f->account, time_ms() + 2 * COLLECT_AGE_MS, &more, &f->err));
+    assert_int_equal(count_rows(f, "SELECT count(*) FROM msg"), 3);
+    assert_int_equal(count_cache_rows(f, "SELECT count(*) FROM envelope"), 1);
+}
+
 static void test_idle(void **state)
 {
     struct fixture *f = *state;
@@ -125,11 +140,9 @@ static void test_sweep(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(test_age),
-        FIXTURE_TEST(test_many_batches),
-        FIXTURE_TEST(test_gives_way),
-        FIXTURE_TEST(test_idle),
-        FIXTURE_TEST(test_too_many_tombstones),
+        FIXTURE_TEST(test_age),       FIXTURE_TEST(test_many_batches),
+        FIXTURE_TEST(test_gives_way), FIXTURE_TEST(test_summaries_go_first),
+        FIXTURE_TEST(test_idle),      FIXTURE_TEST(test_too_many_tombstones),
         FIXTURE_TEST(test_sweep),
     };
 
