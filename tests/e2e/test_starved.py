@@ -1,8 +1,8 @@
 """The disk is full, descriptors run out, the holder of an account's lock dies: clients hear of trouble that
 may pass, nothing is half done, and all goes on by itself when there is room again."""
 import email
-import imaplib
 import errno
+import imaplib
 import os
 import pathlib
 import resource
