@@ -9,6 +9,7 @@
 #include "common/codec.h"
 #include "common/mem.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <ini.h>
 #include <stdio.h>
@@ -319,34 +320,47 @@ static void print_help(const char *help, struct buf *out)
     }
 }
 
-/* Takes what fits into `max` bytes off the front, up to a single blank, which "+=" puts back. */
+/* A single blank in the middle of a text, which "+=" puts back; a line must not begin with ";". */
+static bool may_break(struct slice text, size_t at)
+{
+    return text.data[at] == ' ' && !isspace((unsigned char)text.data[at - 1]) &&
+           !isspace((unsigned char)text.data[at + 1]) && text.data[at + 1] != ';';
+}
+
+/* Takes what fits into `max` bytes off the front. */
 static struct slice take_line(struct slice *rest, size_t max)
 {
     struct slice whole = *rest;
     size_t end = whole.len;
 
     for (size_t i = 1; whole.len > max && i + 1 < whole.len && (i <= max || end == whole.len); i++)
-        if (whole.data[i] == ' ' && whole.data[i - 1] != ' ' && whole.data[i + 1] != ' ')
+        if (may_break(whole, i))
             end = i;
     *rest = slice_from(whole, MIN(end + 1, whole.len));
     return slice_part(whole, 0, end);
+}
+
+/* Without blanks where there is no room for them: a line of that kind was read. */
+static void print_line(const struct config_key *key, const char *sign, struct slice line,
+                       struct buf *out)
+{
+    const char *blank = line.len > VALUE_WIDTH ? "" : " ";
+
+    buf_fmt(out, "%s%s%s%s%s" SLICE_FMT "\n", key->type == CONFIG_SECRET ? "; " : "", key->name,
+            blank, sign, blank, SLICE_ARG(line));
 }
 
 /* In several lines, when one would be too long to be read again. */
 static void print_value(const struct config_key *key, const void *settings, struct buf *out)
 {
     AUTO(buf_free) struct buf value = { 0 };
-    struct slice rest, line;
+    struct slice rest;
 
     config_value_print(key, settings, &value);
     rest = buf_slice(&value);
-    line = take_line(&rest, VALUE_WIDTH);
-    buf_fmt(out, "%s%s = " SLICE_FMT "\n", key->type == CONFIG_SECRET ? "; " : "", key->name,
-            SLICE_ARG(line));
-    while (rest.len > 0) {
-        line = take_line(&rest, VALUE_WIDTH);
-        buf_fmt(out, "%s += " SLICE_FMT "\n", key->name, SLICE_ARG(line));
-    }
+    print_line(key, "=", take_line(&rest, VALUE_WIDTH), out);
+    while (rest.len > 0)
+        print_line(key, "+=", take_line(&rest, VALUE_WIDTH), out);
 }
 
 static void print_pair(const struct config_key *key, const void *settings, struct buf *out)

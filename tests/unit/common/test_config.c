@@ -189,11 +189,9 @@ static void nul_in_line(void **state)
     assert_string_equal(error, "F:2: a line has a NUL in it");
 }
 
-/* A long text is printed in lines that can be read again. */
-static void long_text(void **state)
+static void added_texts(void **state)
 {
-    AUTO(buf_free) struct buf first = { 0 }, second = { 0 };
-    struct sample sample = { 0 }, again = { 0 };
+    struct sample sample = { 0 };
     char error[300];
 
     assert_true(load("[one]\nname = a\nname += b  c\nname+=d\n", &sample, error));
@@ -202,17 +200,44 @@ static void long_text(void **state)
     assert_true(load("[one]\nname =\nname += d\nname +=\n", &sample, error));
     assert_string_equal(sample.name, "d");
     config_free(keys, COUNT_OF(keys), &sample);
+}
 
-    buf_add_text(&first, "[one]\nname = 0123456789\n");
-    for (int i = 0; i < 50; i++)
-        buf_add_text(&first, "name += 01234  789\n");
+static void longest_line(void **state)
+{
+    AUTO(buf_free) struct buf first = { 0 }, second = { 0 };
+    struct sample sample = { 0 }, again = { 0 };
+    char error[300];
+
+    buf_fmt(&first, "[one]\nname=%0*d\n", 200 - 7, 7); /* one digit more and it would be too long */
     assert_true(load(buf_text(&first), &sample, error));
-    assert_int_equal(strlen(sample.name), 51 * 11 - 1);
     config_print(keys, COUNT_OF(keys), &sample, false, &second);
     assert_true(load(buf_text(&second), &again, error));
     assert_string_equal(again.name, sample.name);
     config_free(keys, COUNT_OF(keys), &sample);
     config_free(keys, COUNT_OF(keys), &again);
+}
+
+/* A long text is printed in lines that can be read again, with the blanks that it has. */
+static void long_text(void **state)
+{
+    static const char *const words[] = { "01234  789", "0123 \t 789", "0123 \t789", "0123\t 789" };
+
+    for (size_t w = 0; w < COUNT_OF(words); w++) {
+        AUTO(buf_free) struct buf first = { 0 }, second = { 0 };
+        struct sample sample = { 0 }, again = { 0 };
+        char error[300];
+
+        buf_add_text(&first, "[one]\nname = 0123456789\n");
+        for (int i = 0; i < 50; i++)
+            buf_fmt(&first, "name += %s\n", words[w]);
+        assert_true(load(buf_text(&first), &sample, error));
+        assert_int_equal(strlen(sample.name), 10 + 50 * (1 + strlen(words[w])));
+        config_print(keys, COUNT_OF(keys), &sample, false, &second);
+        assert_true(load(buf_text(&second), &again, error));
+        assert_string_equal(again.name, sample.name);
+        config_free(keys, COUNT_OF(keys), &sample);
+        config_free(keys, COUNT_OF(keys), &again);
+    }
 }
 
 static void missing_file(void **state)
@@ -297,7 +322,9 @@ int main(void)
         cmocka_unit_test(errors),
         cmocka_unit_test(long_lines_are_errors),
         cmocka_unit_test(nul_in_line),
+        cmocka_unit_test(added_texts),
         cmocka_unit_test(long_text),
+        cmocka_unit_test(longest_line),
         cmocka_unit_test(missing_file),
         cmocka_unit_test(the_output_is_a_config_file),
         cmocka_unit_test(secrets_are_not_printed),
