@@ -25,8 +25,8 @@ static void release(struct client *client, struct sort_run *run)
 {
     client->work = NULL;
     client->abandon = NULL;
+    search_run_free(&run->search); /* first: its program may be in the memory of a context */
     run->kind->release(run);
-    search_run_free(&run->search);
 }
 
 static void abandon(struct call *call)
