@@ -6,6 +6,13 @@
 
 #define MAPPED_BITS 96
 
+static const unsigned char mapped[MAPPED_BITS / 8] = { [10] = 0xff, [11] = 0xff };
+
+static bool is_mapped(const unsigned char bytes[16])
+{
+    return memcmp(bytes, mapped, sizeof(mapped)) == 0;
+}
+
 static bool address_parse(struct slice text, unsigned char bytes_out[16], bool *is_v4_out)
 {
     char copy[INET6_ADDRSTRLEN];
@@ -13,8 +20,7 @@ static bool address_parse(struct slice text, unsigned char bytes_out[16], bool *
     if (text.len == 0 || text.len >= sizeof(copy) || slice_find(text, '\0') >= 0)
         return false;
     snprintf(copy, sizeof(copy), SLICE_FMT, SLICE_ARG(text));
-    memset(bytes_out, 0, 10);
-    memset(bytes_out + 10, 0xff, 2);
+    memcpy(bytes_out, mapped, sizeof(mapped));
     *is_v4_out = inet_pton(AF_INET, copy, bytes_out + 12) == 1;
     return *is_v4_out || inet_pton(AF_INET6, copy, bytes_out) == 1;
 }
@@ -49,22 +55,18 @@ void network_trim(struct network *network)
 bool network_of(const char *address, unsigned v4_bits, unsigned v6_bits,
                 struct network *network_out)
 {
-    static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
     bool is_v4;
 
     if (!address_parse(slice_of(address), network_out->bytes, &is_v4))
         return false;
-    is_v4 = memcmp(network_out->bytes, mapped, sizeof(mapped)) == 0;
-    network_out->bits = is_v4 ? v4_bits + MAPPED_BITS : v6_bits;
+    network_out->bits = is_mapped(network_out->bytes) ? v4_bits + MAPPED_BITS : v6_bits;
     network_trim(network_out);
     return true;
 }
 
 void network_print(const struct network *network, char text[NETWORK_TEXT])
 {
-    static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
-    bool is_v4 =
-        network->bits >= MAPPED_BITS && memcmp(network->bytes, mapped, sizeof(mapped)) == 0;
+    bool is_v4 = network->bits >= MAPPED_BITS && is_mapped(network->bytes);
     char address[INET6_ADDRSTRLEN] = "";
 
     inet_ntop(is_v4 ? AF_INET : AF_INET6, network->bytes + (is_v4 ? sizeof(mapped) : 0), address,

@@ -81,7 +81,7 @@ static const char *check_rates(struct smtp *smtp)
     struct door *door = smtp->smtpd->door;
     const char *address = smtp->call->peer->address;
     uint64_t now_ms = clock_ms();
-    char network[64];
+    char network[NETWORK_TEXT];
 
     rates_network(address, network);
     if (rates_is_over(door->errors, RATES_ADDRESS, address, settings->door_error_rate, now_ms))
@@ -254,7 +254,7 @@ static const char *verdict_of_greylist(struct smtp *smtp, const struct path *pat
     const struct settings *settings = smtp->smtpd->settings;
     const char *why = why_greylist(&smtp->visitor);
     AUTO(buf_free) struct buf recipient = { 0 };
-    char network[64];
+    char network[NETWORK_TEXT];
     uint64_t wait_ms = 0;
     struct error err;
 

@@ -5,7 +5,6 @@
 #include "common/crypto.h"
 #include "common/mem.h"
 
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,20 +45,11 @@ void rates_free(struct rates **rates_pointer)
     free(rates);
 }
 
-/* IPv6, with IPv4 mapped into it, and what is not of the scope zeroed. */
-static bool read_address(enum rates_scope scope, const char *address, unsigned char bytes[16])
+static bool find_network(enum rates_scope scope, const char *address, struct network *network_out)
 {
-    memset(bytes, 0, 16);
-    if (inet_pton(AF_INET, address, bytes + 12) == 1) {
-        memset(bytes + 10, 0xff, 2);
-        bytes[15] = scope == RATES_NETWORK ? 0 : bytes[15];
-        return true;
-    }
-    if (inet_pton(AF_INET6, address, bytes) != 1)
-        return false;
-    if (scope == RATES_NETWORK)
-        memset(bytes + 8, 0, 8);
-    return true;
+    bool one = scope == RATES_ADDRESS;
+
+    return network_of(address, one ? 32 : 24, one ? 128 : 64, network_out);
 }
 
 static uint64_t mix(uint64_t hash, uint64_t word)
@@ -71,11 +61,11 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 }
 
 static uint64_t key_of(const struct rates *rates, enum rates_scope scope,
-                       const unsigned char bytes[16])
+                       const struct network *network)
 {
     uint64_t words[2];
 
-    memcpy(words, bytes, sizeof(words));
+    memcpy(words, network->bytes, sizeof(words));
     return mix(mix(mix(rates->secret, words[0]), words[1]), (uint64_t)scope) | 1;
 }
 
@@ -98,13 +88,13 @@ static struct bucket *find(struct rates *rates, uint64_t key)
 static bool ask(struct rates *rates, enum rates_scope scope, const char *address, uint64_t limit,
                 uint64_t now_ms, bool take)
 {
-    unsigned char bytes[16];
+    struct network network;
     bool good;
 
-    if (limit == 0 || !read_address(scope, address, bytes))
+    if (limit == 0 || !find_network(scope, address, &network))
         return true;
     pthread_mutex_lock(&rates->lock);
-    uint64_t key = key_of(rates, scope, bytes);
+    uint64_t key = key_of(rates, scope, &network);
     struct bucket *bucket = find(rates, key);
     uint64_t now_us = now_ms * 1000, minute_us = RATES_MINUTE_MS * UINT64_C(1000);
     uint64_t full_us = bucket->key == key ? MAX(bucket->full_us, now_us) : now_us;
@@ -128,16 +118,12 @@ bool rates_is_over(struct rates *rates, enum rates_scope scope, const char *addr
     return !ask(rates, scope, address, limit, now_ms, false);
 }
 
-void rates_network(const char *address, char text[64])
+void rates_network(const char *address, char text[NETWORK_TEXT])
 {
-    unsigned char bytes[16];
-    char printed[INET6_ADDRSTRLEN] = "";
+    struct network network;
 
-    if (!read_address(RATES_NETWORK, address, bytes)) {
-        snprintf(text, 64, "%s", address);
-        return;
-    }
-    bool is_v4 = strchr(address, ':') == NULL;
-    inet_ntop(is_v4 ? AF_INET : AF_INET6, is_v4 ? bytes + 12 : bytes, printed, sizeof(printed));
-    snprintf(text, 64, "%s/%d", printed, is_v4 ? 24 : 64);
+    if (find_network(RATES_NETWORK, address, &network))
+        network_print(&network, text);
+    else
+        snprintf(text, NETWORK_TEXT, "%s", address);
 }

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "common/slice.h"
+#include "common/networks.h"
 
 struct rates;
 
@@ -32,4 +32,4 @@ bool rates_is_over(struct rates *rates, enum rates_scope scope, const char *addr
                    uint64_t now_ms);
 
 /* "192.0.2.0/24", "2001:db8::/64"; the text itself when it is no address. */
-void rates_network(const char *address, char text_out[64]);
+void rates_network(const char *address, char text_out[NETWORK_TEXT]);

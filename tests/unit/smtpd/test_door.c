@@ -129,7 +129,7 @@ static void test_rates(void **unused)
 static void test_rates_of_networks(void **unused)
 {
     struct rates *rates = rates_new(1024);
-    char text[64];
+    char text[NETWORK_TEXT];
 
     assert_true(rates_take(rates, RATES_NETWORK, "192.0.2.1", 1, 1000));
     assert_false(rates_take(rates, RATES_NETWORK, "192.0.2.200", 1, 1000));
