@@ -18,6 +18,8 @@
  */
 #include "common/pool.h"
 
+#include "common/clock.h"
+#include "common/condition.h"
 #include "common/mem.h"
 
 #include <errno.h>
@@ -25,27 +27,25 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 #include <uv.h>
 
 #define STACK_BYTES   (512u * 1024)
 #define IDLE_AFTER_MS 1000
 
-#define BUCKETS 64
+#define BUCKETS            64
+#define NEWCOMERS_IN_A_ROW 4
 
 struct queue {
     struct job *first;
     struct job **end; /* where the next one is hung in */
 };
 
-/* What waits for a worker. */
-#define NEWCOMERS_IN_A_ROW 4
-
 struct round {
     struct job *first;
     struct job **end;
 };
 
+/* What waits for a worker. */
 struct lines {
     struct round newcomers, others;
     unsigned in_a_row; /* turns of newcomers */
@@ -172,19 +172,6 @@ static bool lines_wait(const struct lines *lines)
     return lines->newcomers.first != NULL || lines->others.first != NULL;
 }
 
-/* Returns false when nothing came within the time. */
-static bool wait_for(struct worker *worker, uint64_t ms)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    return pthread_cond_timedwait(&worker->changed, &worker->lock, &until) != ETIMEDOUT;
-}
-
 /* In how many milliseconds to come back; 0: not before the next job. */
 static uint64_t desk_idle(struct worker *worker)
 {
@@ -221,7 +208,8 @@ static struct job *next_job(struct worker *worker, bool worked)
             desk_relieve(worker);
         else if (wait_ms == 0)
             pthread_cond_wait(&worker->changed, &worker->lock);
-        else if (!wait_for(worker, wait_ms) && !lines_wait(&worker->lines))
+        else if (!condition_wait_until(&worker->changed, &worker->lock, clock_ms() + wait_ms) &&
+                 !lines_wait(&worker->lines))
             wait_ms = desk_idle(worker);
     }
     atomic_store_explicit(&worker->others_wait, lines_wait(&worker->lines), memory_order_relaxed);
@@ -317,16 +305,11 @@ static int create_thread(struct worker *worker)
 
 static void worker_init(struct worker *worker, struct pool *pool)
 {
-    pthread_condattr_t attributes;
-
     worker->pool = pool;
     worker->lines.newcomers.end = &worker->lines.newcomers.first;
     worker->lines.others.end = &worker->lines.others.first;
     pthread_mutex_init(&worker->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&worker->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&worker->changed);
 }
 
 static void worker_deinit(struct worker *worker)

@@ -2,6 +2,7 @@
 #include "imapd/filler.h"
 
 #include "common/clock.h"
+#include "common/condition.h"
 #include "storage/directory.h"
 #include "storage/search.h"
 
@@ -97,14 +98,11 @@ static struct entry *first_due(struct filler *filler)
 /* Under the lock. */
 static void wait_until(struct filler *filler, uint64_t until_ms)
 {
-    struct timespec until = { .tv_sec = (time_t)(until_ms / 1000),
-                              .tv_nsec = (long)(until_ms % 1000) * 1000000 };
-
     filler->wakes_ms = until_ms;
     if (until_ms == NEVER)
         pthread_cond_wait(&filler->changed, &filler->lock);
     else
-        pthread_cond_timedwait(&filler->changed, &filler->lock, &until);
+        condition_wait_until(&filler->changed, &filler->lock, until_ms);
     filler->wakes_ms = 0;
 }
 
@@ -238,7 +236,6 @@ bool filler_new(struct store *store, const struct log *log, struct filler **fill
                 struct error *err)
 {
     struct filler *filler = NEW(struct filler);
-    pthread_condattr_t attributes;
 
     if (!desk_open(store, &filler->desk, err)) {
         free(filler);
@@ -247,10 +244,7 @@ bool filler_new(struct store *store, const struct log *log, struct filler **fill
     filler->store = store;
     filler->log = *log;
     pthread_mutex_init(&filler->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&filler->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&filler->changed);
     if (pthread_create(&filler->thread, NULL, run, filler) != 0)
         abort();
     *filler_out = filler;

@@ -1,6 +1,7 @@
 /* courier.c - see courier.h. */
 #include "smtpd/courier.h"
 
+#include "common/condition.h"
 #include "common/daemon.h"
 #include "smtpd/reporter.h"
 #include "smtpd/settle.h"
@@ -64,14 +65,9 @@ static void *wake_boxes(void *argument);
 
 static void init_locks(struct courier *courier)
 {
-    pthread_condattr_t monotonic;
-
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&courier->lock, NULL);
     pthread_cond_init(&courier->idle, NULL);
-    pthread_cond_init(&courier->rests, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    condition_init(&courier->rests);
 }
 
 struct courier *courier_new(const struct courier_options *options)
@@ -308,17 +304,11 @@ static uint64_t end_of_rest(const struct courier *courier, const struct box *box
 static void wait_for_rest(struct courier *courier)
 {
     struct box *box = courier->first_resting;
-    struct timespec until;
-    uint64_t until_ms;
 
-    if (box == NULL) {
+    if (box == NULL)
         pthread_cond_wait(&courier->rests, &courier->lock);
-        return;
-    }
-    until_ms = end_of_rest(courier, box);
-    until.tv_sec = (time_t)(until_ms / 1000);
-    until.tv_nsec = (long)(until_ms % 1000) * 1000000;
-    pthread_cond_timedwait(&courier->rests, &courier->lock, &until);
+    else
+        condition_wait_until(&courier->rests, &courier->lock, end_of_rest(courier, box));
 }
 
 /* The waker's thread, from courier_new() until we stop; then nobody rests. */

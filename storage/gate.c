@@ -6,13 +6,13 @@
 #include "storage/gate.h"
 
 #include "common/clock.h"
+#include "common/condition.h"
 #include "common/mem.h"
 #include "storage/store.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define WAITING_MAX    512 /* different logins in a second */
 #define PROBES         8
@@ -46,16 +46,6 @@ struct gate {
     uint64_t faulted_ms; /* clock_ms() of the last fault that was logged; 0: none */
 };
 
-static void init_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 struct gate *gate_new(const struct gate_options *options)
 {
     struct gate *gate = NEW(struct gate);
@@ -64,7 +54,7 @@ struct gate *gate_new(const struct gate_options *options)
 
     gate->options = *options;
     pthread_mutex_init(&gate->lock, NULL);
-    init_condition(&gate->changed);
+    condition_init(&gate->changed);
     buf_fmt(&path, "%s/guard", store_path(options->store));
     gate->options.guard.path = buf_text(&path);
     if (!guard_open(&gate->options.guard, &gate->guard, &err))
@@ -348,14 +338,13 @@ void gate_flush(struct gate *gate)
 /* Under the lock. Bans are written at once, logins when more of them may have come. */
 static void wait_for_work(struct gate *gate)
 {
-    struct timespec until;
+    uint64_t until_ms;
 
     while (!gate->stop && gate->n_bans == 0 && gate->n_logins == 0)
         pthread_cond_wait(&gate->changed, &gate->lock);
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += GATHER_MS / 1000;
+    until_ms = clock_ms() + GATHER_MS;
     while (!gate->stop && gate->n_bans == 0)
-        if (pthread_cond_timedwait(&gate->changed, &gate->lock, &until) != 0)
+        if (!condition_wait_until(&gate->changed, &gate->lock, until_ms))
             return;
 }
 

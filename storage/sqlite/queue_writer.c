@@ -16,6 +16,9 @@
  */
 #include "storage/sqlite/queue_private.h"
 
+#include "common/clock.h"
+#include "common/condition.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -23,7 +26,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LAZY_MS         50
@@ -48,8 +50,8 @@ struct queue {
     pthread_cond_t changed;
     struct queue_change *first, **end; /* waiting; under lock */
     size_t urgent;                     /* how many of them are not lazy; under lock */
-    struct timespec lazy_until;        /* when the lazy ones have waited enough; under lock */
-    bool stop;                         /* under lock */
+    uint64_t lazy_until_ms; /* on clock_ms(): when the lazy ones have waited enough; under lock */
+    bool stop;              /* under lock */
 };
 
 /* A batch while it is being committed. */
@@ -223,14 +225,14 @@ static struct queue_change *take_batch(struct queue *queue)
 static struct queue_change *next_batch(struct queue *queue)
 {
     struct queue_change *changes;
-    int code = 0;
+    bool waits = true;
 
     pthread_mutex_lock(&queue->lock);
-    while (queue->urgent == 0 && !queue->stop && code == 0) {
+    while (queue->urgent == 0 && !queue->stop && waits) {
         if (queue->first == NULL)
             pthread_cond_wait(&queue->changed, &queue->lock);
         else
-            code = pthread_cond_timedwait(&queue->changed, &queue->lock, &queue->lazy_until);
+            waits = condition_wait_until(&queue->changed, &queue->lock, queue->lazy_until_ms);
     }
     changes = take_batch(queue);
     pthread_mutex_unlock(&queue->lock);
@@ -247,16 +249,6 @@ static void *run_writer(void *argument)
     return NULL;
 }
 
-static void set_lazy_deadline(struct queue *queue)
-{
-    clock_gettime(CLOCK_MONOTONIC, &queue->lazy_until);
-    queue->lazy_until.tv_nsec += LAZY_MS * 1000000L;
-    if (queue->lazy_until.tv_nsec >= 1000000000L) {
-        queue->lazy_until.tv_nsec -= 1000000000L;
-        queue->lazy_until.tv_sec++;
-    }
-}
-
 void queue_write(struct queue *queue, struct queue_change *change)
 {
     change->ok = false;
@@ -271,7 +263,7 @@ void queue_write(struct queue *queue, struct queue_change *change)
 
     pthread_mutex_lock(&queue->lock);
     if (queue->first == NULL)
-        set_lazy_deadline(queue);
+        queue->lazy_until_ms = clock_ms() + LAZY_MS;
     if (!change->lazy)
         queue->urgent++;
     *queue->end = change;
@@ -302,13 +294,8 @@ static bool lock_queue(struct queue *queue, struct error *err)
 
 static void init_waiting(struct queue *queue)
 {
-    pthread_condattr_t attributes;
-
     pthread_mutex_init(&queue->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&queue->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&queue->changed);
     queue->end = &queue->first;
 }
 
