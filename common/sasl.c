@@ -45,7 +45,7 @@ bool sasl_sends_password(enum sasl_mechanism mechanism)
 void sasl_start(struct sasl *sasl, enum sasl_mechanism mechanism,
                 const struct sasl_binding *binding)
 {
-    *sasl = (struct sasl){ .mechanism = mechanism };
+    *sasl = (struct sasl){ .mechanism = mechanism, .password.secret = true };
     if (binding != NULL) {
         buf_add_slice(&sasl->exporter, binding->exporter);
         buf_add_slice(&sasl->end_point, binding->end_point);
