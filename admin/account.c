@@ -14,19 +14,16 @@
 static bool ask_and_hash(struct tool *tool, bool from_stdin, struct slice like, struct buf *argon,
                          struct buf *scram)
 {
-    AUTO(buf_free) struct buf password = { 0 };
+    AUTO(buf_free) struct buf password = { .secret = true };
     struct login_options login = settings_login(&tool->settings, NULL);
-    bool ok;
 
-    if (!password_ask(tool, from_stdin, &password))
+    if (!password_ask(tool, from_stdin, &password) ||
+        !password_hash(buf_slice(&password), &login.cost, argon, scram, &tool->err))
         return false;
-    ok = password_hash(buf_slice(&password), &login.cost, argon, scram, &tool->err);
-    if (ok && like.len > 0) {
-        buf_clear(scram);
-        ok = scram_hash_like(buf_slice(&password), like, scram, &tool->err);
-    }
-    mem_wipe(password.data, password.len);
-    return ok;
+    if (like.len == 0)
+        return true;
+    buf_clear(scram);
+    return scram_hash_like(buf_slice(&password), like, scram, &tool->err);
 }
 
 static const struct {

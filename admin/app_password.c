@@ -106,22 +106,20 @@ static bool make(struct tool *tool, const struct account_info *account, struct a
 
 enum outcome app_password_add_command(struct tool *tool)
 {
-    AUTO(buf_free) struct buf password = { 0 };
+    AUTO(buf_free) struct buf password = { .secret = true };
     struct app_password app = { 0 };
     struct account_info account;
     struct slice address;
-    bool ok;
 
     if (!take_scope(tool, &app.scope) || !take_expiry(tool, &app.expires_ms) ||
         !tool_argument(tool, "ADDRESS", &address) || !tool_argument(tool, "NAME", &app.name) ||
         !tool_end(tool))
         return OUTCOME_USAGE;
-    ok = tool_open(tool) && tool_account(tool, address, &account) &&
-         make(tool, &account, &app, &password);
-    if (ok)
-        show_new(tool, account.address, &app, &password);
-    mem_wipe(password.data, password.len);
-    return ok ? OUTCOME_DONE : OUTCOME_FAILED;
+    if (!tool_open(tool) || !tool_account(tool, address, &account) ||
+        !make(tool, &account, &app, &password))
+        return OUTCOME_FAILED;
+    show_new(tool, account.address, &app, &password);
+    return OUTCOME_DONE;
 }
 
 static json_t *time_or_null(int64_t ms)

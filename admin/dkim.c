@@ -27,21 +27,15 @@ static bool make_key(enum signature_algorithm algorithm, struct buf *pem_out, st
 
 bool new_keys_make(struct new_keys *keys, struct error *err)
 {
+    keys->rsa.secret = keys->ed25519.secret = true;
     return make_key(SIGNATURE_RSA_SHA256, &keys->rsa, err) &&
            make_key(SIGNATURE_ED25519_SHA256, &keys->ed25519, err);
 }
 
-static void wipe(struct buf *pem)
-{
-    if (pem->data != NULL)
-        mem_wipe(pem->data, pem->len);
-    buf_free(pem);
-}
-
 void new_keys_free(struct new_keys *keys)
 {
-    wipe(&keys->rsa);
-    wipe(&keys->ed25519);
+    buf_free(&keys->rsa);
+    buf_free(&keys->ed25519);
 }
 
 /* Tries the letters of the day until one is free. */

@@ -46,17 +46,15 @@ static bool prompt(const char *text, struct buf *answer, struct error *err)
 
 static bool prompt_twice(struct buf *password, struct error *err)
 {
-    AUTO(buf_free) struct buf again = { 0 };
-    bool same;
+    AUTO(buf_free) struct buf again = { .secret = true };
 
     if (!isatty(STDIN_FILENO))
         return error_set(err, ERROR_INVALID,
                          "no terminal to ask for the password: say --stdin and pipe it in");
     if (!prompt("New password: ", password, err) || !prompt("Again: ", &again, err))
         return false;
-    same = slice_equal(buf_slice(password), buf_slice(&again));
-    mem_wipe(again.data, again.len);
-    return same || error_set(err, ERROR_INVALID, "the two differ; nothing was changed");
+    return slice_equal(buf_slice(password), buf_slice(&again)) ||
+           error_set(err, ERROR_INVALID, "the two differ; nothing was changed");
 }
 
 bool password_ask(struct tool *tool, bool from_stdin, struct buf *password_out)

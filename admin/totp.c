@@ -23,14 +23,13 @@ static struct slice domain_of(struct slice address)
 /* The URI alone goes to standard output: it may be piped into a program that draws it. */
 static void show_key(struct slice key, const struct account_info *account)
 {
-    AUTO(buf_free) struct buf uri = { 0 };
+    AUTO(buf_free) struct buf uri = { .secret = true };
 
     totp_uri(key, domain_of(account->address), account->address, &uri);
     printf("%s\n", buf_text(&uri));
     fflush(stdout);
     fprintf(stderr, "Show it to an authenticator (as a QR code: | qrencode -t ansiutf8). From now "
                     "on the password\nis the main one with the six digits behind it.\n");
-    mem_wipe(uri.data, uri.len);
 }
 
 enum outcome totp_enable_command(struct tool *tool)

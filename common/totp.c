@@ -64,7 +64,7 @@ static void add_escaped(struct slice text, struct buf *out)
 
 void totp_uri(struct slice key, struct slice issuer, struct slice account, struct buf *out)
 {
-    AUTO(buf_free) struct buf secret = { 0 };
+    AUTO(buf_free) struct buf secret = { .secret = true };
 
     base32_encode(key, &secret);
     for (size_t i = 0; i < secret.len; i++)
@@ -79,5 +79,4 @@ void totp_uri(struct slice key, struct slice issuer, struct slice account, struc
     buf_add_text(out, "&issuer=");
     add_escaped(issuer, out);
     buf_fmt(out, "&algorithm=SHA1&digits=%d&period=%d", TOTP_DIGITS, TOTP_STEP_S);
-    mem_wipe(secret.data, secret.len);
 }

@@ -133,15 +133,13 @@ static bool look_up(const struct guard *guard, const struct guard_visit *visit, 
 uint32_t guard_mark(const struct guard *guard, const struct guard_visit *visit,
                     struct slice password)
 {
-    AUTO(buf_free) struct buf text = { 0 };
+    AUTO(buf_free) struct buf text = { .secret = true };
     uint64_t key;
 
-    buf_reserve(&text, visit->user.len + password.len + 16); /* one piece, wiped below */
     add_user(&text, visit);
     buf_add_byte(&text, '\0');
     buf_add_slice(&text, password);
     key = guard_table_key(guard->table, "password", text.data, text.len);
-    mem_wipe(text.data, text.len);
     return (uint32_t)(key & 0xffff) | MARK_ANY_OTHER;
 }
 

@@ -83,14 +83,13 @@ void guard_table_close(struct guard_table **table_pointer)
 uint64_t guard_table_key(const struct guard_table *table, const char *kind, const void *subject,
                          size_t size)
 {
-    AUTO(buf_free) struct buf text = { 0 };
+    AUTO(buf_free) struct buf text = { .secret = true };
     unsigned char hash[HASH_SIZE];
     uint64_t key;
 
     buf_add(&text, kind, strlen(kind) + 1);
     buf_add(&text, subject, size);
     hash_keyed(table->secret, buf_slice(&text), hash);
-    mem_wipe(text.data, text.len);
     memcpy(&key, hash, sizeof(key));
     return key != 0 ? key : 1;
 }

@@ -278,7 +278,10 @@ static enum login_result go_on(struct login *login, struct desk *desk, enum sasl
 static void begin(struct login *login, const struct login_options *options,
                   enum sasl_mechanism mechanism, const struct sasl_binding *binding)
 {
-    *login = (struct login){ .options = options, .method = sasl_name(mechanism) };
+    *login = (struct login){ .options = options,
+                             .method = sasl_name(mechanism),
+                             .argon.secret = true,
+                             .totp_key.secret = true };
     sasl_start(&login->sasl, mechanism, binding);
     login->sasl.fake_iterations = options->cost.scram_iterations;
 }
@@ -443,11 +446,8 @@ void login_free(struct login *login)
 {
     count_runaway(login);
     sasl_free(&login->sasl);
-    if (login->argon.len > 0)
-        mem_wipe(login->argon.data, login->argon.len);
     buf_free(&login->argon);
     buf_free(&login->address);
-    mem_wipe(login->totp_key.data, login->totp_key.len);
     buf_free(&login->totp_key);
     buf_free(&login->app_name);
     buf_free(&login->app_ids);

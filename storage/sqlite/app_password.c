@@ -11,7 +11,7 @@
 
 void app_password_make(struct buf *out)
 {
-    AUTO(buf_free) struct buf text = { 0 };
+    AUTO(buf_free) struct buf text = { .secret = true };
     unsigned char bytes[RANDOM_SIZE];
 
     random_bytes(bytes, sizeof(bytes));
@@ -21,7 +21,6 @@ void app_password_make(struct buf *out)
             buf_add_byte(out, '-');
         buf_add_slice(out, slice_part(buf_slice(&text), at, GROUP));
     }
-    mem_wipe(text.data, text.len);
     mem_wipe(bytes, sizeof(bytes));
 }
 
