@@ -97,6 +97,15 @@ void buf_add_byte(struct buf *buf, char byte)
     buf->data[buf->len++] = byte;
 }
 
+void buf_add_lower(struct buf *buf, struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char byte = text.data[i];
+
+        buf_add_byte(buf, byte >= 'A' && byte <= 'Z' ? (char)(byte - 'A' + 'a') : byte);
+    }
+}
+
 void buf_add_number(struct buf *buf, uint64_t number)
 {
     char digits[20];

@@ -23,6 +23,7 @@ void buf_add(struct buf *buf, const void *data, size_t len);
 void buf_add_slice(struct buf *buf, struct slice slice);
 void buf_add_text(struct buf *buf, const char *text);
 void buf_add_byte(struct buf *buf, char byte);
+void buf_add_lower(struct buf *buf, struct slice text); /* with ASCII letters in lower case */
 void buf_add_number(struct buf *buf, uint64_t number);
 void buf_fmt(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 void buf_vfmt(struct buf *buf, const char *format, va_list args) PRINTF_LIKE(2, 0);

@@ -17,10 +17,7 @@ static void hash_of(const unsigned char secret[32], struct slice text, char hash
     AUTO(buf_free) struct buf lower = { 0 };
     unsigned char hash[HASH_SIZE];
 
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-        buf_add_byte(&lower, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
-    }
+    buf_add_lower(&lower, text);
     hash_keyed(secret, buf_slice(&lower), hash);
     for (size_t i = 0; i < HASH_TEXT; i++)
         hash_out[i] = digits[hash[i] % 32];

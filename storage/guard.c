@@ -80,11 +80,7 @@ static void add_user(struct buf *text, const struct guard_visit *visit)
         return;
     }
     buf_add_byte(text, '\0');
-    for (size_t i = 0; i < visit->user.len; i++) {
-        char byte = visit->user.data[i];
-
-        buf_add_byte(text, byte >= 'A' && byte <= 'Z' ? (char)(byte - 'A' + 'a') : byte);
-    }
+    buf_add_lower(text, visit->user);
 }
 
 static uint64_t network_key(const struct guard *guard, enum scope scope,

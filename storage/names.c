@@ -10,15 +10,6 @@
 
 #define LABEL_MAX 63
 
-static void add_lower(struct slice text, struct buf *out)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-
-        buf_add_byte(out, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
-    }
-}
-
 /* Letters, digits, hyphens inside; underscores because private networks have them. */
 static bool label_valid(struct slice label)
 {
@@ -58,7 +49,7 @@ static bool to_ascii(struct slice domain, struct buf *out)
 
     ok = ok && host_valid(slice_of((const char *)ascii));
     if (ok)
-        add_lower(slice_of((const char *)ascii), out);
+        buf_add_lower(out, slice_of((const char *)ascii));
     idn2_free(ascii);
     free(text);
     return ok;
@@ -69,7 +60,7 @@ bool name_domain(struct slice domain, struct buf *out)
     if (slice_is_ascii(domain)) {
         if (!host_valid(domain))
             return false;
-        add_lower(domain, out);
+        buf_add_lower(out, domain);
         return true;
     }
     return domain.len <= 4 * (size_t)DOMAIN_MAX && memchr(domain.data, '\0', domain.len) == NULL &&
@@ -93,7 +84,7 @@ bool name_local(struct slice local, struct buf *out)
     if (local.len == 0 || local.len > LOCAL_MAX || has_control(local))
         return false;
     if (slice_is_ascii(local)) {
-        add_lower(local, out);
+        buf_add_lower(out, local);
         return true;
     }
     if (!utf8_valid(local))
@@ -101,7 +92,7 @@ bool name_local(struct slice local, struct buf *out)
     composed = u8_normalize(UNINORM_NFC, (const uint8_t *)local.data, local.len, NULL, &len);
     if (composed == NULL)
         return false;
-    add_lower(slice_make(composed, len), out);
+    buf_add_lower(out, slice_make(composed, len));
     free(composed);
     return true;
 }

@@ -109,11 +109,7 @@ void greylist_close(struct greylist **greylist_pointer)
 /* Case does not matter here. */
 static void add_folded(struct buf *text, struct slice part)
 {
-    for (size_t i = 0; i < part.len; i++) {
-        char byte = part.data[i];
-
-        buf_add_byte(text, byte >= 'A' && byte <= 'Z' ? (char)(byte - 'A' + 'a') : byte);
-    }
+    buf_add_lower(text, part);
     buf_add_byte(text, '\0');
 }
 
