@@ -26,8 +26,6 @@ enum scope { PAIR, ADDRESS, NETWORK, USER, SCOPES };
 struct guard {
     struct guard_options options;
     struct guard_table *table;
-    struct network *exempt;
-    size_t n_exempt;
 };
 
 static uint32_t time_of_day(void)
@@ -38,21 +36,11 @@ static uint32_t time_of_day(void)
 bool guard_open(const struct guard_options *options, struct guard **guard_out, struct error *err)
 {
     AUTO(guard_close) struct guard *guard = NEW(struct guard);
-    struct slice list = slice_of(options->exempt), part;
-    size_t room = 0;
 
     guard->options = *options;
     guard->options.path = NULL;
     if (options->now_s == NULL)
         guard->options.now_s = time_of_day;
-    while (slice_split(&list, ' ', &part)) {
-        struct network network;
-
-        if (!network_parse(part, &network))
-            continue;
-        guard->exempt = mem_grow(guard->exempt, &room, guard->n_exempt + 1, sizeof(network));
-        guard->exempt[guard->n_exempt++] = network;
-    }
     if (!guard_table_open(options->path, &guard->table, err))
         return false;
     *guard_out = TAKE(guard);
@@ -66,7 +54,6 @@ void guard_close(struct guard **guard_pointer)
     if (guard == NULL)
         return;
     guard_table_close(&guard->table);
-    free(guard->exempt);
     free(guard);
 }
 
@@ -96,14 +83,6 @@ struct visit {
     uint64_t keys[SCOPES];
 };
 
-static bool is_exempt(const struct guard *guard, const char *address)
-{
-    for (size_t i = 0; i < guard->n_exempt; i++)
-        if (network_contains(&guard->exempt[i], address))
-            return true;
-    return false;
-}
-
 /* False for what has no address: a unix socket. */
 static bool look_up(const struct guard *guard, const struct guard_visit *visit, struct visit *out)
 {
@@ -119,7 +98,7 @@ static bool look_up(const struct guard *guard, const struct guard_visit *visit, 
     buf_add_slice(&pair, buf_slice(&user));
     out->keys[PAIR] = guard_table_key(guard->table, "pair", pair.data, pair.len);
     out->keys[USER] = guard_table_key(guard->table, "user", user.data, user.len);
-    if (is_exempt(guard, visit->address))
+    if (networks_contain(slice_of(guard->options.exempt), visit->address))
         return true;
     out->keys[ADDRESS] = network_key(guard, ADDRESS, &out->networks[ADDRESS]);
     out->keys[NETWORK] = network_key(guard, NETWORK, &out->networks[NETWORK]);

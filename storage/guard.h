@@ -34,7 +34,8 @@ struct guard_options {
     uint64_t known_ms;       /* how long a right password is remembered */
     uint64_t forgive_ms;     /* then a wrong password less counts */
     uint32_t (*now_s)(void); /* Unix time; NULL: the machine's */
-    const char *exempt;      /* networks whose addresses are not counted: their users still are */
+    const char *exempt;      /* networks whose addresses are not counted: their users still are; it
+                                has to stay */
 };
 
 struct guard_visit {

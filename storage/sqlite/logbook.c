@@ -246,11 +246,9 @@ static bool add_record(struct sql_db *db, const struct login_record *record, str
 {
     bool right = record->reason.len == 0;
 
-    return sql_run(db, LOGIN_ADD, NULL, err,
-                   "utttti"
-                   "iu",
-                   record->account, record->protocol, record->address, record->method,
-                   record->reason, record->first_ms, record->last_ms, record->count) &&
+    return sql_run(db, LOGIN_ADD, NULL, err, "uttttiiu", record->account, record->protocol,
+                   record->address, record->method, record->reason, record->first_ms,
+                   record->last_ms, record->count) &&
            sql_run(db, LOGIN_TRIM, NULL, err, "uii", record->account, (int64_t)right,
                    (int64_t)(right ? LOGBOOK_RIGHT : LOGBOOK_WRONG) - 1);
 }
