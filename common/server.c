@@ -311,15 +311,19 @@ bool server_is_banned(const struct server *server, const struct protocol *protoc
     return options->is_banned != NULL && options->is_banned(options->context, protocol, address);
 }
 
+/* A new socket takes a line, or never will. */
+static void send_away(int fd, bool tls_at_once, const char *reply)
+{
+    if (reply != NULL && !tls_at_once)
+        (void)!send(fd, reply, strlen(reply), MSG_DONTWAIT | MSG_NOSIGNAL);
+    close(fd);
+}
+
 /* A flood of them is not to be one of lines in the log. */
 static void refuse_banned(struct server *server, int fd, const struct conn_peer *peer,
                           bool tls_at_once)
 {
-    const char *reply = server->options.banned_reply;
-
-    if (reply != NULL && !tls_at_once)
-        (void)!send(fd, reply, strlen(reply), MSG_DONTWAIT | MSG_NOSIGNAL);
-    close(fd);
+    send_away(fd, tls_at_once, server->options.banned_reply);
     log_debug(&server->options.log, "refused", F_STR("peer", peer->address),
               F_STR("reason", "banned"));
 }
@@ -327,11 +331,7 @@ static void refuse_banned(struct server *server, int fd, const struct conn_peer 
 static void refuse(struct server *server, int fd, const struct conn_peer *peer, bool tls_at_once,
                    const char *reason)
 {
-    const char *reply = server->options.busy_reply;
-
-    if (reply != NULL && !tls_at_once) /* a new socket takes a line, or never will */
-        (void)!send(fd, reply, strlen(reply), MSG_DONTWAIT | MSG_NOSIGNAL);
-    close(fd);
+    send_away(fd, tls_at_once, server->options.busy_reply);
     log_warn(&server->options.log, "refused", F_STR("peer", peer->address),
              F_NUM("sessions", (int64_t)server->n_sessions), F_STR("reason", reason));
 }
