@@ -122,19 +122,14 @@ enum outcome app_password_add_command(struct tool *tool)
     return OUTCOME_DONE;
 }
 
-static json_t *time_or_null(int64_t ms)
-{
-    return ms == 0 ? json_null() : json_integer((json_int_t)ms);
-}
-
 static json_t *row_of(const struct app_password *app)
 {
     bool used = app->used_ms != 0;
 
     return json_pack("{s:o, s:o, s:I, s:o, s:b, s:o, s:o, s:o}", "name", output_text(app->name),
                      "protocols", scope_array(app->scope), "created_ms",
-                     (json_int_t)app->created_ms, "expires_ms", time_or_null(app->expires_ms),
-                     "expired", app_password_expired(app), "used_ms", time_or_null(app->used_ms),
+                     (json_int_t)app->created_ms, "expires_ms", output_time(app->expires_ms),
+                     "expired", app_password_expired(app), "used_ms", output_time(app->used_ms),
                      "used_with", used ? scope_array(app->used_scope) : json_null(), "used_from",
                      used ? output_text(app->used_address) : json_null());
 }

@@ -122,18 +122,13 @@ enum outcome ban_remove_command(struct tool *tool)
     return OUTCOME_DONE;
 }
 
-static json_t *time_or_null(int64_t ms)
-{
-    return ms == 0 ? json_null() : json_integer((json_int_t)ms);
-}
-
 static json_t *ban_object(const struct ban *ban)
 {
     char network[NETWORK_TEXT];
 
     network_print(&ban->network, network);
     return json_pack("{s:s, s:I, s:o, s:s, s:o}", "network", network, "since",
-                     (json_int_t)ban->since_ms, "until", time_or_null(ban->until_ms), "by",
+                     (json_int_t)ban->since_ms, "until", output_time(ban->until_ms), "by",
                      ban->automatic ? "guard" : "operator", "reason", output_text(ban->reason));
 }
 

@@ -8,6 +8,11 @@
 #include <stdlib.h>
 #include <time.h>
 
+json_t *output_time(int64_t ms)
+{
+    return ms == 0 ? json_null() : json_integer((json_int_t)ms);
+}
+
 json_t *output_text(struct slice text)
 {
     AUTO(buf_free) struct buf escaped = { 0 };

@@ -27,6 +27,7 @@ struct column {
 
 /* A JSON text; bytes that are no UTF-8 are escaped. */
 json_t *output_text(struct slice text);
+json_t *output_time(int64_t ms); /* Unix time; 0: null */
 
 /* An array of objects: a JSON array, or a table with titles. Takes `rows`. */
 void output_list(const struct tool *tool, const struct column *columns, size_t n_columns,

@@ -77,17 +77,14 @@ enum outcome totp_status_command(struct tool *tool)
     };
     struct account_info account;
     struct slice address;
-    json_t *used;
 
     if (!tool_argument(tool, "ADDRESS", &address) || !tool_end(tool))
         return OUTCOME_USAGE;
     if (!tool_open(tool) || !tool_account(tool, address, &account))
         return OUTCOME_FAILED;
-    used = account.totp_step == 0
-               ? json_null()
-               : json_integer((json_int_t)(account.totp_step * TOTP_STEP_S * 1000));
     output_object(tool, columns, COUNT_OF(columns),
                   json_pack("{s:o, s:b, s:o}", "address", output_text(account.address), "enabled",
-                            (int)(account.totp_key.len > 0), "used_ms", used));
+                            (int)(account.totp_key.len > 0), "used_ms",
+                            output_time((int64_t)account.totp_step * TOTP_STEP_S * 1000)));
     return OUTCOME_DONE;
 }
