@@ -23,6 +23,13 @@ static enum login_result refuse(struct login *login, const char *reason)
     return LOGIN_REFUSED;
 }
 
+/* Whatever the password is: this was no guess of it. */
+static enum login_result refuse_use(struct login *login, const char *reason)
+{
+    login->no_guess = true;
+    return refuse(login, reason);
+}
+
 static enum login_result accept(struct login *login, const struct account_info *info)
 {
     login->account = info->id;
@@ -82,9 +89,9 @@ static enum login_result accept_app(struct login *login, const struct app_passwo
                                     const struct account_info *info)
 {
     if ((app->scope & login->options->scope) == 0)
-        return refuse(login, "app password is not for this protocol");
+        return refuse_use(login, "app password is not for this protocol");
     if (app_password_expired(app))
-        return refuse(login, "app password has expired");
+        return refuse_use(login, "app password has expired");
     login->app = (struct app_password){ .id = app->id, .used_ms = app->used_ms };
     buf_clear(&login->app_name);
     buf_add_slice(&login->app_name, app->name);
@@ -160,7 +167,7 @@ static enum login_result check_password(struct login *login, struct desk *desk, 
     if (!look_up(login, desk, &arena, &info, err))
         return LOGIN_LATER;
     if (acts_for_other(login))
-        return refuse(login, "authorisation identity of another user");
+        return refuse_use(login, "authorisation identity of another user");
     if (is_remembered(login, &info)) {
         enum login_result result = check_code(login, desk, &info, err);
 
@@ -206,7 +213,7 @@ static enum login_result give_keys(struct login *login, struct desk *desk, struc
         !gather_keys(login, desk, &arena, &info, &keys, &n_keys, err))
         return LOGIN_LATER;
     if (acts_for_other(login))
-        return refuse(login, "authorisation identity of another user");
+        return refuse_use(login, "authorisation identity of another user");
     return go_on(login, desk, sasl_keys(&login->sasl, keys, n_keys, fake_key, out), out, err);
 }
 
@@ -392,15 +399,6 @@ uint64_t login_wait(struct login *login, const struct call *call)
     return gate_wait(login->options->gate, &visit);
 }
 
-/* Whose password is refused only for what it may not be used for does not guess. */
-static bool is_guess(const char *reason)
-{
-    struct slice text = slice_of(reason);
-
-    return !slice_starts(text, "authorisation identity") &&
-           !slice_starts(text, "app password is") && !slice_starts(text, "app password has");
-}
-
 static void count(struct login *login, const char *reason)
 {
     const struct gate_login ended = {
@@ -408,7 +406,7 @@ static void count(struct login *login, const char *reason)
         .protocol = protocol_of(login->options->scope),
         .method = login->method,
         .reason = reason,
-        .guessed = reason != NULL && is_guess(reason),
+        .guessed = reason != NULL && !login->no_guess,
         .mark = login->mark,
     };
 

@@ -77,6 +77,7 @@ struct login {
     const char *method; /* "PLAIN" */
     char peer[64];      /* whom gate_ended() is told of; "": nobody yet */
     uint32_t mark;      /* stands for the password there */
+    bool no_guess;      /* refused only for what the password may not be used for */
     bool hashed, ended;
 };
 
