@@ -5,13 +5,9 @@
  * of the process `pid` are counted by kind; when those of `kind` have come to `at`, that one fails,
  * and with `lasting` all after it until `kind` is 0 again.
  */
-#undef _FILE_OFFSET_BITS /* open() and open64() are two functions here */
-#undef _FORTIFY_SOURCE   /* and so is __open_2() */
+#include "tests/preload.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,9 +17,6 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#define FILES_MAX 65536
-#define EXPORT    __attribute__((visibility("default")))
 
 enum kind { NONE, WRITE, SYNC, OPEN, ALLOCATION, KINDS };
 
@@ -94,21 +87,7 @@ static int open_any(const char *path, int flags, mode_t mode)
     return fd;
 }
 
-#define OPEN_FUNCTION(name)                                                                        \
-    EXPORT int name(const char *path, int flags, ...);                                             \
-    EXPORT int name(const char *path, int flags, ...)                                              \
-    {                                                                                              \
-        va_list args;                                                                              \
-        va_start(args, flags);                                                                     \
-        mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(args, mode_t) : 0;             \
-        va_end(args);                                                                              \
-        return open_any(path, flags, mode);                                                        \
-    }
-
-OPEN_FUNCTION(open)
-OPEN_FUNCTION(open64)
-OPEN_FUNCTION(__open_2)
-OPEN_FUNCTION(__open64_2)
+OPEN_FUNCTIONS
 
 /* A function that fails with -1 when `kind` says so, if the condition holds, and is itself else. */
 #define FAILING(result, name, kind, condition, parameters, ...)                                    \

@@ -119,6 +119,15 @@ class Sieve:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def repeat(self, attempt):
+        """Again and again until the end; what fails counts as refused."""
+        while not self.over():
+            try:
+                await attempt()
+            except TROUBLE:
+                self.refused += 1
+                await asyncio.sleep(0.1)
+
 
 def hold(connection):
     async def forever():
@@ -232,17 +241,12 @@ async def headers(sieve, count):
 async def connections(sieve, count):
     """Connect and say nothing, hang up, come again."""
     async def one(number):
-        async def again():
-            while not sieve.over():
-                port = random.choice(["imap", "smtp", "pop3", "imaps"])
-                try:
-                    _, writer = await sieve.connect(port, number)
-                    await asyncio.sleep(random.uniform(0, 3))
-                    writer.transport.abort()
-                except TROUBLE:
-                    sieve.refused += 1
-                    await asyncio.sleep(0.1)
-        return again()
+        async def attempt():
+            port = random.choice(["imap", "smtp", "pop3", "imaps"])
+            _, writer = await sieve.connect(port, number)
+            await asyncio.sleep(random.uniform(0, 3))
+            writer.transport.abort()
+        return sieve.repeat(attempt)
     await sieve.each(count, one)
 
 
@@ -250,16 +254,11 @@ async def connections(sieve, count):
 async def handshakes(sieve, count):
     """Whole TLS handshakes, one after the other, from each."""
     async def one(number):
-        async def again():
-            while not sieve.over():
-                try:
-                    _, writer = await sieve.connect("imaps", number, tls=True)
-                    sieve.done += 1
-                    writer.transport.abort()
-                except TROUBLE:
-                    sieve.refused += 1
-                    await asyncio.sleep(0.1)
-        return again()
+        async def attempt():
+            _, writer = await sieve.connect("imaps", number, tls=True)
+            sieve.done += 1
+            writer.transport.abort()
+        return sieve.repeat(attempt)
     await sieve.each(count, one)
 
 

@@ -11,14 +11,10 @@
  *
  * Left out are -shm files and run/: nothing in them outlives a boot.
  */
-#undef _FILE_OFFSET_BITS /* open() and open64() are two functions here */
-#undef _FORTIFY_SOURCE   /* and so is __open_2() */
+#include "tests/preload.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,9 +25,6 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
-
-#define FILES_MAX 65536
-#define EXPORT    __attribute__((visibility("default")))
 
 /* As disk.py knows them. */
 enum kind {
@@ -62,11 +55,6 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char root[4096];
 static size_t root_len;
 static int record = -1;
-
-#define REAL(result, name, ...)                                                                    \
-    static result (*real)(__VA_ARGS__);                                                            \
-    if (real == NULL)                                                                              \
-    *(void **)&real = dlsym(RTLD_NEXT, #name)
 
 __attribute__((constructor)) static void begin(void)
 {
@@ -180,21 +168,7 @@ static int open_any(const char *name, int flags, mode_t mode)
     return (int)syscall(SYS_openat, AT_FDCWD, name, flags, mode);
 }
 
-#define OPEN(name)                                                                                 \
-    EXPORT int name(const char *path, int flags, ...);                                             \
-    EXPORT int name(const char *path, int flags, ...)                                              \
-    {                                                                                              \
-        va_list args;                                                                              \
-        va_start(args, flags);                                                                     \
-        mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(args, mode_t) : 0;             \
-        va_end(args);                                                                              \
-        return open_any(path, flags, mode);                                                        \
-    }
-
-OPEN(open)
-OPEN(open64)
-OPEN(__open_2)
-OPEN(__open64_2)
+OPEN_FUNCTIONS
 
 EXPORT int close(int fd)
 {
